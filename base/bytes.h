@@ -1,0 +1,122 @@
+// Bytes as views, and the one place where integers become bytes: little endian, bounds checked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace ccr {
+
+using ByteView = std::span<const std::byte>;
+using ByteSpan = std::span<std::byte>;
+using Bytes = std::vector<std::byte>;
+
+inline ByteView as_bytes(std::string_view text) noexcept { return std::as_bytes(std::span(text.data(), text.size())); }
+inline std::string to_text(ByteView bytes) { return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()); }
+
+inline constexpr std::uint64_t KiB = 1024;
+inline constexpr std::uint64_t MiB = 1024 * KiB;
+inline constexpr std::uint64_t GiB = 1024 * MiB;
+
+// Writes integers at a cursor of a buffer that the caller sized; running over the end is a broken invariant.
+class Encoder {
+ public:
+  explicit Encoder(ByteSpan out) : out_(out) {}
+
+  void u8(std::uint8_t value) { put(value, 1); }
+  void u16(std::uint16_t value) { put(value, 2); }
+  void u32(std::uint32_t value) { put(value, 4); }
+  void u64(std::uint64_t value) { put(value, 8); }
+  void bytes(ByteView value) {
+    CCR_ASSERT(value.size() <= out_.size() - at_);
+    if (!value.empty()) std::memcpy(out_.data() + at_, value.data(), value.size());
+    at_ += value.size();
+  }
+  void zeros(std::size_t count) {
+    CCR_ASSERT(count <= out_.size() - at_);
+    std::memset(out_.data() + at_, 0, count);
+    at_ += count;
+  }
+  std::size_t written() const noexcept { return at_; }
+
+ private:
+  void put(std::uint64_t value, std::size_t size) {
+    CCR_ASSERT(size <= out_.size() - at_);
+    for (std::size_t i = 0; i < size; ++i) out_[at_ + i] = static_cast<std::byte>(value >> (8 * i));
+    at_ += size;
+  }
+
+  ByteSpan out_;
+  std::size_t at_ = 0;
+};
+
+// Reads integers from bytes that somebody else wrote. Reading past the end yields zeros and makes ok() false for good: the
+// caller decodes everything, then asks once.
+class Decoder {
+ public:
+  explicit Decoder(ByteView in) : in_(in) {}
+
+  std::uint8_t u8() { return static_cast<std::uint8_t>(get(1)); }
+  std::uint16_t u16() { return static_cast<std::uint16_t>(get(2)); }
+  std::uint32_t u32() { return static_cast<std::uint32_t>(get(4)); }
+  std::uint64_t u64() { return get(8); }
+  ByteView bytes(std::size_t count) {
+    if (count > in_.size() - at_) {
+      ok_ = false;
+      at_ = in_.size();
+      return {};
+    }
+    const ByteView view = in_.subspan(at_, count);
+    at_ += count;
+    return view;
+  }
+  std::size_t remaining() const noexcept { return in_.size() - at_; }
+  bool ok() const noexcept { return ok_; }
+  bool finished() const noexcept { return ok_ && remaining() == 0; }
+
+ private:
+  std::uint64_t get(std::size_t size) {
+    const ByteView view = bytes(size);
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < view.size(); ++i) value |= std::uint64_t(view[i]) << (8 * i);
+    return value;
+  }
+
+  ByteView in_;
+  std::size_t at_ = 0;
+  bool ok_ = true;
+};
+
+// A zeroed buffer aligned for direct I/O; owns its memory, moves, never copies.
+class AlignedBuffer {
+ public:
+  static constexpr std::size_t alignment = 4096;
+
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(std::size_t size);
+
+  std::size_t size() const noexcept { return size_; }
+  std::byte* data() noexcept { return memory_.get(); }
+  const std::byte* data() const noexcept { return memory_.get(); }
+  ByteSpan span() noexcept { return {memory_.get(), size_}; }
+  ByteView view() const noexcept { return {memory_.get(), size_}; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const noexcept;
+  };
+  std::unique_ptr<std::byte[], Free> memory_;
+  std::size_t size_ = 0;
+};
+
+std::string to_hex(ByteView bytes);
+std::string to_hex(std::uint64_t value, int digits = 0);  // without leading zeros unless digits asks for them
+
+}  // namespace ccr

@@ -1,0 +1,1 @@
+ccr_test(base SOURCES base_test.cc LIBS ccr_base)
