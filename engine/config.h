@@ -1,0 +1,72 @@
+// What the configuration file says, checked and with defaults filled in: engine/config.cc parses, this is what the rest sees.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "transport/network.h"
+
+namespace ccr::engine {
+
+enum class DatabaseKind { pages, sqlite };
+const char* name_of(DatabaseKind kind) noexcept;
+
+struct DatabaseConfig {
+  std::string name;
+  DatabaseKind kind = DatabaseKind::sqlite;
+  std::string path;      // of the database file, {node} replaced. On a passive sqlite copy the page file is path + ".copy"
+  std::string logs;      // directory, {node} replaced
+  std::vector<std::string> copies;  // the first is the active one at the very first start
+  std::uint64_t generation_bytes = 1 * MiB;
+  std::uint64_t log_budget_bytes = 64 * GiB;
+  std::uint64_t wal_limit_bytes = 4 * MiB;       // sqlite: above it a captured WAL is let go for a moment
+  std::uint64_t catch_up_limit_bytes = 64 * MiB; // sqlite: above it a base marker instead of a catch-up commit
+  std::uint32_t page_size = 4096;                // pages: of a new page store
+  bool seed_auto = false;
+  std::map<std::string, Duration> replay_lag;    // accepted, above 0 refused until delayed copies exist
+};
+
+struct TransportConfig {
+  std::string window = "auto", congestion = "auto", compression = "auto", streams = "auto";
+  std::uint64_t seed_bytes_per_second = 0;       // 0: unlimited
+  Duration heartbeat_interval = std::chrono::milliseconds(1200);
+  int heartbeat_missed = 4;
+};
+
+struct NodeConfig {
+  std::string name;
+  std::vector<transport::Endpoint> addresses;
+};
+
+struct Config {
+  std::string cluster;
+  std::string node;               // this node
+  std::string state_dir;          // {node} replaced
+  std::string control_socket;
+  bool tls_off = false;
+  std::map<std::string, NodeConfig> nodes;
+  std::map<std::string, DatabaseConfig> databases;
+  TransportConfig transport;
+  std::vector<std::string> warnings;  // accepted but not in force, in words
+};
+
+// `text` is the file's content, `file` its name for messages ("ccr.toml:12:3: …"). Unknown keys, wrong types and values out of range are
+// errors with file, line, column and 'did you mean'.
+Result<Config> parse_config(const std::string& text, const std::string& file, const std::string& node);
+
+// The configuration in force as TOML, defaults included.
+std::string show_config(const Config& config);
+
+// The word of `candidates` nearest to `word` (edit distance at most 2, or a third of its length), or nullopt.
+std::optional<std::string> did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
+
+// "80MB", "80MiB", "1GiB", "4096": bytes. "80MB/s", "1Gbit": bytes per second; "unlimited" is 0. "1.2s", "30s", "5m", "500ms".
+Result<std::uint64_t> parse_size(const std::string& text);
+Result<std::uint64_t> parse_rate(const std::string& text);
+Result<Duration> parse_duration(const std::string& text);
+
+}  // namespace ccr::engine

@@ -1,0 +1,68 @@
+// Disk is a seam: every file of ours is touched through it, so that the simulator can lose, tear and reorder what was not synced.
+//
+// Completion: a write is visible to later reads when write_at() completes and durable only when a sync() that began afterwards
+// completes with ok. A created, renamed or removed name is durable only when sync_directory() of its directory completes. Operations
+// on one file may overlap; overlapping writes of one range end in either order.
+// Failure: after a failed sync() nothing written since the last good one may be believed; the file must be dropped and rewritten
+// under another inode (FAULTS row 11). A failed write may have written any part.
+// Stopping: disk operations are not interrupted by a stopped task; they complete, then the task unwinds. Buffers stay the caller's until
+// completion. Threads: the node's executor only. Lifetime: the Disk outlives its files; a File closes in its destructor.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/task.h"
+
+namespace ccr::storage {
+
+enum class OpenMode {
+  read,           // must exist
+  read_write,     // must exist
+  create,         // made when it is not there
+  create_new,     // must not exist (ErrorKind::exists)
+};
+
+class File {
+ public:
+  virtual ~File() = default;
+  // Fills `into` from `offset`; returns the bytes read, short only at the end of the file.
+  virtual Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) = 0;
+  // Writes all of `from`; extends the file where needed, with zeros in a hole.
+  virtual Task<Result<void>> write_at(std::uint64_t offset, ByteView from) = 0;
+  virtual Task<Result<void>> sync() = 0;  // fdatasync: content and length
+  virtual Task<Result<void>> truncate(std::uint64_t size) = 0;
+  // Reserves blocks up to `size` and extends the file with zeros, so that writes below it meet no ENOSPC.
+  virtual Task<Result<void>> allocate(std::uint64_t size) = 0;
+  virtual Task<Result<std::uint64_t>> size() = 0;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  bool directory = false;
+  std::uint64_t size = 0;
+};
+
+struct DiskSpace {
+  std::uint64_t free_bytes = 0;   // for an unprivileged process
+  std::uint64_t total_bytes = 0;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  virtual Task<Result<std::unique_ptr<File>>> open(std::string path, OpenMode mode) = 0;
+  virtual Task<Result<void>> make_directories(std::string path) = 0;  // mode 0700, parents too; ok when it is there
+  virtual Task<Result<void>> sync_directory(std::string path) = 0;
+  virtual Task<Result<void>> rename(std::string from, std::string to) = 0;  // replaces `to`
+  virtual Task<Result<void>> remove(std::string path) = 0;                  // ErrorKind::not_found when it is not there
+  virtual Task<Result<std::vector<DirectoryEntry>>> list(std::string path) = 0;  // sorted by name; without . and ..
+  virtual Task<Result<DiskSpace>> space(std::string path) = 0;
+  virtual std::string_view name() const = 0;  // "io_uring", "threads", "simulated"
+};
+
+}  // namespace ccr::storage

@@ -1,0 +1,112 @@
+// Reading a log: by records for replay, by raw blocks for shipping. Each block is verified before a byte of it is used or sent.
+//
+// A LogDirectory names where a generation's bytes are: sealed `<directory>/<16 hex>.log`, open `<directory>/current.log` on an active
+// copy, `<directory>/incoming/<16 hex>.log` on a passive one. A file that is renamed while it is read goes on being read.
+// Bounds: one read buffer of read_bytes_max per reader, whatever the length of a record.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/disk.h"
+#include "storage/log_format.h"
+
+namespace ccr::storage {
+
+struct LogDirectory {
+  std::string path;
+  Signature signature;
+  std::uint32_t page_size = 0;
+};
+
+struct SealFacts {
+  Generation generation;
+  Seal seal;
+};
+
+struct Page {
+  PageNumber number = 0;
+  ByteView image;  // valid until the next call
+};
+
+class LogReader {
+ public:
+  static constexpr std::size_t read_bytes_max = 1 * MiB;
+
+  // Starts at `from`, which must be canonical and the start of a record.
+  LogReader(Disk& disk, LogDirectory directory, Position from);
+  ~LogReader();
+
+  // The next record that ends at or before `limit`, or nullopt when there is none yet (call again with a later limit). Pages of the
+  // record before that were not taken are skipped. Errors: corrupt, gap (a generation is missing), diverged (chain broken), io.
+  Task<Result<std::optional<RecordHeader>>> next(Position limit);
+  Task<Result<std::optional<Page>>> next_page();  // nullopt after the last image of the current record
+
+  Position position() const;  // canonical: behind the last record whose pages were all taken (or skipped); start of the next
+  // Seals passed by position() since the last call, in order. Behind a record and its seals: canonical position, then root compare.
+  std::vector<SealFacts> take_seals();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Whole verified blocks for the wire, header and seal blocks included.
+class BlockReader {
+ public:
+  BlockReader(Disk& disk, LogDirectory directory);
+  ~BlockReader();
+
+  struct Chunk {
+    Generation generation;
+    std::uint64_t offset = 0;   // a multiple of block_bytes; 0 is the header block
+    std::size_t bytes = 0;      // 0: nothing durable beyond `from` yet
+    bool sealed = false;        // the last block of the chunk is the seal
+  };
+  // Fills `into` (a multiple of block_bytes) from (generation, offset), never beyond `durable` on an open generation and never
+  // across a seal. Canonical `durable` = (g+1, 4096) means that all of g is there, and the header block of g+1 once it exists.
+  // ErrorKind::gap when the generation was truncated.
+  Task<Result<Chunk>> read(Generation generation, std::uint64_t offset, Position durable, ByteSpan into);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// One generation as the chain sees it.
+struct ChainLink {
+  Generation generation;
+  Digest128 digest;        // of the whole file; for an open generation of its verified prefix
+  std::uint64_t bytes = 0;  // length of what the digest covers
+  Epoch epoch = 0;
+  bool sealed = false;
+};
+
+// Every generation of a directory in rising order with its number, size and sealed flag, without reading content.
+struct GenerationFile {
+  Generation generation;
+  std::uint64_t bytes = 0;
+  bool sealed = false;
+  std::string path;
+};
+Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::string directory);
+
+// Reads and verifies one generation whole: header, blocks, continuity, seal (when sealed). The digest is the chain digest.
+struct GenerationFacts {
+  GenerationHeader header;
+  ChainLink link;
+  std::optional<Seal> seal;
+  std::uint32_t blocks = 0;      // valid data blocks
+  std::vector<RecordHeader> records;  // headers of the records that begin here; at most records_max are kept
+  std::uint64_t records_total = 0;
+  static constexpr std::size_t records_max = 100'000;
+};
+Task<Result<GenerationFacts>> inspect_generation(Disk& disk, std::string path, std::optional<Signature> expected);
+
+// Verifies a directory's chain from its first generation to its last; the first damage, gap or broken link is the error.
+Task<Result<std::vector<ChainLink>>> verify_chain(Disk& disk, std::string directory);
+
+}  // namespace ccr::storage

@@ -1,0 +1,74 @@
+// LogStream writes an active copy's log: records into blocks, blocks into generations, generations into a chain.
+//
+// One writer: begin, pages and end of one record at a time, sync() between records. end() completes when the record's bytes are buffered
+// or written; a record is durable when the sync() that began after its end() completed. Several records before one sync() are a group
+// commit: they share blocks; after a sync() the next record starts a new block, so a synced block is never written again.
+// A generation is sealed when the next record byte does not fit, by roll(), or by roll_if_idle() when it holds a durable record and is
+// older than asked. Order at a seal (FAULTS GR): seal block, fdatasync, rename to the final name, the next current.log (prepared
+// beforehand: header written and synced), sync directory, only then its first block.
+// Failure: any failed write or sync makes the stream unusable (failed() is true, every call answers the first error): the owner
+// dismounts and opens again, which recovers. Bounds: buffers at most `buffer_bytes_max`, a record may be of any length.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "storage/disk.h"
+#include "storage/log_format.h"
+
+namespace ccr::storage {
+
+struct LogOptions {
+  std::string directory;
+  std::uint32_t page_size = 4096;
+  std::uint64_t generation_bytes = 1 * MiB;
+  Epoch epoch = 1;
+};
+
+// What recovery found at the end of the log.
+struct LogEnd {
+  Signature signature;
+  Epoch epoch = 0;
+  std::uint32_t page_size = 0;
+  Position end;                      // where the next record starts
+  CommitNumber last_commit = 0;      // 0: none yet
+  PageNumber page_count = 0;         // after last_commit, when last_commit is in the log that is left
+  std::optional<RecordHeader> last_record;  // absent when truncation removed it
+  std::uint64_t cut_bytes = 0;       // torn tail that was cut off behind everything proven durable
+};
+
+class LogStream {
+ public:
+  // A new log at generation 1; `directory` must hold no generation (ErrorKind::exists).
+  static Task<Result<std::unique_ptr<LogStream>>> create(Disk& disk, Clock& clock, LogOptions options, Signature signature);
+
+  // Opens the log that is there and recovers its end (recovery.h). `proven`: the furthest position anybody knows durable (state
+  // file, passives); an end before it is ErrorKind::gap. Damage before a proof or in a sealed generation is ErrorKind::corrupt and
+  // changes nothing. A torn tail is rewritten into a new file before the stream is used.
+  static Task<Result<std::unique_ptr<LogStream>>> open(Disk& disk, Clock& clock, LogOptions options, Signature signature, Position proven);
+
+  virtual ~LogStream() = default;
+
+  virtual Task<Result<void>> begin(RecordHeader header) = 0;         // number must be last_commit() + 1
+  virtual Task<Result<void>> page(PageNumber page, ByteView image) = 0;  // exactly header.images times
+  // root and page_count: of the database after this record; they go into the next seal. Returns where the next record will start
+  // if it joins this group.
+  virtual Task<Result<Position>> end(Digest64 root) = 0;
+  virtual Task<Result<void>> sync() = 0;
+  virtual Task<Result<void>> roll() = 0;                     // seals the open generation now; nothing where it holds no record
+  virtual Task<Result<bool>> roll_if_idle(Duration older_than) = 0;  // true when it rolled
+
+  virtual const LogEnd& recovered() const = 0;
+  virtual const Signature& signature() const = 0;
+  virtual Epoch epoch() const = 0;
+  virtual Position durable() const = 0;          // canonical (base/position.h): every record before it is durable
+  virtual CommitNumber last_commit() const = 0;  // ended, maybe not durable yet
+  virtual CommitNumber durable_commit() const = 0;
+  virtual Generation open_generation() const = 0;
+  virtual bool failed() const = 0;
+};
+
+}  // namespace ccr::storage

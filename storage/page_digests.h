@@ -1,0 +1,74 @@
+// PageDigests is what a database should contain: one digest per page, their sum per extent, and the sum of all, the root.
+//
+// In memory 8 bytes a page; beside the page file a table of the same numbers, rewritten block by block by flush(). The root is computed from
+// the table at load and never stored as a running value. Setting a page twice is harmless.
+// The caller decides when flush() may run (storage/state_file.h, required range): after a crash, pages from min_required on are set again.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/digest.h"
+#include "storage/disk.h"
+
+namespace ccr::storage {
+
+inline constexpr std::uint64_t extent_bytes = 1 * MiB;
+constexpr std::uint32_t pages_per_extent(std::uint32_t page_size) noexcept { return static_cast<std::uint32_t>(extent_bytes / page_size); }
+constexpr std::uint32_t extent_count(PageNumber pages, std::uint32_t page_size) noexcept {
+  return (pages + pages_per_extent(page_size) - 1) / pages_per_extent(page_size);
+}
+
+class PageDigests {
+ public:
+  PageDigests(Disk& disk, std::string path, std::uint32_t page_size);
+
+  // ErrorKind::not_found when there is no table, corrupt when its header or length is wrong: rebuild from the page file.
+  Task<Result<void>> load();
+  Task<Result<void>> flush();  // writes the blocks that changed, then syncs; creates the file (and syncs its directory) the first time
+
+  PageNumber page_count() const noexcept { return static_cast<PageNumber>(digests_.size()); }
+  // Grown pages get the digest of a page of zeros with their number; shrunk ones are gone.
+  void resize(PageNumber count);
+  void set(PageNumber page, Digest64 digest);  // page in 1..page_count()
+  Digest64 at(PageNumber page) const;
+  Digest64 root() const noexcept { return root_; }
+  Digest64 extent(std::uint32_t extent) const;  // sum over its pages; extent 0 is pages 1..pages_per_extent
+  std::uint32_t page_size() const noexcept { return page_size_; }
+  Digest64 of_zeros(PageNumber page) const;
+
+ private:
+  Disk& disk_;
+  std::string path_;
+  std::uint32_t page_size_;
+  AlignedBuffer zeros_;
+  std::vector<Digest64> digests_;
+  std::vector<bool> dirty_blocks_;
+  Digest64 root_ = 0;  // kept in memory only; load() sums it up anew
+  bool exists_ = false;
+  bool header_dirty_ = true;
+};
+
+// What commits that are appended but not yet durable will make of a PageDigests: the table itself must never run ahead of the log.
+class DigestOverlay {
+ public:
+  explicit DigestOverlay(PageDigests& table) : table_(table) {}
+  void resize(PageNumber count);
+  void set(PageNumber page, Digest64 digest);
+  Digest64 root() const noexcept { return root_; }
+  PageNumber page_count() const noexcept { return page_count_; }
+  void settle();   // everything so far is durable: into the table
+  void restart();  // forget everything and start from the table again
+
+ private:
+  PageDigests& table_;
+  std::unordered_map<PageNumber, Digest64> ahead_;  // order never shows: settle() sets by key
+  PageNumber page_count_ = 0;
+  PageNumber smallest_ = 0;  // smallest page count since the last settle: pages above it were dropped in between
+  Digest64 root_ = 0;
+};
+
+}  // namespace ccr::storage

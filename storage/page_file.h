@@ -1,0 +1,37 @@
+// PageFile is a copy's database file: pages of one size, the first has number 1.
+//
+// write() and resize() are visible at completion and durable after sync(). Reads beyond the end are ErrorKind::gap.
+// Identity: open() remembers device and inode through the Disk's file; the owner's identity file decides whose it is.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "storage/disk.h"
+#include "storage/page_digests.h"
+
+namespace ccr::storage {
+
+class PageFile {
+ public:
+  // Creates the file where it is not there (and syncs its directory).
+  static Task<Result<std::unique_ptr<PageFile>>> open(Disk& disk, std::string path, std::uint32_t page_size);
+
+  PageFile(std::unique_ptr<File> file, std::string path, std::uint32_t page_size, PageNumber page_count);
+
+  Task<Result<void>> read(PageNumber first, std::uint32_t count, ByteSpan into);
+  Task<Result<void>> write(PageNumber first, ByteView images);  // one or more whole pages; extends the file where needed
+  Task<Result<void>> resize(PageNumber count);                  // grown pages are zeros
+  Task<Result<void>> sync();
+  PageNumber page_count() const noexcept { return page_count_; }
+  std::uint32_t page_size() const noexcept { return page_size_; }
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::unique_ptr<File> file_;
+  std::string path_;
+  std::uint32_t page_size_;
+  PageNumber page_count_;
+};
+
+}  // namespace ccr::storage

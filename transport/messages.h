@@ -1,0 +1,163 @@
+// What nodes say to each other, format version 1. transport/README.md is the page of this format; encoding lives here only.
+//
+// Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy) or `seed`.
+// First Hello (passive) and Welcome or Refuse (active), then the messages of the purpose. Pure: bytes in, message or Error out; a
+// length is checked before anything is allocated.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/position.h"
+#include "base/result.h"
+
+namespace ccr::transport {
+
+inline constexpr std::uint16_t protocol_version_min = 1;
+inline constexpr std::uint16_t protocol_version_max = 1;
+inline constexpr std::size_t name_bytes_max = 128;
+inline constexpr std::size_t text_bytes_max = 1024;
+inline constexpr std::size_t chain_links_max = 64;
+
+enum class Purpose : std::uint8_t { log = 1, seed = 2 };
+
+// (generation, digest): of a whole sealed generation, or of the first `bytes` bytes of an open one.
+struct ChainPoint {
+  Generation generation;
+  std::uint64_t bytes = 0;  // 0: the generation is sealed and whole
+  Digest128 digest;
+  bool operator==(const ChainPoint&) const = default;
+};
+
+struct Hello {
+  std::uint16_t version_min = protocol_version_min, version_max = protocol_version_max;
+  Purpose purpose = Purpose::log;
+  std::string cluster, from_node, to_node, database, kind;
+  std::uint64_t session = 0;   // random; a newer session of the same node, database and purpose replaces the older
+  Signature signature;         // zeros: the copy has no history yet
+  Epoch epoch = 0;
+  std::vector<ChainPoint> chain;  // newest first: the open prefix, then the last sealed generations
+  Position wanted;             // next byte of log needed; generation 0: none (a copy that must be seeded)
+};
+
+enum class Verdict : std::uint8_t {
+  same = 1,        // nothing to ship right now
+  behind = 2,      // ship from `wanted`
+  ahead = 3,       // the copy has log that the active does not
+  forked = 4,      // histories differ from generation `fork` on
+  other_history = 5,  // another signature
+  unknown = 6,     // no common generation is left to compare, or the log it needs was truncated
+  unseeded = 7,    // the copy has no history; it must be seeded
+};
+const char* name_of(Verdict verdict) noexcept;
+
+struct Welcome {
+  std::uint16_t version = 0;
+  std::string node;
+  std::uint64_t session = 0;
+  Signature signature;
+  Epoch epoch = 0;
+  std::uint32_t page_size = 0;
+  std::uint64_t generation_bytes = 0;
+  Verdict verdict = Verdict::unknown;
+  Generation fork;      // of `forked`
+  Generation first;     // lowest generation the active still has
+  Position durable;     // its tip
+  CommitNumber durable_commit = 0;
+  Digest128 wanted_digest;  // unused by version 1 (zeros)
+};
+
+enum class RefuseReason : std::uint8_t {
+  version = 1, cluster, node, database, not_active, kind, epoch, not_ready, busy, protocol, suspended,
+};
+const char* name_of(RefuseReason reason) noexcept;
+
+struct Refuse {
+  RefuseReason reason = RefuseReason::protocol;
+  std::string text, hint;
+};
+
+// --- log ---------------------------------------------------------------------------------------------------------------------
+
+struct LogData {  // active -> passive; whole verified blocks
+  Generation generation;
+  std::uint64_t offset = 0;
+  ByteView bytes;  // views the frame
+};
+
+struct Tip {  // active -> passive: heartbeat, and after each group while nothing else flows
+  Position durable;
+  CommitNumber commit = 0;
+  PageNumber page_count = 0;
+  Digest64 root = 0;       // as of `commit`; valid when root_known
+  bool root_known = false;
+  Epoch epoch = 0;
+  WallTime wall;
+  std::uint64_t sent_at = 0;  // the active's clock, opaque to the passive, which returns it
+};
+
+struct Watermarks {  // passive -> active: heartbeat, and after each sync
+  Position received, durable, inspected, replayed;
+  CommitNumber replayed_commit = 0;
+  std::string state, cause;     // as status shows them
+  Position root_equal_at;
+  Digest64 root_equal = 0;
+  WallTime disk_verified_at;
+  std::uint64_t echo = 0;       // sent_at of the last Tip received
+  std::uint64_t echo_of_data = 0;  // sent_at of the last Tip whose durable position is durable here: what lag is measured with
+  std::uint64_t replay_queue_ns = 0;
+  std::uint64_t seed_sent = 0, seed_equal = 0, seed_wire_bytes = 0, seed_done_bytes = 0, seed_total_bytes = 0, seed_rate = 0;
+  bool seed_running = false;
+};
+
+// --- seed --------------------------------------------------------------------------------------------------------------------
+
+struct SeedOpen {     // passive -> active; resume names the pass's P, which the active holds if it still can
+  Position resume_from;  // generation 0: a new pass
+};
+struct SeedOffer {    // active -> passive
+  Position from;         // P
+  CommitNumber from_commit = 0;
+  PageNumber page_count = 0;
+  std::uint32_t page_size = 0;
+  bool resumed = false;  // P is the one asked for
+};
+struct ExtentDigestsAsk { std::uint32_t first = 0, count = 0; };     // at most 65,536 a message
+struct ExtentDigests { std::uint32_t first = 0; std::vector<Digest64> digests; };
+struct PageDigestsAsk { std::uint32_t extent = 0; };
+struct PageDigestList { std::uint32_t extent = 0; std::vector<Digest64> digests; };
+struct ExtentAsk {    // the pages wanted of one extent: bit i of byte i/8 is page i of the extent; empty: all of them
+  std::uint32_t extent = 0;
+  Bytes pages;
+};
+struct ExtentPages {  // one or more messages per ask, the last says so
+  std::uint32_t extent = 0;
+  Position as_of;          // the content is that of as_of or later; never before P
+  PageNumber page_count = 0;
+  PageNumber first = 0;    // pages in this message: a run from `first` on
+  ByteView images;         // whole pages, views the frame
+  bool last = false;
+};
+struct SeedFinish {};                                                    // passive -> active: all extents are durable here
+struct SeedEnd { Position until; CommitNumber commit = 0; };             // active -> passive: Q
+struct SeedRelease {};                                                   // passive -> active: the pass ended (done or given up): drop its pin
+
+// verify: page digests as of one position, read from the source's disk
+struct VerifyAsk { std::uint32_t extent = 0; };
+struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber commit = 0; PageNumber page_count = 0; std::vector<Digest64> disk; std::vector<Digest64> table; };
+
+using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
+                             PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer>;
+
+std::uint8_t type_of(const Message& message) noexcept;
+// Encodes the message body. LogData and ExtentPages put their bytes last, so a sender may pass them as a second piece: encode gives
+// everything before them when `without_tail`.
+Bytes encode(const Message& message, bool without_tail = false);
+ByteView tail_of(const Message& message) noexcept;
+Result<Message> decode(std::uint8_t type, ByteView body);  // views `body`
+
+}  // namespace ccr::transport

@@ -1,0 +1,65 @@
+// Network is a seam: every byte between nodes crosses it, so that the simulator can stall, cut, half-open and corrupt.
+//
+// Completion: read_some() completes with at least one byte, or with disconnected at the end of the stream. write() completes when all
+// bytes are handed to the kernel (not when they arrive); a second write() may not begin before the first completed. Both are stopped
+// with their task; a stopped or failed write leaves the connection unusable.
+// Lifetime: a Connection closes in its destructor, after its tasks ended; close() makes pending operations fail with disconnected.
+// Threads: the node's executor only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/task.h"
+
+namespace ccr::transport {
+
+struct Endpoint {
+  std::string host;  // an address literal: 10.77.0.1, ::1
+  std::uint16_t port = 0;
+  auto operator<=>(const Endpoint&) const = default;
+  std::string text() const;  // 10.77.0.1:64327, [::1]:64327
+};
+
+// "10.77.0.1:64327" or "[::1]:64327"; anything else is ErrorKind::config with what was expected.
+Result<Endpoint> parse_endpoint(const std::string& text);
+
+// What the kernel says of a connection now; zeros are 'not known' here and become null in status.
+struct ConnectionFacts {
+  std::uint64_t window_granted = 0;  // receive buffer, bytes
+  int send_scale = -1, receive_scale = -1;
+  double rtt_seconds = 0;
+  std::uint64_t delivery_bytes_per_second = 0;
+  std::string congestion;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual Task<Result<std::size_t>> read_some(ByteSpan into) = 0;
+  // All of `pieces` in order, gathered.
+  virtual Task<Result<void>> write(std::span<const ByteView> pieces) = 0;
+  virtual void close() = 0;
+  virtual Endpoint peer() const = 0;
+  virtual ConnectionFacts facts() const = 0;
+};
+
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual Task<Result<std::unique_ptr<Connection>>> accept() = 0;
+  virtual Endpoint local() const = 0;
+};
+
+class Network {
+ public:
+  virtual ~Network() = default;
+  virtual Task<Result<std::unique_ptr<Connection>>> connect(Endpoint to) = 0;
+  virtual Result<std::unique_ptr<Listener>> listen(Endpoint at) = 0;
+};
+
+}  // namespace ccr::transport
