@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/digest.h"
@@ -25,37 +26,6 @@ inline constexpr std::uint64_t generation_bytes_max = 64 * MiB;
 inline constexpr std::uint32_t page_size_min = 512;
 inline constexpr std::uint32_t page_size_max = 65536;
 static_assert(Position::first_offset == block_bytes);
-
-struct GenerationHeader {
-  Signature signature;
-  Epoch epoch = 0;
-  Generation generation;
-  Digest128 previous;          // of the whole file before, header and seal included; zeros in generation 1
-  WallTime created;
-  std::uint32_t page_size = 0;
-  std::uint64_t generation_bytes = 0;  // the configured length; a generation sealed early is shorter
-  CommitNumber first_commit = 0;       // number of the first record that begins here or later
-  bool operator==(const GenerationHeader&) const = default;
-};
-
-// One data block: where it stands, what was known durable when it was written, and its share of the record stream.
-struct Block {
-  static constexpr std::uint16_t none = 0xffff;
-  std::uint32_t number = 0;         // offset / block_bytes; 0 is the header, 1 the first data block
-  Position durable;                 // proven durable on the writer when this block was written
-  std::uint16_t first_record = none;  // payload offset at which the first record of this block begins
-  ByteView payload;                 // used bytes; the rest of the block is zeros. A record ends with its last byte, what follows in the
-                                    // same payload is the next record
-};
-
-// The last block of a sealed generation.
-struct Seal {
-  std::uint32_t number = 0;  // block number of the seal = data blocks + 1
-  Digest128 content;         // of every byte before the seal block
-  CommitNumber last_commit = 0;  // last record that ended at or before the seal; 0: none yet
-  Digest64 root = 0;             // root after last_commit
-  std::uint32_t page_count = 0;  // pages after last_commit
-};
 
 enum class RecordKind : std::uint8_t {
   commit = 1,       // the images of one transaction
@@ -75,6 +45,50 @@ struct RecordHeader {
   std::uint32_t images = 0;   // each: page number (4 bytes), then page_size bytes
   SourceCursor cursor{};
   std::uint64_t body_bytes(std::uint32_t page_size) const noexcept { return std::uint64_t(images) * (4 + page_size); }
+  std::uint64_t total_bytes(std::uint32_t page_size) const noexcept { return encoded_bytes + body_bytes(page_size); }
+  bool operator==(const RecordHeader&) const = default;
+};
+
+// A record that began in an earlier generation and goes on in this one. When this generation's block 1 begins a record at payload
+// offset 0 all the same, the carried one was abandoned by a crash: it never counted, and its number is used again.
+struct CarriedRecord {
+  RecordHeader header;
+  Position start;                  // canonical, of its first byte
+  std::uint64_t bytes_before = 0;  // of the record, in earlier generations; at least 1
+  bool operator==(const CarriedRecord&) const = default;
+};
+
+struct GenerationHeader {
+  Signature signature;
+  Epoch epoch = 0;
+  Generation generation;
+  Digest128 previous;          // of the whole file before, header and seal included; zeros in generation 1
+  WallTime created;
+  std::uint32_t page_size = 0;
+  std::uint64_t generation_bytes = 0;  // the configured length; a generation sealed early is shorter
+  CommitNumber first_commit = 0;       // number of the first record that begins here or later
+  std::optional<RecordHeader> last_record;  // the last that ended before this generation, so that a restart needs no older file
+  std::optional<CarriedRecord> carried;
+  bool operator==(const GenerationHeader&) const = default;
+};
+
+// One data block: where it stands, what was known durable when it was written, and its share of the record stream.
+struct Block {
+  static constexpr std::uint16_t none = 0xffff;
+  std::uint32_t number = 0;         // offset / block_bytes; 0 is the header, 1 the first data block
+  Position durable;                 // proven durable on the writer when this block was written
+  std::uint16_t first_record = none;  // payload offset at which the first record of this block begins
+  ByteView payload;                 // used bytes; the rest of the block is zeros. A record ends with its last byte, what follows in the
+                                    // same payload is the next record
+};
+
+// The last block of a sealed generation.
+struct Seal {
+  std::uint32_t number = 0;  // block number of the seal = data blocks + 1
+  Digest128 content;         // of every byte before the seal block
+  CommitNumber last_commit = 0;  // last record that ended before the seal; 0: none yet, or nobody told the writer its root since a restart
+  Digest64 root = 0;             // root after last_commit
+  std::uint32_t page_count = 0;  // pages after last_commit
 };
 
 // Each encode fills exactly block_bytes (or RecordHeader::encoded_bytes). Each decode checks signature, place and checksum before
@@ -89,6 +103,18 @@ Result<Block> decode_block(const Signature& signature, Generation generation, st
 void encode_seal(const Signature& signature, Generation generation, const Seal& seal, ByteSpan out);
 Result<Seal> decode_seal(const Signature& signature, Generation generation, std::uint32_t number, ByteView block);
 bool is_seal(ByteView block) noexcept;  // by its magic alone; decode_seal proves it
+bool is_zero(ByteView bytes) noexcept;  // the preallocated rest of an open file
+
+// What the first 8 bytes of a data block or a seal must hold: XXH3-64 of the other 4088, seeded by the place.
+Digest64 block_checksum(const Signature& signature, Generation generation, std::uint32_t number, ByteView block) noexcept;
+
+// Blocks 1 .. data_blocks_max may hold data; the seal takes at most the last block of generation_bytes.
+constexpr std::uint32_t data_blocks_max(std::uint64_t generation_bytes) noexcept { return std::uint32_t(generation_bytes / block_bytes - 2); }
+
+// The canonical position of a record whose first byte is payload byte `at` of data block `number`: the block's boundary for byte 0.
+constexpr Position position_in_block(Generation generation, std::uint32_t number, std::size_t at) noexcept {
+  return {generation, std::uint64_t(number) * block_bytes + (at == 0 ? 0 : block_header_bytes + at)};
+}
 
 void encode_record_header(const RecordHeader& header, ByteSpan out);
 Result<RecordHeader> decode_record_header(ByteView bytes, std::uint32_t page_size);
