@@ -44,10 +44,11 @@ struct NodeConfig {
 
 struct Config {
   std::string cluster;
-  std::string node;               // this node
+  std::string node;               // this node; empty when the file was checked for none in particular
   std::string state_dir;          // {node} replaced
   std::string control_socket;
   bool tls_off = false;
+  std::string tls_ca, tls_cert, tls_key;  // {node} replaced; checked and kept, not in force while tls_off
   std::map<std::string, NodeConfig> nodes;
   std::map<std::string, DatabaseConfig> databases;
   TransportConfig transport;
@@ -55,7 +56,8 @@ struct Config {
 };
 
 // `text` is the file's content, `file` its name for messages ("ccr.toml:12:3: …"). Unknown keys, wrong types and values out of range are
-// errors with file, line, column and 'did you mean'.
+// errors with file, line, column and 'did you mean'; of several the one nearest the top of the file is the answer.
+// An empty `node` checks the file for no node in particular: {node} then stays in the paths.
 Result<Config> parse_config(const std::string& text, const std::string& file, const std::string& node);
 
 // The configuration in force as TOML, defaults included.
@@ -65,6 +67,7 @@ std::string show_config(const Config& config);
 std::optional<std::string> did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
 // "80MB", "80MiB", "1GiB", "4096": bytes. "80MB/s", "1Gbit": bytes per second; "unlimited" is 0. "1.2s", "30s", "5m", "500ms".
+// The error is ErrorKind::usage with what was expected and found.
 Result<std::uint64_t> parse_size(const std::string& text);
 Result<std::uint64_t> parse_rate(const std::string& text);
 Result<Duration> parse_duration(const std::string& text);

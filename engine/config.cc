@@ -1,0 +1,300 @@
+#include "engine/config.h"
+
+#include <algorithm>
+#include <bit>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "engine/config_paths.h"
+#include "engine/config_table.h"
+#include "storage/log_format.h"
+
+namespace ccr::engine {
+
+const char* name_of(DatabaseKind kind) noexcept { return kind == DatabaseKind::pages ? "pages" : "sqlite"; }
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t addresses_max = 8;
+constexpr std::size_t copies_max = 16;
+constexpr std::size_t socket_path_bytes_max = 107;  // sun_path less its zero
+constexpr std::uint64_t generations_in_budget_min = 4;
+constexpr std::uint64_t wal_limit_min = 64 * KiB;
+constexpr std::uint64_t size_limit = std::uint64_t(1) << 50;  // 1 PiB: above it somebody mistyped
+constexpr IntegerRange heartbeat_missed_range{2, 20};
+constexpr DurationRange heartbeat_interval_range{50ms, 60s};
+constexpr DurationRange replay_lag_range{0s, 14 * 24h};
+constexpr SizeRange window_range{4 * KiB, 1 * GiB};
+constexpr int streams_max = 64;
+constexpr int zstd_level_max = 19;
+
+// Everything that reading the file gathers beside the Config itself.
+struct Reading {
+  Config config;
+  ConfigPaths paths;
+  ConfigFaults faults;
+};
+
+void read_addresses(const ConfigTable& table, NodeConfig& node) {
+  std::vector<std::string> texts;
+  table.require("addresses", "addresses = [\"10.77.0.1:64327\"]");
+  if (!table.texts("addresses", texts)) return;
+  for (const std::string& text : texts) {
+    const Result<transport::Endpoint> endpoint = transport::parse_endpoint(text);
+    if (!endpoint) return table.fault("addresses", table.label("addresses") + ": " + endpoint.error().message, endpoint.error().hint);
+    node.addresses.push_back(*endpoint);
+  }
+  if (texts.empty() || texts.size() > addresses_max) {
+    table.fault("addresses", fmt::format("{}: expected 1 to {} addresses, found {}", table.label("addresses"), addresses_max, texts.size()));
+  }
+}
+
+void read_nodes(const ConfigTable& root, Reading& reading) {
+  root.require("nodes", "[nodes.alpha]");
+  const std::optional<ConfigTable> nodes = root.table("nodes");
+  if (!nodes) return;
+  std::map<transport::Endpoint, std::string> owners;
+  nodes->each_table([&](const std::string& name, const ConfigTable& table) {
+    table.only({"addresses"});
+    NodeConfig node;
+    node.name = name;
+    read_addresses(table, node);
+    for (const transport::Endpoint& address : node.addresses) {
+      const auto [owner, fresh] = owners.emplace(address, name);
+      if (!fresh) table.fault("addresses", fmt::format("{}: {} stands for node {} already", table.label("addresses"), address.text(), owner->second));
+    }
+    reading.config.nodes.emplace(name, std::move(node));
+  });
+  if (reading.config.nodes.empty() && reading.faults.empty()) root.fault("nodes", "nodes: expected at least one node, found none", "such as [nodes.alpha]");
+}
+
+void read_tls(const ConfigTable& root, Reading& reading) {
+  const std::optional<ConfigTable> tls = root.table("tls");
+  const std::string hint = "set mode = \"off\" in [tls] for a lab on a network you trust";
+  if (!tls) {
+    if (!root.has("tls")) root.fault("tls", "tls: TLS is not in this build yet, and [tls] does not say mode = \"off\"", hint);
+    return;
+  }
+  tls->only({"mode", "ca", "cert", "key"});
+  std::string mode = "require";
+  tls->word("mode", mode, {"require", "off"});
+  tls->path("ca", reading.config.tls_ca);
+  tls->path("cert", reading.config.tls_cert);
+  tls->path("key", reading.config.tls_key);
+  if (mode == "require") tls->fault("mode", "tls.mode: expected \"off\": TLS is not in this build yet", hint);
+  reading.config.tls_off = mode == "off";
+}
+
+void read_copies(const ConfigTable& table, const Config& config, DatabaseConfig& database) {
+  table.require("copies", "copies = [\"alpha\", \"beta\"]");
+  if (!table.texts("copies", database.copies)) return;
+  const std::string label = table.label("copies");
+  if (database.copies.empty() || database.copies.size() > copies_max) {
+    table.fault("copies", fmt::format("{}: expected 1 to {} nodes, found {}", label, copies_max, database.copies.size()));
+  }
+  std::vector<std::string> known;
+  for (const auto& [name, node] : config.nodes) known.push_back(name);
+  std::set<std::string> seen;
+  for (const std::string& copy : database.copies) {
+    if (!seen.insert(copy).second) table.fault("copies", fmt::format("{}: node '{}' stands twice", label, copy));
+    if (config.nodes.contains(copy)) continue;
+    const std::optional<std::string> nearest = did_you_mean(copy, known);
+    table.fault("copies", fmt::format("{}: expected nodes of [nodes], found '{}'", label, copy),
+                nearest ? fmt::format("did you mean '{}'?", *nearest) : fmt::format("add [nodes.{}]", copy));
+  }
+}
+
+void read_replay_lag(const ConfigTable& table, DatabaseConfig& database) {
+  const std::optional<ConfigTable> lags = table.table("replay_lag");
+  if (!lags) return;
+  for (const std::string& copy : lags->keys()) {
+    const bool known = std::find(database.copies.begin(), database.copies.end(), copy) != database.copies.end();
+    if (!known && !database.copies.empty()) {
+      const std::optional<std::string> nearest = did_you_mean(copy, database.copies);
+      lags->fault(copy, fmt::format("{}: expected a node of {}, found '{}'", table.label("replay_lag"), table.label("copies"), copy),
+                  nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
+      continue;
+    }
+    Duration lag{};
+    lags->duration(copy, lag, replay_lag_range);
+    if (lag > Duration::zero()) {
+      lags->fault(copy, fmt::format("{}: expected \"0s\": delayed copies come in a later version", lags->label(copy)), "set it to \"0s\"");
+    }
+    database.replay_lag[copy] = lag;
+  }
+}
+
+void read_sizes(const ConfigTable& table, DatabaseConfig& database) {
+  std::uint64_t page_size = database.page_size;
+  table.size("page_size", page_size, {storage::page_size_min, storage::page_size_max});
+  table.size("generation_size", database.generation_bytes, {storage::generation_bytes_min, storage::generation_bytes_max});
+  table.size("wal_limit", database.wal_limit_bytes, {wal_limit_min, size_limit});
+  table.size("catch_up_limit", database.catch_up_limit_bytes, {0, size_limit});
+  if (!std::has_single_bit(page_size)) {
+    table.fault("page_size", fmt::format("{}: expected a power of two, found {}", table.label("page_size"), page_size));
+  }
+  if (!std::has_single_bit(database.generation_bytes)) {
+    table.fault("generation_size",
+                fmt::format("{}: expected a power of two, found {}", table.label("generation_size"), database.generation_bytes));
+  }
+  database.page_size = static_cast<std::uint32_t>(page_size);
+  table.size("log_budget", database.log_budget_bytes, {generations_in_budget_min * database.generation_bytes, size_limit});
+}
+
+void read_database(const std::string& name, const ConfigTable& table, Reading& reading) {
+  table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "replay_lag", "wal_limit", "catch_up_limit", "page_size",
+              "seed"});
+  DatabaseConfig database;
+  database.name = name;
+  std::string kind = name_of(database.kind);
+  table.word("kind", kind, {"pages", "sqlite"});
+  database.kind = kind == "pages" ? DatabaseKind::pages : DatabaseKind::sqlite;
+  table.require("path", "path = \"/srv/orders/orders.db\"");
+  table.path("path", database.path);
+  table.require("logs", "logs = \"/srv/orders-log\"");
+  table.path("logs", database.logs);
+  read_copies(table, reading.config, database);
+  read_sizes(table, database);
+  read_replay_lag(table, database);
+  std::string seed = "manual";
+  table.word("seed", seed, {"auto", "manual"});
+  database.seed_auto = seed == "auto";
+  reading.paths.databases[name] = {database.path, database.logs, database.kind, database.copies};
+  database.path = replace_node(database.path, reading.config.node);
+  database.logs = replace_node(database.logs, reading.config.node);
+  reading.config.databases.emplace(name, std::move(database));
+}
+
+void not_in_force(const ConfigTable& table, std::string_view key, const std::string& value, const std::string& instead, Config& config) {
+  config.warnings.push_back(fmt::format("{} = \"{}\" is accepted but not in force yet: {}", table.label(key), value, instead));
+}
+
+void read_window(const ConfigTable& table, Config& config) {
+  std::string& window = config.transport.window;
+  table.text("window", window);
+  if (window == "auto") return;
+  const Result<std::uint64_t> bytes = parse_size(window);
+  if (!bytes || *bytes < window_range.low || *bytes > window_range.high) {
+    return table.fault("window", fmt::format("{}: expected auto or a size of 4KiB to 1GiB, found '{}'", table.label("window"), window));
+  }
+  not_in_force(table, "window", window, "the kernel tunes the window by itself", config);
+}
+
+void read_compression(const ConfigTable& table, Config& config) {
+  std::string& compression = config.transport.compression;
+  table.text("compression", compression);
+  if (compression == "auto" || compression == "none") return;
+  for (int level = 1; level <= zstd_level_max; ++level) {
+    if (compression == fmt::format("zstd:{}", level)) return not_in_force(table, "compression", compression, "nothing is compressed", config);
+  }
+  const std::optional<std::string> nearest = did_you_mean(compression, {"auto", "none", "zstd:1"});
+  table.fault("compression", fmt::format("{}: expected none, auto or zstd:1..{}, found '{}'", table.label("compression"), zstd_level_max, compression),
+              nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
+}
+
+void read_streams(const ConfigTable& table, Config& config) {
+  std::string& streams = config.transport.streams;
+  table.text("streams", streams);
+  if (streams == "auto") return;
+  for (int count = 1; count <= streams_max; ++count) {
+    if (streams == std::to_string(count)) return not_in_force(table, "streams", streams, "a seed uses one connection", config);
+  }
+  table.fault("streams", fmt::format("{}: expected auto or \"1\" to \"{}\", found '{}'", table.label("streams"), streams_max, streams));
+}
+
+void read_transport(const ConfigTable& root, Config& config) {
+  const std::optional<ConfigTable> table = root.table("transport");
+  if (!table) return;
+  table->only({"window", "congestion", "compression", "streams", "seed_rate", "heartbeat"});
+  TransportConfig& transport = config.transport;
+  read_window(*table, config);
+  table->word("congestion", transport.congestion, {"auto", "default", "cubic", "bbr", "reno"});
+  if (transport.congestion != "auto" && transport.congestion != "default") {
+    not_in_force(*table, "congestion", transport.congestion, "the kernel's own choice is used", config);
+  }
+  read_compression(*table, config);
+  read_streams(*table, config);
+  table->rate("seed_rate", transport.seed_bytes_per_second);
+  const std::optional<ConfigTable> heartbeat = table->table("heartbeat");
+  if (!heartbeat) return;
+  heartbeat->only({"interval", "missed"});
+  heartbeat->duration("interval", transport.heartbeat_interval, heartbeat_interval_range);
+  heartbeat->integer("missed", transport.heartbeat_missed, heartbeat_missed_range);
+}
+
+void read_places(const ConfigTable& root, Reading& reading) {
+  Config& config = reading.config;
+  ConfigPaths& paths = reading.paths;
+  paths.state_dir = "/var/lib/ccr/{node}";
+  root.path("state_dir", paths.state_dir);
+  paths.control_socket = paths.state_dir + "/control.sock";
+  root.path("control_socket", paths.control_socket);
+  config.state_dir = replace_node(paths.state_dir, config.node);
+  config.control_socket = replace_node(paths.control_socket, config.node);
+  for (std::string* path : {&config.tls_ca, &config.tls_cert, &config.tls_key}) *path = replace_node(*path, config.node);
+  if (config.control_socket.size() > socket_path_bytes_max) {
+    const char* key = root.has("control_socket") ? "control_socket" : "state_dir";
+    root.fault(key, fmt::format("control_socket: expected at most {} characters, found {} in '{}'", socket_path_bytes_max,
+                                config.control_socket.size(), config.control_socket),
+               "set control_socket to a shorter path, such as /run/ccr-{node}.sock");
+  }
+}
+
+void report_conflict(const ConfigTable& root, const PathConflict& conflict) {
+  const std::optional<ConfigTable> databases = conflict.database.empty() ? std::nullopt : root.table("databases");
+  const std::optional<ConfigTable> database = databases ? databases->table(conflict.database) : std::nullopt;
+  const ConfigTable& place = database ? *database : root;
+  place.fault(conflict.key, conflict.message, conflict.hint);
+}
+
+void check_node(const ConfigTable& root, const Config& config) {
+  if (config.node.empty() || config.nodes.empty() || config.nodes.contains(config.node)) return;
+  std::vector<std::string> known;
+  for (const auto& [name, node] : config.nodes) known.push_back(name);
+  const std::optional<std::string> nearest = did_you_mean(config.node, known);
+  std::string list;
+  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+  root.fault("nodes", fmt::format("nodes: this node is '{}', expected one of {}", config.node, list),
+             nearest ? fmt::format("did you mean '{}'?", *nearest) : "name this node with --node NAME or CCR_NODE");
+}
+
+void read_root(const ConfigTable& root, Reading& reading) {
+  root.only({"cluster", "state_dir", "control_socket", "nodes", "tls", "databases", "transport"});
+  root.require("cluster", "cluster = \"lab\"");
+  root.text("cluster", reading.config.cluster);
+  if (root.has("cluster") && !valid_name(reading.config.cluster) && reading.faults.empty()) {
+    root.fault("cluster", fmt::format("cluster: expected a name of letters, digits, - and _, at most {} of them, found '{}'", name_characters_max,
+                                      reading.config.cluster));
+  }
+  read_nodes(root, reading);
+  check_node(root, reading.config);
+  read_tls(root, reading);
+  read_places(root, reading);
+  if (const std::optional<ConfigTable> databases = root.table("databases")) {
+    databases->each_table([&](const std::string& name, const ConfigTable& table) { read_database(name, table, reading); });
+  }
+  read_transport(root, reading.config);
+  if (!reading.faults.empty()) return;
+  const std::optional<PathConflict> conflict = find_path_conflict(reading.paths, reading.config.nodes);
+  if (conflict) report_conflict(root, *conflict);
+}
+
+}  // namespace
+
+Result<Config> parse_config(const std::string& text, const std::string& file, const std::string& node) {
+  Reading reading{{}, {}, ConfigFaults(file)};
+  reading.config.node = node;
+  try {
+    const toml::table document = toml::parse(text, file);
+    read_root(ConfigTable(document, "", reading.faults), reading);
+  } catch (const toml::parse_error& error) {
+    reading.faults.add(error.source(), std::string(error.description()));
+  }
+  CCR_TRY(reading.faults.first());
+  return std::move(reading.config);
+}
+
+}  // namespace ccr::engine
