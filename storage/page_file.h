@@ -1,7 +1,8 @@
 // PageFile is a copy's database file: pages of one size, the first has number 1.
 //
-// write() and resize() are visible at completion and durable after sync(). Reads beyond the end are ErrorKind::gap.
-// Identity: open() remembers device and inode through the Disk's file; the owner's identity file decides whose it is.
+// write() and resize() are visible at completion and durable after sync(). Reads beyond the end are ErrorKind::gap. A length that
+// ends inside a page is ErrorKind::corrupt, unless the caller knows that replay was growing the file when it crashed (required
+// range). Whose file it is, the owner's identity file decides.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,14 @@ namespace ccr::storage {
 
 class PageFile {
  public:
-  // Creates the file where it is not there (and syncs its directory).
-  static Task<Result<std::unique_ptr<PageFile>>> open(Disk& disk, std::string path, std::uint32_t page_size);
+  enum class TornTail {
+    refuse,  // a trailing partial page is damage
+    cut,     // it was being written by a replay that is repeated from min_required on: only whole pages are left
+  };
+
+  // Creates the file where it is not there; its name is durable at completion.
+  static Task<Result<std::unique_ptr<PageFile>>> open(Disk& disk, std::string path, std::uint32_t page_size,
+                                                      TornTail torn_tail = TornTail::refuse);
 
   PageFile(std::unique_ptr<File> file, std::string path, std::uint32_t page_size, PageNumber page_count);
 

@@ -1,12 +1,18 @@
 // StateFile keeps what a copy must remember: two slots, replaced in turn, each with sequence and checksum (FAULTS CK).
 //
-// save() completes when the new state is durable; a crash in it leaves the old one or the new one. load() takes the newer valid slot;
-// both bad is ErrorKind::corrupt, none there is not_found. Bounds: an encoded state is at most state_bytes_max.
+// save() completes when the new state is durable; a crash in it leaves the old one or the new one. load() takes the newer valid
+// slot and completes when that is durable; both bad is ErrorKind::corrupt, none there is not_found. A slot that cannot be read is
+// an error of its own: it might be the newer one.
+// load() writes: what it found may stand in the page cache only, left by a process that died before its sync, or by a sync that
+// failed. So the slot it believes is rewritten under a new inode, and save() writes in place only where this object wrote well.
+// Bounds: an encoded state is at most state_bytes_max. One call at a time.
+//
+// A slot, little endian: magic u64, version u32, payload bytes u32, sequence u64, checksum u64, payload, zeros up to whole blocks.
 #pragma once
 
-#include <memory>
-#include <optional>
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,17 +25,17 @@ namespace ccr::storage {
 struct Pin {
   enum class Kind : std::uint8_t { copy = 1, seed = 2 };
   Kind kind = Kind::copy;
-  std::string owner;   // node name
-  Position from;       // everything at or after it is kept
+  std::string owner;     // node name
+  Position from;         // everything at or after it is kept
   bool dropped = false;  // the log budget ended it: the copy needs a difference
   bool operator==(const Pin&) const = default;
 };
 
 struct SeedProgress {
-  std::string source;      // node
-  Position from;           // P: where the source's log was pinned; known() when a pass is open
+  std::string source;  // node
+  Position from;       // P: where the source's log was pinned; known() when a pass is open
   std::uint32_t pass = 0;
-  Position until;          // Q, when all extents are here; the first root at or after it decides
+  Position until;  // Q, when all extents are here; the first root at or after it decides
   CommitNumber until_commit = 0;
   bool manual_resume = false;
   std::uint64_t extents_sent = 0, extents_equal = 0, wire_bytes = 0, done_bytes = 0, total_bytes = 0;
@@ -38,28 +44,31 @@ struct SeedProgress {
 
 struct CopyState {
   static constexpr std::size_t comment_bytes_max = 512;
+  static constexpr std::size_t cause_bytes_max = 4 * KiB;  // room for the longest message of ours with two paths
+  static constexpr std::size_t name_bytes_max = 255;
+  static constexpr std::size_t pins_max = 64;
   Signature signature;
   Epoch epoch = 0;
   std::uint32_t page_size = 0;
-  Position durable;        // active: proven end of the log; passive: end of what is synced and inspected
+  Position durable;  // active: proven end of the log; passive: end of what is synced and inspected
   CommitNumber durable_commit = 0;
-  Position min_required;   // redo starts here
-  Position max_required;   // pages on disk may reach here
+  Position min_required;             // redo starts here
+  Position max_required;             // pages on disk may reach here
   CommitNumber replayed_commit = 0;  // last commit before min_required
-  bool seeded = false;     // passive: a whole pass ended once; false: the pages are nothing yet
+  bool seeded = false;               // passive: a whole pass ended once; false: the pages are nothing yet
   bool suspended = false;
-  bool failed = false;     // FailedAndSuspended, with cause
-  std::string comment;     // of the suspension
-  std::string cause;       // of the failure
-  WallTime since;          // of the suspension or failure
+  bool failed = false;  // FailedAndSuspended, with cause
+  std::string comment;  // of the suspension
+  std::string cause;    // of the failure
+  WallTime since;       // of the suspension or failure
   SeedProgress seed;
-  Position tip;            // passive: furthest position heard of the active, when
+  Position tip;  // passive: furthest position heard of the active, when
   CommitNumber tip_commit = 0;
   WallTime tip_heard;
   Position root_equal_at;  // last proof
   Digest64 root_equal = 0;
   WallTime disk_verified_at;
-  std::vector<Pin> pins;   // active
+  std::vector<Pin> pins;  // active
   bool operator==(const CopyState&) const = default;
 };
 
@@ -71,12 +80,26 @@ class StateFile {
   Task<Result<void>> save(const CopyState& state);
 
  private:
+  struct Found;
+
+  std::string path_of(std::size_t slot) const;
+  Task<Result<Bytes>> read_slot(std::size_t slot);
+  Task<Result<Found>> scan();  // the newer valid slot
+  Task<Result<void>> write_slot(std::size_t slot, Bytes bytes);
+  Task<Result<void>> overwrite(std::size_t slot, Bytes bytes);
+
   Disk& disk_;
   std::string directory_;
-  std::uint64_t sequence_ = 0;
+  std::uint64_t sequence_ = 0;  // of the newest state known
+  std::size_t newest_ = 1;      // the slot it is in
+  bool scanned_ = false;
+  std::array<bool, 2> in_place_{};  // this object wrote the slot and nothing failed
 };
 
+// A comment or cause that is too long is cut at a character; names and pins within their bounds are the caller's promise.
 Bytes encode_state(const CopyState& state, std::uint64_t sequence);
+// Every bit counts: magic, version, lengths, checksum, every enum and flag, the zeros behind the payload, nothing after them.
 Result<std::pair<CopyState, std::uint64_t>> decode_state(ByteView slot);
+void seal_state(ByteSpan slot);  // writes the checksum of a slot into it; for encode_state() and for fuzzing behind the checksum
 
 }  // namespace ccr::storage

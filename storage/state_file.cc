@@ -1,0 +1,319 @@
+#include "storage/state_file.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "storage/file_replacement.h"
+
+namespace ccr::storage {
+namespace {
+
+constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
+constexpr std::uint32_t version = 1;
+constexpr std::size_t slot_block_bytes = 4096;
+constexpr std::size_t checksum_at = 24;
+constexpr std::size_t slot_header_bytes = 32;
+constexpr std::size_t slot_count = 2;
+
+constexpr std::size_t position_bytes = 16;
+constexpr std::size_t fixed_bytes_max = 512;  // everything of a CopyState that has one length, with room
+constexpr std::size_t pin_bytes_max = 2 + 2 + CopyState::name_bytes_max + position_bytes;
+static_assert(slot_header_bytes + fixed_bytes_max + CopyState::comment_bytes_max + CopyState::cause_bytes_max +
+                  CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max <=
+              StateFile::state_bytes_max);
+static_assert(StateFile::state_bytes_max % slot_block_bytes == 0);
+
+constexpr std::size_t whole_blocks(std::size_t bytes) noexcept {
+  return (bytes + slot_block_bytes - 1) / slot_block_bytes * slot_block_bytes;
+}
+
+Digest64 checksum_of(ByteView slot) { return digest64(slot.subspan(slot_header_bytes), digest64(slot.first(checksum_at), magic)); }
+
+// The start of a UTF-8 text, at most `bytes_max` long, not ending inside a character.
+std::string_view clipped(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+// Encodes and decodes the same fields in the same order; each pair of functions stands together.
+
+void put(Encoder& out, const Position& position) {
+  out.u64(position.generation.number);
+  out.u64(position.offset);
+}
+Position get_position(Decoder& in) {
+  Position position;
+  position.generation.number = in.u64();
+  position.offset = in.u64();
+  return position;
+}
+
+void put(Encoder& out, std::string_view text, std::size_t bytes_max) {
+  CCR_ASSERT(text.size() <= bytes_max);
+  out.u16(static_cast<std::uint16_t>(text.size()));
+  out.bytes(as_bytes(text));
+}
+std::string get_text(Decoder& in, std::size_t bytes_max, bool& legal) {
+  const std::size_t size = in.u16();
+  if (size > bytes_max) {
+    legal = false;
+    return {};
+  }
+  return to_text(in.bytes(size));
+}
+
+void put(Encoder& out, bool flag) { out.u8(flag ? 1 : 0); }
+bool get_flag(Decoder& in, bool& legal) {
+  const std::uint8_t value = in.u8();
+  if (value > 1) legal = false;
+  return value == 1;
+}
+
+void put(Encoder& out, WallTime time) { out.u64(static_cast<std::uint64_t>(time.nanoseconds)); }
+WallTime get_time(Decoder& in) { return {static_cast<std::int64_t>(in.u64())}; }
+
+void put(Encoder& out, const SeedProgress& seed) {
+  put(out, seed.source, CopyState::name_bytes_max);
+  put(out, seed.from);
+  out.u32(seed.pass);
+  put(out, seed.until);
+  out.u64(seed.until_commit);
+  put(out, seed.manual_resume);
+  for (const std::uint64_t count : {seed.extents_sent, seed.extents_equal, seed.wire_bytes, seed.done_bytes, seed.total_bytes})
+    out.u64(count);
+}
+SeedProgress get_seed(Decoder& in, bool& legal) {
+  SeedProgress seed;
+  seed.source = get_text(in, CopyState::name_bytes_max, legal);
+  seed.from = get_position(in);
+  seed.pass = in.u32();
+  seed.until = get_position(in);
+  seed.until_commit = in.u64();
+  seed.manual_resume = get_flag(in, legal);
+  for (std::uint64_t* count : {&seed.extents_sent, &seed.extents_equal, &seed.wire_bytes, &seed.done_bytes, &seed.total_bytes})
+    *count = in.u64();
+  return seed;
+}
+
+void put(Encoder& out, const Pin& pin) {
+  out.u8(static_cast<std::uint8_t>(pin.kind));
+  put(out, pin.owner, CopyState::name_bytes_max);
+  put(out, pin.from);
+  put(out, pin.dropped);
+}
+Pin get_pin(Decoder& in, bool& legal) {
+  Pin pin;
+  const std::uint8_t kind = in.u8();
+  if (kind != static_cast<std::uint8_t>(Pin::Kind::copy) && kind != static_cast<std::uint8_t>(Pin::Kind::seed)) legal = false;
+  pin.kind = static_cast<Pin::Kind>(kind);
+  pin.owner = get_text(in, CopyState::name_bytes_max, legal);
+  pin.from = get_position(in);
+  pin.dropped = get_flag(in, legal);
+  return pin;
+}
+
+void put(Encoder& out, const CopyState& state) {
+  out.bytes(state.signature.bytes);
+  out.u64(state.epoch);
+  out.u32(state.page_size);
+  put(out, state.durable);
+  out.u64(state.durable_commit);
+  put(out, state.min_required);
+  put(out, state.max_required);
+  out.u64(state.replayed_commit);
+  put(out, state.seeded);
+  put(out, state.suspended);
+  put(out, state.failed);
+  put(out, clipped(state.comment, CopyState::comment_bytes_max), CopyState::comment_bytes_max);
+  put(out, clipped(state.cause, CopyState::cause_bytes_max), CopyState::cause_bytes_max);
+  put(out, state.since);
+  put(out, state.seed);
+  put(out, state.tip);
+  out.u64(state.tip_commit);
+  put(out, state.tip_heard);
+  put(out, state.root_equal_at);
+  out.u64(state.root_equal);
+  put(out, state.disk_verified_at);
+  CCR_ASSERT(state.pins.size() <= CopyState::pins_max);
+  out.u16(static_cast<std::uint16_t>(state.pins.size()));
+  for (const Pin& pin : state.pins) put(out, pin);
+}
+CopyState get_state(Decoder& in, bool& legal) {
+  CopyState state;
+  const ByteView signature = in.bytes(state.signature.bytes.size());
+  std::copy(signature.begin(), signature.end(), state.signature.bytes.begin());
+  state.epoch = in.u64();
+  state.page_size = in.u32();
+  state.durable = get_position(in);
+  state.durable_commit = in.u64();
+  state.min_required = get_position(in);
+  state.max_required = get_position(in);
+  state.replayed_commit = in.u64();
+  state.seeded = get_flag(in, legal);
+  state.suspended = get_flag(in, legal);
+  state.failed = get_flag(in, legal);
+  state.comment = get_text(in, CopyState::comment_bytes_max, legal);
+  state.cause = get_text(in, CopyState::cause_bytes_max, legal);
+  state.since = get_time(in);
+  state.seed = get_seed(in, legal);
+  state.tip = get_position(in);
+  state.tip_commit = in.u64();
+  state.tip_heard = get_time(in);
+  state.root_equal_at = get_position(in);
+  state.root_equal = in.u64();
+  state.disk_verified_at = get_time(in);
+  const std::size_t pins = in.u16();
+  if (pins > CopyState::pins_max) legal = false;
+  for (std::size_t i = 0; i < pins && legal && in.ok(); ++i) state.pins.push_back(get_pin(in, legal));
+  return state;
+}
+
+Error bad_slot(const std::string& why) { return {ErrorKind::corrupt, "state slot: " + why, ""}; }
+
+}  // namespace
+
+void seal_state(ByteSpan slot) {
+  CCR_ASSERT(slot.size() >= slot_header_bytes);
+  Encoder(slot.subspan(checksum_at)).u64(checksum_of(slot));
+}
+
+Bytes encode_state(const CopyState& state, std::uint64_t sequence) {
+  Bytes slot(StateFile::state_bytes_max);
+  Encoder payload(ByteSpan(slot).subspan(slot_header_bytes));
+  put(payload, state);
+  Encoder header(slot);
+  header.u64(magic);
+  header.u32(version);
+  header.u32(static_cast<std::uint32_t>(payload.written()));
+  header.u64(sequence);
+  slot.resize(whole_blocks(slot_header_bytes + payload.written()));
+  seal_state(slot);
+  return slot;
+}
+
+Result<std::pair<CopyState, std::uint64_t>> decode_state(ByteView slot) {
+  if (slot.size() < slot_header_bytes) return bad_slot(std::to_string(slot.size()) + " bytes are too few");
+  if (slot.size() > StateFile::state_bytes_max) return bad_slot(std::to_string(slot.size()) + " bytes are too many");
+  Decoder header(slot);
+  if (header.u64() != magic) return bad_slot("it does not begin as one");
+  const std::uint32_t found = header.u32();
+  const std::uint32_t payload_bytes = header.u32();
+  const std::uint64_t sequence = header.u64();
+  if (header.u64() != checksum_of(slot)) return bad_slot("checksum fails");
+  if (found != version) {
+    return Error{ErrorKind::unsupported,
+                 "state slot: version " + std::to_string(found) + ", this build serves " + std::to_string(version), ""};
+  }
+  const ByteView rest = slot.subspan(slot_header_bytes);
+  if (payload_bytes > rest.size() || whole_blocks(slot_header_bytes + payload_bytes) != slot.size())
+    return bad_slot("length does not fit");
+  const ByteView padding = rest.subspan(payload_bytes);
+  const bool zeros = std::all_of(padding.begin(), padding.end(), [](std::byte b) { return b == std::byte{0}; });
+  if (!zeros) return bad_slot("bytes behind its end");
+  Decoder payload(rest.first(payload_bytes));
+  bool legal = true;
+  CopyState state = get_state(payload, legal);
+  if (!legal || !payload.finished()) return bad_slot("a field is out of range");
+  return std::pair<CopyState, std::uint64_t>(std::move(state), sequence);
+}
+
+struct StateFile::Found {
+  CopyState state;
+  Bytes bytes;
+};
+
+StateFile::StateFile(Disk& disk, std::string directory) : disk_(disk), directory_(std::move(directory)) {}
+
+std::string StateFile::path_of(std::size_t slot) const { return directory_ + "/state." + std::to_string(slot); }
+
+// not_found where there is none. A file that is too long comes back one byte too long: decode_state() refuses it.
+Task<Result<Bytes>> StateFile::read_slot(std::size_t slot) {
+  const std::string path = path_of(slot);
+  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::read);
+  if (!file.ok()) co_return file.error();
+  Bytes bytes(state_bytes_max + 1);
+  const Result<std::size_t> got = co_await (*file)->read_at(0, bytes);
+  if (!got.ok()) co_return got.error().within(path);
+  bytes.resize(*got);
+  co_return bytes;
+}
+
+Task<Result<StateFile::Found>> StateFile::scan() {
+  Found newest;
+  std::size_t present = 0, valid = 0;
+  std::string why;
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    Result<Bytes> bytes = co_await read_slot(slot);
+    if (!bytes.ok() && bytes.error().kind == ErrorKind::not_found) continue;
+    if (!bytes.ok()) co_return bytes.error();
+    ++present;
+    Result<std::pair<CopyState, std::uint64_t>> decoded = decode_state(*bytes);
+    if (!decoded.ok()) {
+      if (decoded.error().kind == ErrorKind::unsupported) co_return decoded.error().within(path_of(slot));
+      why = decoded.error().message;
+      continue;
+    }
+    if (valid > 0 && decoded->second <= sequence_) continue;
+    ++valid;
+    sequence_ = decoded->second;
+    newest_ = slot;
+    newest.state = std::move(decoded->first);
+    newest.bytes = std::move(*bytes);
+  }
+  scanned_ = true;
+  if (present == 0) co_return Error{ErrorKind::not_found, directory_ + ": no state file", ""};
+  if (valid == 0) co_return Error{ErrorKind::corrupt, directory_ + ": no slot of the state file is valid: " + why, ""};
+  co_return newest;
+}
+
+Task<Result<CopyState>> StateFile::load() {
+  in_place_.fill(false);
+  Result<Found> found = co_await scan();
+  if (!found.ok()) co_return found.error();
+  CCR_CO_TRY(co_await write_slot(newest_, found->bytes));
+  co_return std::move(found->state);
+}
+
+// Goes over the older slot, so that the newest state known is untouched until the next one is durable.
+Task<Result<void>> StateFile::save(const CopyState& state) {
+  if (!scanned_) {  // a slot of an earlier life with a higher sequence would win over this state
+    const Result<CopyState> before = co_await load();
+    const bool replaceable =
+        before.ok() || before.error().kind == ErrorKind::not_found || before.error().kind == ErrorKind::corrupt;
+    if (!replaceable) co_return before.error();
+  }
+  const std::size_t slot = 1 - newest_;
+  Bytes bytes = encode_state(state, sequence_ + 1);
+  CCR_CO_TRY(co_await write_slot(slot, std::move(bytes)));
+  ++sequence_;
+  newest_ = slot;
+  co_return Result<void>();
+}
+
+// Until it ends well the slot counts as failed, also when the task is stopped in the middle: the next write takes a new inode.
+Task<Result<void>> StateFile::write_slot(std::size_t slot, Bytes bytes) {
+  CCR_ASSERT(bytes.size() <= state_bytes_max);
+  if (std::exchange(in_place_[slot], false)) {
+    CCR_CO_TRY(co_await overwrite(slot, std::move(bytes)));
+  } else {
+    const std::string path = path_of(slot);
+    CCR_CO_TRY(co_await replace_file(disk_, path, std::move(bytes)));
+  }
+  in_place_[slot] = true;
+  co_return Result<void>();
+}
+
+Task<Result<void>> StateFile::overwrite(std::size_t slot, Bytes bytes) {
+  const std::string path = path_of(slot);
+  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::read_write);
+  if (!file.ok()) co_return file.error();
+  const Result<std::uint64_t> size = co_await (*file)->size();
+  if (!size.ok()) co_return size.error();
+  CCR_CO_TRY(co_await (*file)->write_at(0, bytes));
+  if (*size > bytes.size()) CCR_CO_TRY(co_await (*file)->truncate(bytes.size()));
+  co_return co_await (*file)->sync();
+}
+
+}  // namespace ccr::storage

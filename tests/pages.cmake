@@ -1,0 +1,1 @@
+ccr_test(pages SOURCES pages_test.cc LIBS ccr_pages)
