@@ -1,31 +1,38 @@
 // FramedConnection sends and receives whole messages over one Connection.
 //
-// Frame (64-byte header, then the body): magic, version, type, session, sequence, body length, body checksum, header checksum; see
-// transport/README.md. Sequence grows by exactly one in each direction; one error ends the connection: there is no resync inside a stream.
-// receive() completes with one message whose views live until the next receive(). send() may be called by several tasks: whole frames
-// are written one after another in the order of the calls. Bounds: frame_body_max, checked before allocation; one receive buffer.
+// transport/frame.h and transport/README.md say what a frame is. Sequence grows by exactly one in each direction.
+// Completion: send() when the frame is handed to the Connection; several tasks may call it, whole frames are written one after
+// another in the order of the calls. receive() with one message whose views live until the next receive(); one task at a time. The
+// tail of LogData and ExtentPages lies at an address that direct I/O takes, and was copied once, out of the kernel. Stopping: a
+// stopped receive() loses nothing, the next one goes on where it was; a send() that waited for its turn leaves no trace; one that
+// was writing ends the connection, as half a frame is out. Failure: there is no resync inside a stream. The first error closes the
+// connection, and every later or waiting call gives that error, with the peer's address in front. Kinds: protocol and unsupported
+// (the peer's fault), corrupt (checksum), disconnected. Bounds: frame_body_max, and before set_session() handshake_body_max and
+// only the messages of the handshake, checked before allocation; one receive buffer that grows with need up to frame_body_max, and
+// one read-ahead of read_ahead_bytes.
 #pragma once
 
 #include <memory>
 
-#include "base/signal.h"
+#include "base/task.h"
+#include "transport/frame.h"
 #include "transport/messages.h"
 #include "transport/network.h"
 
 namespace ccr::transport {
 
-inline constexpr std::size_t frame_header_bytes = 64;
-inline constexpr std::size_t frame_body_max = 1 * MiB + 4 * KiB;
-
 class FramedConnection {
  public:
+  static constexpr std::size_t read_ahead_bytes = 4 * KiB;  // several heartbeats in one read; big bodies go around it
+
   FramedConnection(const Executor& executor, std::unique_ptr<Connection> connection);
   ~FramedConnection();
 
   Task<Result<void>> send(Message message);  // views inside must live until completion
   Task<Result<Message>> receive();
-  void set_session(std::uint64_t session);   // both sides, after the handshake; frames of another session end the connection
-  void close();
+  // Both sides, after Welcome was sent or received: frames carry it from then on, and frames of another end the connection.
+  void set_session(std::uint64_t session);
+  void close();  // what runs or comes later fails with disconnected
   Endpoint peer() const;
   ConnectionFacts facts() const;
 

@@ -1,4 +1,42 @@
 // The verdict of a handshake: pure. The active side compares what the copy says it has with its own chain.
+//
+// First the rules that refuse; the first that applies is the answer, with both values in its text.
+//
+//   hello                                          | refuse
+//   -----------------------------------------------+-----------
+//   version range without one of ours              | version
+//   another cluster                                | cluster
+//   to_node is not this node                       | node
+//   from_node is this node, or may have no copy    | node
+//   another database than the one looked up        | database
+//   our copy of it is not the active one           | not_active
+//   another kind                                   | kind
+//   our log is not open                            | not_ready
+//   epoch above ours                               | epoch
+//
+// Then the verdict. A point compares when own_digests has a digest for it; `newest` is the first point given, P the newest point
+// that is equal.
+//
+//   points                                         | wanted            | verdict
+//   -----------------------------------------------+-------------------+----------------------------------------------
+//   (the copy has no signature)                    |                   | unseeded
+//   (its signature is another)                     |                   | other_history
+//   (any)                                          | none, or < first  | unknown: what it needs was truncated
+//   P is newest                                    | == durable        | same
+//   P is newest                                    | < durable         | behind
+//   P is newest                                    | > durable         | ahead
+//   P is older, a newer one differs                |                   | forked behind P: the generation after a sealed one,
+//                                                  |                   | or the open one itself
+//   P is older, the newer ones do not compare      | > durable         | ahead: they are beyond our end
+//   P is older, the newer ones do not compare      | <= durable        | unknown: we should know them, and do not
+//   none equal, a differing one in generation 1    |                   | forked at 1
+//   none equal, a differing one above              |                   | unknown: where they part is not among the points
+//   none compares                                  | > durable         | ahead
+//   none compares, or no points                    | (g, 0) <= durable | behind: the header that comes next proves the chain
+//   none compares                                  | (g, n) <= durable | unknown
+//
+// `durable` is canonical (base/position.h), `wanted` is a raw offset: behind a seal a copy that lacks only the next header is
+// behind. A wanted generation that is ours alone to begin, (g, 0) beyond durable, is ahead.
 #pragma once
 
 #include <optional>
@@ -11,12 +49,12 @@ namespace ccr::transport {
 
 struct ActiveFacts {
   std::string cluster, node, database, kind;
-  bool active = false;       // this node's copy of the database is the active one
-  bool ready = false;        // its log is open
+  bool active = false;              // this node's copy of the database is the active one
+  bool ready = false;               // its log is open
   std::vector<std::string> copies;  // nodes that may have a copy
   Signature signature;
   Epoch epoch = 0;
-  Generation first;          // lowest generation held
+  Generation first;  // lowest generation held
   Position durable;
   CommitNumber durable_commit = 0;
   std::uint32_t page_size = 0;

@@ -22,6 +22,13 @@ inline constexpr std::uint16_t protocol_version_max = 1;
 inline constexpr std::size_t name_bytes_max = 128;
 inline constexpr std::size_t text_bytes_max = 1024;
 inline constexpr std::size_t chain_links_max = 64;
+inline constexpr std::size_t log_block_bytes = 4096;              // LogData is whole blocks of it
+inline constexpr std::size_t tail_bytes_max = 1 * MiB;            // of LogData and ExtentPages
+inline constexpr std::uint64_t generation_bytes_limit = 64 * MiB;
+inline constexpr std::uint32_t page_bytes_min = 512, page_bytes_max = 65536;
+inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent of 1 MiB in pages of 512 bytes
+inline constexpr std::size_t page_mask_bytes_max = extent_pages_max / 8;
+inline constexpr std::uint32_t extent_digests_max = 65'536;       // of one message
 
 enum class Purpose : std::uint8_t { log = 1, seed = 2 };
 
@@ -153,11 +160,17 @@ struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber com
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
                              PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer>;
 
+// The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;
+const char* type_name(std::uint8_t type) noexcept;  // "Hello"; "unknown" for a number that no message has
 // Encodes the message body. LogData and ExtentPages put their bytes last, so a sender may pass them as a second piece: encode gives
-// everything before them when `without_tail`.
+// everything before them when `without_tail`. Names, lists and tails over their limits are broken invariants of the sender; a text is cut
+// to text_bytes_max, and what is not UTF-8 on one line becomes spaces.
 Bytes encode(const Message& message, bool without_tail = false);
 ByteView tail_of(const Message& message) noexcept;
-Result<Message> decode(std::uint8_t type, ByteView body);  // views `body`
+std::size_t tail_offset(std::uint8_t type) noexcept;       // where the tail begins in the body; 0 for a type that has none
+// ErrorKind::protocol with the message's name and what is wrong. The result views `body`. A Hello of versions that this build does not
+// speak is read up to its version range only: the rest of its layout is not known here, and the handshake refuses it by the range.
+Result<Message> decode(std::uint8_t type, ByteView body);
 
 }  // namespace ccr::transport
