@@ -1,0 +1,1 @@
+ccr_test(control SOURCES control_test.cc LIBS ccr_control)
