@@ -44,11 +44,13 @@ void read_addresses(const ConfigTable& table, NodeConfig& node) {
   if (!table.texts("addresses", texts)) return;
   for (const std::string& text : texts) {
     const Result<transport::Endpoint> endpoint = transport::parse_endpoint(text);
-    if (!endpoint) return table.fault("addresses", table.label("addresses") + ": " + endpoint.error().message, endpoint.error().hint);
+    if (!endpoint)
+      return table.fault("addresses", table.label("addresses") + ": " + endpoint.error().message, endpoint.error().hint);
     node.addresses.push_back(*endpoint);
   }
   if (texts.empty() || texts.size() > addresses_max) {
-    table.fault("addresses", fmt::format("{}: expected 1 to {} addresses, found {}", table.label("addresses"), addresses_max, texts.size()));
+    table.fault("addresses",
+                fmt::format("{}: expected 1 to {} addresses, found {}", table.label("addresses"), addresses_max, texts.size()));
   }
 }
 
@@ -64,11 +66,14 @@ void read_nodes(const ConfigTable& root, Reading& reading) {
     read_addresses(table, node);
     for (const transport::Endpoint& address : node.addresses) {
       const auto [owner, fresh] = owners.emplace(address, name);
-      if (!fresh) table.fault("addresses", fmt::format("{}: {} stands for node {} already", table.label("addresses"), address.text(), owner->second));
+      if (!fresh)
+        table.fault("addresses",
+                    fmt::format("{}: {} stands for node {} already", table.label("addresses"), address.text(), owner->second));
     }
     reading.config.nodes.emplace(name, std::move(node));
   });
-  if (reading.config.nodes.empty() && reading.faults.empty()) root.fault("nodes", "nodes: expected at least one node, found none", "such as [nodes.alpha]");
+  if (reading.config.nodes.empty() && reading.faults.empty())
+    root.fault("nodes", "nodes: expected at least one node, found none", "such as [nodes.alpha]");
 }
 
 void read_tls(const ConfigTable& root, Reading& reading) {
@@ -114,14 +119,16 @@ void read_replay_lag(const ConfigTable& table, DatabaseConfig& database) {
     const bool known = std::find(database.copies.begin(), database.copies.end(), copy) != database.copies.end();
     if (!known && !database.copies.empty()) {
       const std::optional<std::string> nearest = did_you_mean(copy, database.copies);
-      lags->fault(copy, fmt::format("{}: expected a node of {}, found '{}'", table.label("replay_lag"), table.label("copies"), copy),
+      lags->fault(copy,
+                  fmt::format("{}: expected a node of {}, found '{}'", table.label("replay_lag"), table.label("copies"), copy),
                   nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
       continue;
     }
     Duration lag{};
     lags->duration(copy, lag, replay_lag_range);
     if (lag > Duration::zero()) {
-      lags->fault(copy, fmt::format("{}: expected \"0s\": delayed copies come in a later version", lags->label(copy)), "set it to \"0s\"");
+      lags->fault(copy, fmt::format("{}: expected \"0s\": delayed copies come in a later version", lags->label(copy)),
+                  "set it to \"0s\"");
     }
     database.replay_lag[copy] = lag;
   }
@@ -145,8 +152,8 @@ void read_sizes(const ConfigTable& table, DatabaseConfig& database) {
 }
 
 void read_database(const std::string& name, const ConfigTable& table, Reading& reading) {
-  table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "replay_lag", "wal_limit", "catch_up_limit", "page_size",
-              "seed"});
+  table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "replay_lag", "wal_limit", "catch_up_limit",
+              "page_size", "seed"});
   DatabaseConfig database;
   database.name = name;
   std::string kind = name_of(database.kind);
@@ -168,7 +175,8 @@ void read_database(const std::string& name, const ConfigTable& table, Reading& r
   reading.config.databases.emplace(name, std::move(database));
 }
 
-void not_in_force(const ConfigTable& table, std::string_view key, const std::string& value, const std::string& instead, Config& config) {
+void not_in_force(const ConfigTable& table, std::string_view key, const std::string& value, const std::string& instead,
+                  Config& config) {
   config.warnings.push_back(fmt::format("{} = \"{}\" is accepted but not in force yet: {}", table.label(key), value, instead));
 }
 
@@ -178,7 +186,8 @@ void read_window(const ConfigTable& table, Config& config) {
   if (window == "auto") return;
   const Result<std::uint64_t> bytes = parse_size(window);
   if (!bytes || *bytes < window_range.low || *bytes > window_range.high) {
-    return table.fault("window", fmt::format("{}: expected auto or a size of 4KiB to 1GiB, found '{}'", table.label("window"), window));
+    return table.fault("window",
+                       fmt::format("{}: expected auto or a size of 4KiB to 1GiB, found '{}'", table.label("window"), window));
   }
   not_in_force(table, "window", window, "the kernel tunes the window by itself", config);
 }
@@ -188,11 +197,14 @@ void read_compression(const ConfigTable& table, Config& config) {
   table.text("compression", compression);
   if (compression == "auto" || compression == "none") return;
   for (int level = 1; level <= zstd_level_max; ++level) {
-    if (compression == fmt::format("zstd:{}", level)) return not_in_force(table, "compression", compression, "nothing is compressed", config);
+    if (compression == fmt::format("zstd:{}", level))
+      return not_in_force(table, "compression", compression, "nothing is compressed", config);
   }
   const std::optional<std::string> nearest = did_you_mean(compression, {"auto", "none", "zstd:1"});
-  table.fault("compression", fmt::format("{}: expected none, auto or zstd:1..{}, found '{}'", table.label("compression"), zstd_level_max, compression),
-              nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
+  table.fault(
+      "compression",
+      fmt::format("{}: expected none, auto or zstd:1..{}, found '{}'", table.label("compression"), zstd_level_max, compression),
+      nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
 }
 
 void read_streams(const ConfigTable& table, Config& config) {
@@ -202,7 +214,8 @@ void read_streams(const ConfigTable& table, Config& config) {
   for (int count = 1; count <= streams_max; ++count) {
     if (streams == std::to_string(count)) return not_in_force(table, "streams", streams, "a seed uses one connection", config);
   }
-  table.fault("streams", fmt::format("{}: expected auto or \"1\" to \"{}\", found '{}'", table.label("streams"), streams_max, streams));
+  table.fault("streams",
+              fmt::format("{}: expected auto or \"1\" to \"{}\", found '{}'", table.label("streams"), streams_max, streams));
 }
 
 void read_transport(const ConfigTable& root, Config& config) {
@@ -237,8 +250,9 @@ void read_places(const ConfigTable& root, Reading& reading) {
   for (std::string* path : {&config.tls_ca, &config.tls_cert, &config.tls_key}) *path = replace_node(*path, config.node);
   if (config.control_socket.size() > socket_path_bytes_max) {
     const char* key = root.has("control_socket") ? "control_socket" : "state_dir";
-    root.fault(key, fmt::format("control_socket: expected at most {} characters, found {} in '{}'", socket_path_bytes_max,
-                                config.control_socket.size(), config.control_socket),
+    root.fault(key,
+               fmt::format("control_socket: expected at most {} characters, found {} in '{}'", socket_path_bytes_max,
+                           config.control_socket.size(), config.control_socket),
                "set control_socket to a shorter path, such as /run/ccr-{node}.sock");
   }
 }
@@ -266,8 +280,8 @@ void read_root(const ConfigTable& root, Reading& reading) {
   root.require("cluster", "cluster = \"lab\"");
   root.text("cluster", reading.config.cluster);
   if (root.has("cluster") && !valid_name(reading.config.cluster) && reading.faults.empty()) {
-    root.fault("cluster", fmt::format("cluster: expected a name of letters, digits, - and _, at most {} of them, found '{}'", name_characters_max,
-                                      reading.config.cluster));
+    root.fault("cluster", fmt::format("cluster: expected a name of letters, digits, - and _, at most {} of them, found '{}'",
+                                      name_characters_max, reading.config.cluster));
   }
   read_nodes(root, reading);
   check_node(root, reading.config);

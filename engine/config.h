@@ -18,21 +18,21 @@ const char* name_of(DatabaseKind kind) noexcept;
 struct DatabaseConfig {
   std::string name;
   DatabaseKind kind = DatabaseKind::sqlite;
-  std::string path;      // of the database file, {node} replaced. On a passive sqlite copy the page file is path + ".copy"
-  std::string logs;      // directory, {node} replaced
+  std::string path;  // of the database file, {node} replaced. On a passive sqlite copy the page file is path + ".copy"
+  std::string logs;  // directory, {node} replaced
   std::vector<std::string> copies;  // the first is the active one at the very first start
   std::uint64_t generation_bytes = 1 * MiB;
   std::uint64_t log_budget_bytes = 64 * GiB;
-  std::uint64_t wal_limit_bytes = 4 * MiB;       // sqlite: above it a captured WAL is let go for a moment
-  std::uint64_t catch_up_limit_bytes = 64 * MiB; // sqlite: above it a base marker instead of a catch-up commit
-  std::uint32_t page_size = 4096;                // pages: of a new page store
+  std::uint64_t wal_limit_bytes = 4 * MiB;        // sqlite: above it a captured WAL is let go for a moment
+  std::uint64_t catch_up_limit_bytes = 64 * MiB;  // sqlite: above it a base marker instead of a catch-up commit
+  std::uint32_t page_size = 4096;                 // pages: of a new page store
   bool seed_auto = false;
-  std::map<std::string, Duration> replay_lag;    // accepted, above 0 refused until delayed copies exist
+  std::map<std::string, Duration> replay_lag;  // accepted, above 0 refused until delayed copies exist
 };
 
 struct TransportConfig {
   std::string window = "auto", congestion = "auto", compression = "auto", streams = "auto";
-  std::uint64_t seed_bytes_per_second = 0;       // 0: unlimited
+  std::uint64_t seed_bytes_per_second = 0;  // 0: unlimited
   Duration heartbeat_interval = std::chrono::milliseconds(1200);
   int heartbeat_missed = 4;
 };
@@ -44,8 +44,8 @@ struct NodeConfig {
 
 struct Config {
   std::string cluster;
-  std::string node;               // this node; empty when the file was checked for none in particular
-  std::string state_dir;          // {node} replaced
+  std::string node;       // this node; empty when the file was checked for none in particular
+  std::string state_dir;  // {node} replaced
   std::string control_socket;
   bool tls_off = false;
   std::string tls_ca, tls_cert, tls_key;  // {node} replaced; checked and kept, not in force while tls_off
@@ -55,9 +55,9 @@ struct Config {
   std::vector<std::string> warnings;  // accepted but not in force, in words
 };
 
-// `text` is the file's content, `file` its name for messages ("ccr.toml:12:3: …"). Unknown keys, wrong types and values out of range are
-// errors with file, line, column and 'did you mean'; of several the one nearest the top of the file is the answer.
-// An empty `node` checks the file for no node in particular: {node} then stays in the paths.
+// `text` is the file's content, `file` its name for messages ("ccr.toml:12:3: …"). Unknown keys, wrong types and values out of
+// range are errors with file, line, column and 'did you mean'; of several the one nearest the top of the file is the answer. An
+// empty `node` checks the file for no node in particular: {node} then stays in the paths.
 Result<Config> parse_config(const std::string& text, const std::string& file, const std::string& node);
 
 // The configuration in force as TOML, defaults included.

@@ -39,7 +39,8 @@ bool meet(const Place& a, const Place& b) {
 
 std::vector<Place> places_of(const ConfigPaths& paths, const std::string& node) {
   std::vector<Place> places;
-  const auto add = [&](const std::string& database, const std::string& key, const std::string& path, bool directory, bool of_state) {
+  const auto add = [&](const std::string& database, const std::string& key, const std::string& path, bool directory,
+                       bool of_state) {
     places.push_back({node, database, key, normal_form(replace_node(path, node)), directory, of_state});
   };
   add("", "state_dir", paths.state_dir, true, true);
@@ -70,8 +71,9 @@ std::optional<PathConflict> conflict_on(const std::vector<Place>& places) {
       const Place& a = places[i];
       const Place& b = places[j];
       if (!meet(a, b)) continue;
-      return PathConflict{b.database, b.key,
-                          fmt::format("{}: expected a place of its own, found '{}', which {} has", name_of_place(b), b.path, name_of_place(a)), ""};
+      return PathConflict{
+          b.database, b.key,
+          fmt::format("{}: expected a place of its own, found '{}', which {} has", name_of_place(b), b.path, name_of_place(a)), ""};
     }
   }
   return std::nullopt;
@@ -81,9 +83,10 @@ std::optional<PathConflict> conflict_between(const std::vector<Place>& ours, con
   for (const Place& a : ours) {
     for (const Place& b : theirs) {
       if (!meet(a, b)) continue;
-      return PathConflict{b.database, b.key,
-                          fmt::format("{}: nodes {} and {} are on one host and would share '{}'", name_of_place(b), a.node, b.node, b.path),
-                          "put {node} into it"};
+      return PathConflict{
+          b.database, b.key,
+          fmt::format("{}: nodes {} and {} are on one host and would share '{}'", name_of_place(b), a.node, b.node, b.path),
+          "put {node} into it"};
     }
   }
   return std::nullopt;

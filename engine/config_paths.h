@@ -1,5 +1,5 @@
-// Which places of one host meet: pure. Every directory of ours is ours alone, so two databases, two nodes of one host, or a database and
-// its own log may not share one (FAULTS rows 31 and 36 are what happens otherwise).
+// Which places of one host meet: pure. Every directory of ours is ours alone, so two databases, two nodes of one host, or a
+// database and its own log may not share one (FAULTS rows 31 and 36 are what happens otherwise).
 #pragma once
 
 #include <map>

@@ -75,24 +75,27 @@ std::string show_database(const DatabaseConfig& database) {
   out += fmt::format("page_size = {}\n", database.page_size);
   out += fmt::format("seed = \"{}\"\n", database.seed_auto ? "auto" : "manual");
   std::string lags;
-  for (const auto& [copy, lag] : database.replay_lag) lags += fmt::format("{}{} = {}", lags.empty() ? "" : ", ", copy, duration_text(lag));
+  for (const auto& [copy, lag] : database.replay_lag)
+    lags += fmt::format("{}{} = {}", lags.empty() ? "" : ", ", copy, duration_text(lag));
   if (!lags.empty()) out += fmt::format("replay_lag = {{ {} }}\n", lags);
   return out;
 }
 
 std::string show_transport(const TransportConfig& transport) {
-  std::string out = fmt::format("\n[transport]\nwindow = {}\ncongestion = {}\ncompression = {}\nstreams = {}\n", quoted(transport.window),
-                                quoted(transport.congestion), quoted(transport.compression), quoted(transport.streams));
+  std::string out =
+      fmt::format("\n[transport]\nwindow = {}\ncongestion = {}\ncompression = {}\nstreams = {}\n", quoted(transport.window),
+                  quoted(transport.congestion), quoted(transport.compression), quoted(transport.streams));
   out += fmt::format("seed_rate = {}\n", rate_text(transport.seed_bytes_per_second));
-  out += fmt::format("heartbeat = {{ interval = {}, missed = {} }}\n", duration_text(transport.heartbeat_interval), transport.heartbeat_missed);
+  out += fmt::format("heartbeat = {{ interval = {}, missed = {} }}\n", duration_text(transport.heartbeat_interval),
+                     transport.heartbeat_missed);
   return out;
 }
 
 }  // namespace
 
 std::string show_config(const Config& config) {
-  std::string out = fmt::format("cluster = {}\nstate_dir = {}\ncontrol_socket = {}\n", quoted(config.cluster), quoted(config.state_dir),
-                                quoted(config.control_socket));
+  std::string out = fmt::format("cluster = {}\nstate_dir = {}\ncontrol_socket = {}\n", quoted(config.cluster),
+                                quoted(config.state_dir), quoted(config.control_socket));
   for (const auto& [name, node] : config.nodes) {
     const auto text = [](const transport::Endpoint& endpoint) { return endpoint.text(); };
     out += fmt::format("\n[nodes.{}]\naddresses = {}\n", name, list_of(node.addresses, text));

@@ -11,16 +11,26 @@ namespace {
 
 const char* found_name(toml::node_type type) noexcept {
   switch (type) {
-    case toml::node_type::none: return "nothing";
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a floating point number";
-    case toml::node_type::boolean: return "a boolean";
-    case toml::node_type::date: return "a date";
-    case toml::node_type::time: return "a time";
-    case toml::node_type::date_time: return "a date and time";
+    case toml::node_type::none:
+      return "nothing";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a floating point number";
+    case toml::node_type::boolean:
+      return "a boolean";
+    case toml::node_type::date:
+      return "a date";
+    case toml::node_type::time:
+      return "a time";
+    case toml::node_type::date_time:
+      return "a date and time";
   }
   return "something else";
 }
@@ -189,7 +199,8 @@ void ConfigTable::duration(std::string_view key, Duration& out, DurationRange ra
   if (!duration) return fault(key, label(key) + ": " + duration.error().message);
   if (*duration < range.low || *duration > range.high) {
     const auto seconds = [](Duration value) { return std::chrono::duration<double>(value).count(); };
-    return fault(key, fmt::format("{}: expected {}s to {}s, found '{}'", label(key), seconds(range.low), seconds(range.high), found));
+    return fault(key,
+                 fmt::format("{}: expected {}s to {}s, found '{}'", label(key), seconds(range.low), seconds(range.high), found));
   }
   out = *duration;
 }
@@ -214,8 +225,8 @@ void ConfigTable::each_table(const std::function<void(const std::string& name, c
   for (const auto& [key, value] : *table_) {
     const std::string name(key.str());
     if (!valid_name(name)) {
-      faults_->add(key.source(), fmt::format("{}: expected a name of letters, digits, - and _, at most {} of them, found '{}'", name_,
-                                             name_characters_max, name));
+      faults_->add(key.source(), fmt::format("{}: expected a name of letters, digits, - and _, at most {} of them, found '{}'",
+                                             name_, name_characters_max, name));
       continue;
     }
     const std::optional<ConfigTable> entry = table(name);

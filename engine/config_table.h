@@ -1,7 +1,7 @@
 // ConfigTable reads one table of the configuration file by key and type; ConfigFaults keeps what was wrong, with its place.
 //
-// A read of an absent key leaves `out` as it was: it holds the default. A read that fails leaves it too and adds a fault, so the reader
-// of the file reads everything and asks once. Lifetime: the parsed document and the faults outlive their tables.
+// A read of an absent key leaves `out` as it was: it holds the default. A read that fails leaves it too and adds a fault, so the
+// reader of the file reads everything and asks once. Lifetime: the parsed document and the faults outlive their tables.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,8 @@ struct IntegerRange {
 class ConfigTable {
  public:
   // `name` is the table's path as the user writes it: "databases.orders"; empty for the root.
-  ConfigTable(const toml::table& table, std::string name, ConfigFaults& faults) : table_(&table), name_(std::move(name)), faults_(&faults) {}
+  ConfigTable(const toml::table& table, std::string name, ConfigFaults& faults)
+      : table_(&table), name_(std::move(name)), faults_(&faults) {}
 
   void only(const std::vector<std::string>& keys) const;  // any other key is a fault
   bool has(std::string_view key) const { return table_->contains(key); }
@@ -62,7 +63,7 @@ class ConfigTable {
 
   void text(std::string_view key, std::string& out) const;
   bool texts(std::string_view key, std::vector<std::string>& out) const;  // true when it was there and right
-  void path(std::string_view key, std::string& out) const;  // absolute, {node} the only placeholder
+  void path(std::string_view key, std::string& out) const;                // absolute, {node} the only placeholder
   void word(std::string_view key, std::string& out, const std::vector<std::string>& words) const;
   void size(std::string_view key, std::uint64_t& out, SizeRange range) const;  // a string, or an integer of bytes
   void rate(std::string_view key, std::uint64_t& out) const;
@@ -74,7 +75,8 @@ class ConfigTable {
   void each_table(const std::function<void(const std::string& name, const ConfigTable& entry)>& visit) const;
   std::vector<std::string> keys() const;
 
-  void fault(std::string_view key, const std::string& message, std::string hint = "") const;  // at the value of `key`, or at the table
+  void fault(std::string_view key, const std::string& message,
+             std::string hint = "") const;        // at the value of `key`, or at the table
   std::string label(std::string_view key) const;  // transport.window
 
  private:

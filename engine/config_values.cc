@@ -18,15 +18,15 @@ struct Unit {
 
 // A bare K, M or G is left out on purpose: it means 1000 to some programs and 1024 to others.
 constexpr std::array size_units{
-    Unit{"", 1},       Unit{"B", 1},        Unit{"kB", 1e3},      Unit{"KB", 1e3},     Unit{"MB", 1e6},
-    Unit{"GB", 1e9},   Unit{"TB", 1e12},    Unit{"KiB", 0x1p10},  Unit{"MiB", 0x1p20}, Unit{"GiB", 0x1p30},
-    Unit{"TiB", 0x1p40},
+    Unit{"", 1},      Unit{"B", 1},        Unit{"kB", 1e3},     Unit{"KB", 1e3},     Unit{"MB", 1e6},     Unit{"GB", 1e9},
+    Unit{"TB", 1e12}, Unit{"KiB", 0x1p10}, Unit{"MiB", 0x1p20}, Unit{"GiB", 0x1p30}, Unit{"TiB", 0x1p40},
 };
 constexpr std::array bit_units{
     Unit{"bit", 1.0 / 8}, Unit{"kbit", 1e3 / 8}, Unit{"Kbit", 1e3 / 8}, Unit{"Mbit", 1e6 / 8}, Unit{"Gbit", 1e9 / 8},
 };
 constexpr std::array duration_units{
-    Unit{"ns", 1}, Unit{"us", 1e3}, Unit{"ms", 1e6}, Unit{"s", 1e9}, Unit{"m", 60e9}, Unit{"min", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9},
+    Unit{"ns", 1},   Unit{"us", 1e3},   Unit{"ms", 1e6},   Unit{"s", 1e9},
+    Unit{"m", 60e9}, Unit{"min", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9},
 };
 
 struct Quantity {
@@ -60,7 +60,7 @@ Error unreadable(const std::string& expected, const std::string& found) {
   return Error{ErrorKind::usage, "expected " + expected + ", found '" + found + "'", ""};
 }
 
-constexpr double bytes_limit = 0x1p62;     // sums of a few sizes stay inside 64 bits
+constexpr double bytes_limit = 0x1p62;  // sums of a few sizes stay inside 64 bits
 constexpr double nanoseconds_limit = 0x1p62;
 
 }  // namespace

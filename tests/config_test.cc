@@ -71,8 +71,9 @@ copies = ["alpha"]
 }
 
 TEST(Config, EveryFurtherKeyOfADatabaseIsRead) {
-  const Config config = parsed(with(example_config, "kind   = \"sqlite\"",
-                                    "kind = \"pages\"\nwal_limit = \"8MiB\"\ncatch_up_limit = 4096\npage_size = 8192\nseed = \"auto\""));
+  const Config config =
+      parsed(with(example_config, "kind   = \"sqlite\"",
+                  "kind = \"pages\"\nwal_limit = \"8MiB\"\ncatch_up_limit = 4096\npage_size = 8192\nseed = \"auto\""));
   const DatabaseConfig& orders = config.databases.at("orders");
   EXPECT_EQ(orders.kind, DatabaseKind::pages);
   EXPECT_EQ(orders.wal_limit_bytes, 8 * MiB);
@@ -82,7 +83,8 @@ TEST(Config, EveryFurtherKeyOfADatabaseIsRead) {
 }
 
 TEST(Config, TheNodesNameReplacesItsPlaceholderEverywhere) {
-  std::string text = with(example_config, "cluster = \"lab\"", "cluster = \"lab\"\nstate_dir = \"/x/{node}/state\"\ncontrol_socket = \"/run/{node}.sock\"");
+  std::string text = with(example_config, "cluster = \"lab\"",
+                          "cluster = \"lab\"\nstate_dir = \"/x/{node}/state\"\ncontrol_socket = \"/run/{node}.sock\"");
   text = with(text, "/srv/orders/orders.db", "/srv/{node}/{node}.db");
   text = with(text, "/srv/orders-log", "/srv/{node}-log");
   const Config config = parsed(text, "beta");
@@ -172,8 +174,8 @@ heartbeat = { interval = "1500ms", missed = 4 }
 
 TEST(ConfigValues, SizesAreReadInDecimalAndBinaryUnits) {
   const std::vector<std::pair<const char*, std::uint64_t>> cases{
-      {"0", 0},          {"4096", 4096},         {"80MB", 80'000'000},  {"80MiB", 83'886'080}, {"1GiB", 1'073'741'824},
-      {"1.5KiB", 1536},  {"64 GiB", 64 * GiB},   {"3kB", 3000},         {"1TB", 1'000'000'000'000}, {"7B", 7},
+      {"0", 0},         {"4096", 4096},       {"80MB", 80'000'000}, {"80MiB", 83'886'080},      {"1GiB", 1'073'741'824},
+      {"1.5KiB", 1536}, {"64 GiB", 64 * GiB}, {"3kB", 3000},        {"1TB", 1'000'000'000'000}, {"7B", 7},
   };
   for (const auto& [text, bytes] : cases) {
     const Result<std::uint64_t> size = parse_size(text);
@@ -183,7 +185,8 @@ TEST(ConfigValues, SizesAreReadInDecimalAndBinaryUnits) {
 }
 
 TEST(ConfigValues, WhatIsNoSizeIsRefused) {
-  for (const char* text : {"", "MB", "80M", "80mb", "-1", "1.2.3MB", ".5MB", "5.MB", "80 ", "80  MB", "0x10", "99999999TiB", "1e3", "inf", "1 MB x"}) {
+  for (const char* text :
+       {"", "MB", "80M", "80mb", "-1", "1.2.3MB", ".5MB", "5.MB", "80 ", "80  MB", "0x10", "99999999TiB", "1e3", "inf", "1 MB x"}) {
     const Result<std::uint64_t> size = parse_size(text);
     ASSERT_FALSE(size.ok()) << text;
     EXPECT_EQ(size.error().kind, ErrorKind::usage);
