@@ -63,6 +63,16 @@ Result<void> clear_place(const std::string& path) {
   return {};
 }
 
+// Best effort and without waiting: the line fits into an empty socket buffer.
+void turn_away(Protocol::socket socket) {
+  const Error busy{ErrorKind::busy, "the daemon serves " + std::to_string(ControlServer::clients_max) + " control clients already",
+                   "try again in a moment"};
+  const std::string line = encode_error(std::nullopt, busy) + "\n";
+  asio::error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(line), ignored);
+}
+
 }  // namespace
 
 struct ControlServer::State {
@@ -74,7 +84,6 @@ struct ControlServer::State {
   void remove_socket();
   Task<Result<void>> accept_clients(TaskGroup& group);
   Task<Result<void>> serve_client(Protocol::socket socket);
-  Task<Result<void>> turn_away(Protocol::socket socket);
 
   std::string socket_path;
   ControlHandler& handler;
@@ -124,9 +133,12 @@ Task<Result<void>> ControlServer::State::accept_clients(TaskGroup& group) {
       co_await clock.sleep(accept_retry);
       continue;
     }
-    const bool full = clients >= clients_max;
-    group.spawn(full ? turn_away(std::move(socket)) : serve_client(std::move(socket)), TaskGroup::OnError::keep_others);
-    if (!full) ++clients;
+    if (clients >= clients_max) {
+      turn_away(std::move(socket));
+      continue;
+    }
+    ++clients;
+    group.spawn(serve_client(std::move(socket)), TaskGroup::OnError::keep_others);
   }
 }
 
@@ -138,17 +150,6 @@ Task<Result<void>> ControlServer::State::serve_client(Protocol::socket socket) {
   ControlSession session(std::move(socket), clock, handler);
   const Result<void> ended = co_await session.run();  // what went wrong was the client's, and it was told
   static_cast<void>(ended);
-  co_return Result<void>();
-}
-
-// Best effort and without waiting: the line fits into an empty socket buffer.
-Task<Result<void>> ControlServer::State::turn_away(Protocol::socket socket) {
-  const Error busy{ErrorKind::busy, "the daemon serves " + std::to_string(clients_max) + " control clients already",
-                   "try again in a moment"};
-  const std::string line = encode_error(std::nullopt, busy) + "\n";
-  asio::error_code ignored;
-  socket.non_blocking(true, ignored);
-  socket.write_some(asio::buffer(line), ignored);
   co_return Result<void>();
 }
 
