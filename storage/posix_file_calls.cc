@@ -1,0 +1,134 @@
+#include "storage/posix_file_calls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "storage/posix_error.h"
+
+namespace ccr::storage {
+namespace {
+
+constexpr mode_t new_file_mode = 0600;
+constexpr std::size_t zeros_bytes = 256 * KiB;  // per write of extend_with_zeros
+
+int flags_of(OpenMode mode) noexcept {
+  switch (mode) {
+    case OpenMode::read:
+      return O_RDONLY;
+    case OpenMode::read_write:
+      return O_RDWR;
+    case OpenMode::create:
+      return O_RDWR | O_CREAT;
+    case OpenMode::create_new:
+      return O_RDWR | O_CREAT | O_EXCL;
+  }
+  return O_RDONLY;
+}
+
+// Calls again while a signal interrupted it.
+template <class Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result < 0 && (errno == EINTR || errno == EAGAIN)) result = call();
+  return result;
+}
+
+}  // namespace
+
+OpenFile::~OpenFile() { ::close(descriptor_); }  // close reports nothing here that a sync() did not
+
+bool offset_is_usable(std::uint64_t offset, std::uint64_t length) noexcept {
+  constexpr std::uint64_t offset_max = std::numeric_limits<off_t>::max();
+  return offset <= offset_max && length <= offset_max - offset;
+}
+
+Error error_at(std::string_view verb, const OpenFile& file, std::uint64_t offset, int number) {
+  return posix_error(std::string(verb) + " " + file.path() + " at " + std::to_string(offset), number);
+}
+
+Result<SharedFile> open_file(const std::string& path, OpenMode mode) {
+  // O_NONBLOCK only so that open() of a FIFO comes back; it must go again, io_uring would answer EAGAIN instead of waiting.
+  const int flags = flags_of(mode) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  const int descriptor = uninterrupted([&] { return ::open(path.c_str(), flags, new_file_mode); });
+  if (descriptor < 0) return posix_error("open " + path, errno);
+  SharedFile file = std::make_shared<const OpenFile>(descriptor, path);
+  struct stat facts {};
+  if (::fstat(descriptor, &facts) != 0) return posix_error("stat " + path, errno);
+  if (!S_ISREG(facts.st_mode)) return Error{ErrorKind::identity, "open " + path + ": not a regular file", ""};
+  if (::fcntl(descriptor, F_SETFL, flags_of(mode) & O_ACCMODE) != 0) return posix_error("open " + path, errno);
+  return file;
+}
+
+Result<std::size_t> read_file(const OpenFile& file, std::uint64_t offset, ByteSpan into) {
+  if (!offset_is_usable(offset, into.size())) return error_at("read", file, offset, EINVAL);
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const auto at = static_cast<off_t>(offset + done);
+    const ssize_t count = uninterrupted([&] { return ::pread(file.descriptor(), into.data() + done, into.size() - done, at); });
+    if (count < 0) return error_at("read", file, offset + done, errno);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+Result<void> write_file(const OpenFile& file, std::uint64_t offset, ByteView from) {
+  if (!offset_is_usable(offset, from.size())) return error_at("write", file, offset, EINVAL);
+  std::size_t done = 0;
+  while (done < from.size()) {
+    const auto at = static_cast<off_t>(offset + done);
+    const ssize_t count = uninterrupted([&] { return ::pwrite(file.descriptor(), from.data() + done, from.size() - done, at); });
+    if (count < 0) return error_at("write", file, offset + done, errno);
+    if (count == 0) return error_at("write", file, offset + done, EIO);  // a file that takes nothing and says no reason
+    done += static_cast<std::size_t>(count);
+  }
+  return {};
+}
+
+Result<void> sync_file(const OpenFile& file) {
+  if (::fdatasync(file.descriptor()) != 0) return posix_error("sync " + file.path(), errno);
+  return {};
+}
+
+Result<void> truncate_file(const OpenFile& file, std::uint64_t size) {
+  if (!offset_is_usable(size, 0)) return posix_error("truncate " + file.path(), EINVAL);
+  const int failed = uninterrupted([&] { return ::ftruncate(file.descriptor(), static_cast<off_t>(size)); });
+  if (failed != 0) return posix_error("truncate " + file.path(), errno);
+  return {};
+}
+
+Result<void> allocate_file(const OpenFile& file, std::uint64_t size) {
+  if (size == 0) return {};
+  if (!offset_is_usable(size, 0)) return posix_error("allocate " + file.path(), EINVAL);
+  const int failed = uninterrupted([&] { return ::fallocate(file.descriptor(), 0, 0, static_cast<off_t>(size)); });
+  if (failed == 0) return {};
+  if (errno == EOPNOTSUPP || errno == ENOSYS) return extend_with_zeros(file, size);
+  return posix_error("allocate " + file.path(), errno);
+}
+
+Result<void> extend_with_zeros(const OpenFile& file, std::uint64_t size) {
+  const Result<std::uint64_t> length = size_of_file(file);
+  if (!length) return length.error();
+  if (*length >= size) return {};
+  const Bytes zeros(static_cast<std::size_t>(std::min<std::uint64_t>(zeros_bytes, size - *length)));
+  for (std::uint64_t at = *length; at < size;) {
+    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - at));
+    CCR_TRY(write_file(file, at, ByteView(zeros).first(count)));
+    at += count;
+  }
+  return {};
+}
+
+Result<std::uint64_t> size_of_file(const OpenFile& file) {
+  struct stat facts {};
+  if (::fstat(file.descriptor(), &facts) != 0) return posix_error("stat " + file.path(), errno);
+  return static_cast<std::uint64_t>(facts.st_size);
+}
+
+}  // namespace ccr::storage
