@@ -1,4 +1,9 @@
-// Which generations may go: a pure function of what is known durably. FAULTS invariant 9 and 10.
+// Which generations may go: a pure function of what is known durably. FAULTS invariants 9 and 10.
+//
+// A generation goes only when it is below the replayed position of this node, below every pin that is not dropped (suspended and
+// absent copies pin as well), and is not the open one. What is not known holds everything. The log budget never deletes by itself:
+// it names the copies whose pin the owner may drop, and the next verdict, made from the dropped pins that are durable by then, lets
+// the generations go.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +16,22 @@
 namespace ccr::storage {
 
 struct TruncationFacts {
-  Generation first;            // lowest generation held
-  Generation open;             // never goes
-  Position replayed;           // of this node: min_required
-  std::vector<Pin> pins;       // of this node
+  Generation first;                    // lowest generation held; none: nothing is held
+  Generation open;                     // never goes
+  Position replayed;                   // of this node: min_required
+  std::vector<Pin> pins;               // of this node
   std::uint64_t log_bytes = 0;         // held now
   std::uint64_t log_budget_bytes = 0;  // 0: no limit
 };
 
 struct TruncationVerdict {
-  Generation below;                  // everything below it may go; == first: nothing
-  std::string held_by;               // who holds `below`: "beta", "seed of beta", "replay", "open"
-  std::vector<std::string> over_budget;  // owners whose copy pin should be dropped first, because it alone exceeds the budget
+  Generation below;     // everything below it may go; == first: nothing
+  std::string held_by;  // who holds `below`: "beta", "seed of beta", "replay", "open"; of several, the one that can least be
+                        // helped: open, then replay, then the pins as they are listed
+  // Owners of copy pins whose drop the budget needs, the furthest behind first. Only those that hold alone or with other copies:
+  // where a seed or the replay holds as much, a drop would break a copy and free nothing.
+  std::vector<std::string> over_budget;
+  bool operator==(const TruncationVerdict&) const = default;
 };
 
 TruncationVerdict decide_truncation(const TruncationFacts& facts);

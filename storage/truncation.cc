@@ -1,0 +1,73 @@
+#include "storage/truncation.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace ccr::storage {
+namespace {
+
+std::string name_of(const Pin& pin) { return pin.kind == Pin::Kind::seed ? "seed of " + pin.owner : pin.owner; }
+
+// The lowest generation that may not go, for a given set of pins; an unknown position has generation 0 and so holds everything.
+struct Holder {
+  Generation generation;
+  std::string name;
+};
+
+Holder holder_of(const TruncationFacts& facts, const std::vector<Pin>& pins) {
+  Holder holder{facts.open, "open"};
+  if (facts.replayed.generation < holder.generation) holder = {facts.replayed.generation, "replay"};
+  for (const Pin& pin : pins) {
+    if (!pin.dropped && pin.from.generation < holder.generation) holder = {pin.from.generation, name_of(pin)};
+  }
+  return holder;
+}
+
+// The lowest generation that may not go whatever copies are dropped.
+Generation floor_without_copies(const TruncationFacts& facts) {
+  std::vector<Pin> seeds;
+  std::copy_if(facts.pins.begin(), facts.pins.end(), std::back_inserter(seeds),
+               [](const Pin& pin) { return pin.kind == Pin::Kind::seed; });
+  return holder_of(facts, seeds).generation;
+}
+
+// Bytes of log left when everything below `below` is gone. Generations count alike: their length is configured.
+std::uint64_t bytes_left(const TruncationFacts& facts, Generation below) {
+  const std::uint64_t held = facts.open.number - facts.first.number + 1;
+  const std::uint64_t gone = std::max(below, facts.first).number - facts.first.number;
+  return facts.log_bytes - facts.log_bytes / held * gone;
+}
+
+std::vector<std::string> drops_needed(const TruncationFacts& facts) {
+  std::vector<std::string> owners;
+  if (facts.log_budget_bytes == 0) return owners;
+  const Generation floor = floor_without_copies(facts);
+  std::vector<Pin> pins = facts.pins;
+  const auto holds_below = [&](const Pin& pin) {
+    return pin.kind == Pin::Kind::copy && !pin.dropped && pin.from.generation < floor;
+  };
+  for (Holder holder = holder_of(facts, pins); bytes_left(facts, holder.generation) > facts.log_budget_bytes;
+       holder = holder_of(facts, pins)) {
+    const auto furthest = std::min_element(pins.begin(), pins.end(), [&](const Pin& a, const Pin& b) {
+      if (holds_below(a) != holds_below(b)) return holds_below(a);
+      return a.from < b.from;
+    });
+    if (furthest == pins.end() || !holds_below(*furthest)) break;
+    furthest->dropped = true;
+    owners.push_back(furthest->owner);
+  }
+  return owners;
+}
+
+}  // namespace
+
+TruncationVerdict decide_truncation(const TruncationFacts& facts) {
+  if (facts.first.number == 0) return {facts.first, "open", {}};
+  CCR_ASSERT(facts.first <= facts.open);
+  const Holder holder = holder_of(facts, facts.pins);
+  const Generation below = std::max(holder.generation, facts.first);
+  CCR_ASSERT(below <= facts.open);
+  return {below, holder.name, drops_needed(facts)};
+}
+
+}  // namespace ccr::storage
