@@ -10,6 +10,7 @@
 #include <asio/io_context.hpp>
 
 #include "base/task.h"
+#include "storage/page_digests.h"
 #include "tests/page_memory_disk.h"
 
 namespace ccr::storage {
@@ -30,6 +31,14 @@ template <class T>
 std::optional<ErrorKind> kind_of(const Result<T>& result) {
   if (result.ok()) return std::nullopt;
   return result.error().kind;
+}
+
+inline bool equal(const PageDigests& a, const PageDigests& b) {
+  if (a.page_count() != b.page_count() || a.root() != b.root()) return false;
+  for (PageNumber page = 1; page <= a.page_count(); ++page) {
+    if (a.at(page) != b.at(page)) return false;
+  }
+  return true;
 }
 
 inline constexpr PageMemoryDisk::Keep every_keep[] = {PageMemoryDisk::Keep::synced, PageMemoryDisk::Keep::everything,
