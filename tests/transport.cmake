@@ -1,1 +1,5 @@
-ccr_test(transport SOURCES transport_connection_test.cc transport_tcp_test.cc LIBS ccr_transport)
+ccr_test(transport
+  SOURCES transport_connection_test.cc transport_frame_test.cc transport_handshake_test.cc transport_message_test.cc
+          transport_page_test.cc transport_tcp_test.cc
+  LIBS ccr_transport)
+target_compile_definitions(transport_test PRIVATE CCR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

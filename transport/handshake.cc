@@ -114,10 +114,11 @@ Judgement judge(const Hello& hello, const ActiveFacts& active) {
     const Comparison comparison = compare(hello, active, i);
     if (comparison == Comparison::differs) lowest_differing = point.generation;
     if (comparison != Comparison::equal) continue;
-    if (lowest_differing) return {Verdict::forked, point.bytes == 0 ? point.generation.next() : point.generation};
+    const Generation behind = point.bytes == 0 ? point.generation.next() : point.generation;
     const Verdict progress = judge_progress(hello.wanted, active.durable);
-    if (i == 0 || progress == Verdict::ahead) return {progress, {}};
-    return {};
+    if (lowest_differing) return {Verdict::forked, behind};
+    if (progress == Verdict::ahead) return {Verdict::ahead, behind};
+    return i == 0 ? Judgement{progress, {}} : Judgement{Verdict::forked, behind};
   }
   return judge_without_anchor(hello, active, lowest_differing);
 }
@@ -132,7 +133,7 @@ HandshakeAnswer decide_handshake(const Hello& hello, const ActiveFacts& active) 
 
   CCR_ASSERT(active.own_digests.size() == hello.chain.size());
   const Judgement judgement = judge(hello, active);
-  CCR_ASSERT((judgement.verdict == Verdict::forked) == (judgement.fork.number != 0));
+  CCR_ASSERT(judgement.verdict != Verdict::forked || judgement.fork.number != 0);
   Welcome& welcome = answer.welcome;
   welcome.version = std::min(protocol_version_max, hello.version_max);
   welcome.node = active.node;

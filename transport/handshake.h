@@ -25,16 +25,17 @@
 //   P is newest                                    | == durable        | same
 //   P is newest                                    | < durable         | behind
 //   P is newest                                    | > durable         | ahead
-//   P is older, a newer one differs                |                   | forked behind P: the generation after a sealed one,
-//                                                  |                   | or the open one itself
+//   P is older, a newer one differs                |                   | forked
 //   P is older, the newer ones do not compare      | > durable         | ahead: they are beyond our end
-//   P is older, the newer ones do not compare      | <= durable        | unknown: we should know them, and do not
+//   P is older, the newer ones do not compare      | <= durable        | forked: our log goes on without them
 //   none equal, a differing one in generation 1    |                   | forked at 1
 //   none equal, a differing one above              |                   | unknown: where they part is not among the points
 //   none compares                                  | > durable         | ahead
 //   none compares, or no points                    | (g, 0) <= durable | behind: the header that comes next proves the chain
 //   none compares                                  | (g, n) <= durable | unknown
 //
+// With forked, and with ahead where there is a P, `fork` is the first generation that is not proven equal: the one after a sealed P, or
+// the open one itself. A digest may be missing only because the active's log has no such bytes; whoever cannot tell must look again.
 // `durable` is canonical (base/position.h), `wanted` is a raw offset: behind a seal a copy that lacks only the next header is
 // behind. A wanted generation that is ours alone to begin, (g, 0) beyond durable, is ahead.
 #pragma once

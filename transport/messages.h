@@ -71,7 +71,7 @@ struct Welcome {
   std::uint32_t page_size = 0;
   std::uint64_t generation_bytes = 0;
   Verdict verdict = Verdict::unknown;
-  Generation fork;      // of `forked`
+  Generation fork;      // of `forked`, and of `ahead` where it is known: the first generation that is not proven equal
   Generation first;     // lowest generation the active still has
   Position durable;     // its tip
   CommitNumber durable_commit = 0;
