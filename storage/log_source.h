@@ -60,6 +60,8 @@ class LogSource {
   // Waits for the next item. An error is final: the source must be closed and opened again.
   virtual Task<Result<SourceItem>> next() = 0;
   virtual Task<Result<Page>> next_page() = 0;  // of the commit last delivered; image valid until the next call
+  // True when next() would complete without waiting: the engine then lets this item join the group it is about to sync.
+  virtual bool ready() const { return false; }
 
   // Everything up to this cursor is durable in the log: the source may let go of it.
   virtual void settled(const SourceCursor& cursor) = 0;

@@ -1,0 +1,253 @@
+#include "engine/active_copy.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace ccr::engine {
+
+using storage::RecordKind;
+using storage::SourceStanding;
+
+ActiveCopy::ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies)
+    : context_(context),
+      database_(database),
+      factory_(std::move(factory)),
+      standing_(standing),
+      copies_(copies),
+      paths_(paths_of(context.config, database, true)),
+      keeper_(context.executor, context.disk, paths_.state_directory),
+      group_(context.executor),
+      changed_(context.executor),
+      tip_changed_(context.executor) {}
+
+ActiveCopy::~ActiveCopy() = default;
+
+Task<Result<void>> ActiveCopy::run() {
+  Result<void> ended;
+  bool stopped = false;
+  try {
+    ended = co_await live();
+  } catch (const std::exception& exception) {
+    if (!is_stopped(exception)) throw;
+    stopped = true;
+  }
+  ready_ = false;
+  if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  if (store_ != nullptr) store_->fail(ended.ok() ? Error{ErrorKind::stopped, "the node stops", ""} : ended.error());
+  if (source_) co_await source_->close();
+  if (stopped) throw std::system_error(asio::error::operation_aborted);
+  co_return ended;
+}
+
+Task<Result<void>> ActiveCopy::live() {
+  CCR_CO_TRY(co_await mount());
+  ready_ = true;
+  group_.spawn(capture());
+  group_.spawn(keep_house());
+  if (replayer_) group_.spawn(replayer_->run());
+  co_return co_await group_.join();
+}
+
+storage::LogDirectory ActiveCopy::log_directory() const {
+  return {paths_.log_directory, keeper_.state().signature, keeper_.state().page_size};
+}
+
+Position ActiveCopy::replayed() const { return replayer_ ? replayer_->position() : tip_.durable; }
+
+// --- commits -------------------------------------------------------------------------------------------------------------
+
+Task<void> ActiveCopy::claim_log() {
+  while (writing_ || (holds_ > 0 && store_ != nullptr)) co_await changed_.wait();
+}
+
+namespace {
+
+// Marks the log as being written for a scope.
+class Writing {
+ public:
+  Writing(bool& flag, Signal& changed) : flag_(flag), changed_(changed) { flag_ = true; }
+  ~Writing() {
+    flag_ = false;
+    changed_.notify();
+  }
+
+ private:
+  bool& flag_;
+  Signal& changed_;
+};
+
+}  // namespace
+
+Task<Result<void>> ActiveCopy::capture() {
+  for (;;) {
+    Result<storage::SourceItem> item = co_await source_->next();
+    if (!item.ok()) co_return item.error();
+    co_await claim_log();
+    Writing writing(writing_, changed_);
+    CCR_CO_TRY(co_await take(std::move(*item)));
+    while (source_->ready() && group_bytes_ < group_bytes_max && holds_ == 0) {
+      Result<storage::SourceItem> more = co_await source_->next();
+      if (!more.ok()) co_return more.error();
+      CCR_CO_TRY(co_await take(std::move(*more)));
+    }
+    CCR_CO_TRY(co_await sync_group());
+  }
+}
+
+Task<Result<void>> ActiveCopy::take(storage::SourceItem item) {
+  if (auto* commit = std::get_if<storage::SourceCommit>(&item)) return take_commit(*commit);
+  if (auto* pages = std::get_if<storage::SourcePages>(&item)) return take_pages(std::move(*pages));
+  return take_standing(std::get<SourceStanding>(std::move(item)));
+}
+
+Task<Result<void>> ActiveCopy::take_commit(storage::SourceCommit commit) {
+  const bool base = commit.kind == RecordKind::base_marker;
+  storage::RecordHeader header;
+  header.kind = commit.kind;
+  header.number = log_->last_commit() + 1;
+  header.wall = commit.wall;
+  header.page_count = commit.page_count;
+  header.images = base ? 0 : commit.images;
+  header.cursor = commit.cursor;
+  CCR_CO_TRY(co_await log_->begin(header));
+  if (base) install_scan();
+  overlay_->resize(commit.page_count);
+  for (std::uint32_t i = 0; i < commit.images; ++i) {
+    Result<storage::Page> page = co_await source_->next_page();
+    if (!page.ok()) co_return page.error();
+    const storage::Page image = *page;
+    CCR_ASSERT(image.number >= 1 && image.number <= commit.page_count);
+    overlay_->set(image.number, page_digest(image.number, image.image));
+    if (!base) CCR_CO_TRY(co_await log_->page(image.number, image.image));
+  }
+  if (commit.kind != RecordKind::commit) {
+    const std::string subject = subject_of(database_, context_.config.node);
+    const Event event{base ? "base_marker" : "catch_up",
+                      subject,
+                      {{"reason", lost_reason_}, {"pages", std::to_string(base ? differing_.size() : commit.images)},
+                       {"commit", std::to_string(header.number)}}};
+    context_.trace.record(event);
+    comparing_ = Comparing::no;
+    digests_whole_ = true;
+    differing_.clear();
+    standing_.enter(State::mounted, "");
+  }
+  const Digest64 root = digests_whole_ ? overlay_->root() : 0;  // 0 in a seal: not known
+  const Result<Position> end = co_await log_->end(root);
+  if (!end.ok()) co_return end.error();
+  unsettled_ = commit.cursor;
+  group_bytes_ += storage::RecordHeader::encoded_bytes + header.body_bytes(digests_->page_size());
+  if (base) {
+    // From here the old table and the old range mean nothing: make the new ones durable before anything is served from them.
+    CCR_CO_TRY(co_await sync_group());
+    CCR_CO_TRY(co_await checkpoint());
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::sync_group() {
+  if (!unsettled_) co_return Result<void>();
+  CCR_CO_TRY(co_await log_->sync());
+  overlay_->settle();
+  const storage::SourceCursor cursor = *unsettled_;
+  unsettled_.reset();
+  group_bytes_ = 0;
+  source_->settled(cursor);
+  publish_tip();
+  co_return Result<void>();
+}
+
+void ActiveCopy::publish_tip() {
+  tip_.durable = log_->durable();
+  tip_.commit = log_->durable_commit();
+  tip_.page_count = digests_->page_count();
+  tip_.root_known = digests_whole_ && comparing_ == Comparing::no;
+  tip_.root = tip_.root_known ? digests_->root() : 0;
+  keeper_.state().durable = tip_.durable;
+  keeper_.state().durable_commit = tip_.commit;
+  copies_.durable_here(tip_.durable);
+  if (replayer_) replayer_->set_limit(tip_.durable);
+  tip_changed_.notify();
+}
+
+// --- page reads ------------------------------------------------------------------------------------------------------------
+
+Task<Result<void>> ActiveCopy::take_pages(storage::SourcePages pages) {
+  CCR_CO_TRY(co_await sync_group());  // the table now stands exactly where these pages do
+  if (compare_reads_.erase(pages.request) > 0) {
+    compare_pages(pages);
+    co_return Result<void>();
+  }
+  const auto found = reads_.find(pages.request);
+  if (found == reads_.end()) co_return Result<void>();  // its reader was stopped
+  PagesRead result;
+  result.as_of = tip_.durable;
+  result.page_count = pages.page_count;
+  result.count = pages.count;
+  result.images = std::move(pages.images);
+  note_table(pages.first, result, digests_whole_ && comparing_ == Comparing::no);
+  found->second->result = std::move(result);
+  found->second->done.notify();
+  co_return Result<void>();
+}
+
+// `same_place`: pages and table stand at one position, so a difference is damage.
+void ActiveCopy::note_table(PageNumber first, PagesRead& read, bool same_place) const {
+  const std::uint32_t page_size = digests_->page_size();
+  for (std::uint32_t i = 0; i < read.count; ++i) {
+    const PageNumber page = first + i;
+    const Digest64 digest = page <= digests_->page_count() ? digests_->at(page) : 0;
+    read.table.push_back(digest);
+    if (!same_place || read.differs != 0) continue;
+    if (digest != page_digest(page, read.images.view().subspan(std::size_t(i) * page_size, page_size))) read.differs = page;
+  }
+}
+
+Task<Result<ActiveCopy::PagesRead>> ActiveCopy::read(PageNumber first, std::uint32_t count) {
+  if (page_file_) {
+    PagesRead result;
+    result.as_of = replayer_->position();
+    result.page_count = page_file_->page_count();
+    result.count = first > result.page_count ? 0 : std::min<std::uint32_t>(count, result.page_count - first + 1);
+    result.images = AlignedBuffer(std::size_t(result.count) * page_file_->page_size());
+    if (result.count > 0) CCR_CO_TRY(co_await page_file_->read(first, result.count, result.images.span()));
+    note_table(first, result, holds_ > 0 && replayer_->position() == tip_.durable);
+    co_return std::move(result);
+  }
+  constexpr std::size_t reads_max = storage::LogSource::reads_in_flight_max - compare_reads_max;
+  while (reads_.size() >= reads_max) co_await changed_.wait();
+  Read read(context_.executor);
+  struct Registered {
+    ActiveCopy& copy;
+    std::uint64_t id;
+    ~Registered() {
+      copy.reads_.erase(id);
+      copy.changed_.notify();
+    }
+  } registered{*this, next_read_++};
+  reads_.emplace(registered.id, &read);
+  source_->read_pages(registered.id, first, count);
+  while (!read.result) co_await read.done.wait();
+  co_return std::move(*read.result);
+}
+
+Task<Result<void>> ActiveCopy::hold() {
+  ++holds_;
+  if (store_ == nullptr) co_return Result<void>();
+  while (writing_) co_await changed_.wait();
+  while (replayer_->position() < tip_.durable) co_await replayer_->changed().wait();
+  co_return Result<void>();
+}
+
+void ActiveCopy::release() {
+  CCR_ASSERT(holds_ > 0);
+  --holds_;
+  changed_.notify();
+}
+
+Task<void> ActiveCopy::wait_until_comparable() {
+  while (!digests_whole_ || comparing_ != Comparing::no) co_await changed_.wait();
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,169 @@
+// ActiveCopy is one mounted life of the active copy: its source's commits become log, and everything a passive copy needs is served from it.
+//
+// run() mounts (directories, log recovery, redo of the digest table), then captures until it is stopped or fails; an error leaves the log as
+// recovery will find it, and the owner mounts again. A commit counts as durable, for the source and for passive copies, only after the log's
+// sync; the digest table never runs ahead of the log (DigestOverlay).
+// Lifetime: everything that uses it (shippers, seeds) runs in group() and ends before run() completes. Threads: the node's executor.
+// Bounds: group_bytes_max of log between two syncs except for one larger commit; reads_in_flight_max of page reads.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/task_group.h"
+#include "engine/copy_state.h"
+#include "engine/copy_table.h"
+#include "engine/directories.h"
+#include "engine/page_store.h"
+#include "engine/replayer.h"
+#include "storage/log_stream.h"
+
+namespace ccr::engine {
+
+// Opens the source of an sqlite database; the node is given one, so that the engine knows no SQLite. `cursor`: where the log ends.
+using SourceFactory =
+    std::function<std::unique_ptr<storage::LogSource>(NodeContext& context, const DatabaseConfig& database, std::optional<storage::SourceCursor> cursor)>;
+
+class ActiveCopy final : private ReplayObserver {
+ public:
+  static constexpr std::size_t group_bytes_max = 4 * MiB;
+  static constexpr Duration idle_roll = std::chrono::seconds(60);
+  static constexpr Duration checkpoint_interval = std::chrono::seconds(5);
+  static constexpr int compare_reads_max = 2;  // the rest of the source's reads in flight belongs to seeds
+
+  struct Tip {
+    Position durable;
+    CommitNumber commit = 0;
+    PageNumber page_count = 0;
+    Digest64 root = 0;
+    bool root_known = false;
+  };
+
+  // Pages as of a place in the order of commits: everything before `as_of` is in them.
+  struct PagesRead {
+    Position as_of;
+    PageNumber page_count = 0;
+    std::uint32_t count = 0;
+    AlignedBuffer images;
+    std::vector<Digest64> table;   // what the digest table said of these pages at that place
+    PageNumber differs = 0;        // first page that is not what the table says, where both stand at one place; 0: none
+  };
+
+  ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies);
+  ~ActiveCopy();
+
+  Task<Result<void>> run();
+
+  bool ready() const noexcept { return ready_; }
+  TaskGroup& group() noexcept { return group_; }
+  const Tip& tip() const noexcept { return tip_; }
+  Signal& tip_changed() noexcept { return tip_changed_; }
+  StateKeeper& keeper() noexcept { return keeper_; }
+  const storage::CopyState& state() const noexcept { return keeper_.state(); }
+  CopyTable& copies() noexcept { return copies_; }
+  storage::LogStream& log() { return *log_; }
+  storage::LogDirectory log_directory() const;
+  const storage::PageDigests& digests() const { return *digests_; }
+  Generation first_generation() const noexcept { return first_generation_; }
+  std::uint64_t log_bytes() const noexcept { return log_bytes_; }
+  const DatabaseConfig& database() const noexcept { return database_; }
+  NodeContext& context() noexcept { return context_; }
+  PageStore* store() noexcept { return store_; }
+  storage::LogSource::Gauges gauges() const { return source_ ? source_->gauges() : storage::LogSource::Gauges{}; }
+  Signal& replay_changed() { return replayer_ ? replayer_->changed() : changed_; }
+  Position replayed() const;  // of the page store's own page file; the log's end for sqlite
+
+  // Reads pages. Exact as of a position for sqlite; for a page store at or after `as_of`, or exact while `hold` is held.
+  Task<Result<PagesRead>> read(PageNumber first, std::uint32_t count);
+  // Stops commits and brings the page store's file up to the log's end, so that disk and digests stand at one position. No-op for sqlite,
+  // whose reads are exact anyway.
+  Task<Result<void>> hold();
+  void release();
+  bool held() const noexcept { return holds_ > 0; }
+  // Waits until the source is serving and the digest table is whole.
+  Task<void> wait_until_comparable();
+  void seed_pin_changed() { changed_.notify(); }
+
+ private:
+  struct Read {
+    explicit Read(const Executor& executor) : done(executor) {}
+    std::optional<PagesRead> result;
+    Signal done;
+  };
+  enum class Comparing { no, scanning, lost };  // scanning: the table is rebuilt while commits flow; lost: commits wait for catch_up or base
+
+  Task<Result<void>> live();
+  Task<Result<void>> mount();
+  Task<Result<void>> mount_sqlite(bool known);
+  Task<Result<void>> mount_pages(bool known);
+  Task<Result<void>> open_log(bool known, std::uint32_t page_size);
+  Task<Result<void>> redo(storage::ReplayTarget& target);
+  Task<Result<void>> capture();
+  Task<Result<void>> take(storage::SourceItem item);
+  Task<Result<void>> take_commit(storage::SourceCommit commit);
+  Task<Result<void>> take_pages(storage::SourcePages pages);
+  Task<Result<void>> take_standing(storage::SourceStanding standing);
+  Task<Result<void>> sync_group();
+  void begin_compare(Comparing how, std::string reason);
+  void ask_compare();
+  void compare_pages(const storage::SourcePages& pages);
+  void finish_compare();
+  void install_scan();
+  Task<Result<void>> keep_house();
+  Task<Result<void>> checkpoint();
+  Task<Result<void>> truncate();
+  Task<Result<void>> survey_log();
+  Task<void> claim_log();
+  void publish_tip();
+  void note_table(PageNumber first, PagesRead& read, bool same_place) const;
+  void commit_applied(Position position, CommitNumber commit) override;
+  void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;
+  bool sqlite() const noexcept { return database_.kind == DatabaseKind::sqlite; }
+
+  NodeContext& context_;
+  const DatabaseConfig& database_;
+  SourceFactory factory_;
+  CopyStanding& standing_;
+  CopyTable& copies_;
+  CopyPaths paths_;
+  StateKeeper keeper_;
+  TaskGroup group_;
+  Signal changed_, tip_changed_;
+
+  std::unique_ptr<storage::LogSource> source_;
+  PageStore* store_ = nullptr;  // the source, when it is one
+  std::unique_ptr<storage::LogStream> log_;
+  std::unique_ptr<storage::PageDigests> digests_;
+  std::unique_ptr<storage::DigestOverlay> overlay_;
+  std::unique_ptr<storage::PageFile> page_file_;       // page store only
+  std::unique_ptr<storage::PageFileTarget> target_;
+  std::unique_ptr<Replayer> replayer_;
+
+  Tip tip_;
+  bool ready_ = false;
+  bool digests_whole_ = false;
+  Comparing comparing_ = Comparing::no;
+  std::string lost_reason_;
+  std::vector<Digest64> scanned_;       // digests of the file as scanned while `lost`; index: page - 1
+  std::vector<PageNumber> differing_;   // pages whose digest is not what the log says
+  PageNumber compare_next_ = 1;         // first page not asked for yet
+  std::set<std::uint64_t> compare_reads_;  // outstanding
+  bool compare_end_seen_ = false;
+  std::optional<storage::SourceCursor> unsettled_;
+  std::size_t group_bytes_ = 0;
+  std::map<std::uint64_t, Read*> reads_;
+  std::uint64_t next_read_ = 1;
+  int holds_ = 0;
+  bool writing_ = false;  // somebody is between two syncs of the log
+  Generation first_generation_;
+  std::uint64_t log_bytes_ = 0;
+  Position checkpoint_at_;
+  Instant checkpoint_time_;
+};
+
+}  // namespace ccr::engine

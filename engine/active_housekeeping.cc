@@ -1,0 +1,97 @@
+// What an active copy does beside capturing: checkpoints of its digest table, idle rolls, truncation within the log budget.
+#include <algorithm>
+
+#include "engine/active_copy.h"
+#include "storage/truncation.h"
+
+namespace ccr::engine {
+
+Task<Result<void>> ActiveCopy::keep_house() {
+  constexpr Duration turn = std::chrono::seconds(1);
+  Position saved = keeper_.state().durable;
+  for (;;) {
+    co_await context_.clock.sleep(turn);
+    {
+      while (writing_) co_await changed_.wait();
+      struct Writing {
+        ActiveCopy& copy;
+        explicit Writing(ActiveCopy& c) : copy(c) { copy.writing_ = true; }
+        ~Writing() {
+          copy.writing_ = false;
+          copy.changed_.notify();
+        }
+      } writing(*this);
+      const Result<bool> rolled = co_await log_->roll_if_idle(idle_roll);
+      if (!rolled.ok()) co_return rolled.error();
+      if (*rolled) publish_tip();
+      if (context_.clock.now() - checkpoint_time_ >= checkpoint_interval) CCR_CO_TRY(co_await checkpoint());
+    }
+    if (saved != keeper_.state().durable) {
+      CCR_CO_TRY(co_await keeper_.save());
+      saved = keeper_.state().durable;
+    }
+    CCR_CO_TRY(co_await truncate());
+  }
+}
+
+// An active SQLite copy has no page writes of its own: its redo is the digest table. A page store's replayer keeps the range itself.
+Task<Result<void>> ActiveCopy::checkpoint() {
+  if (store_ != nullptr || comparing_ != Comparing::no || !digests_whole_ || checkpoint_at_ == tip_.durable) co_return Result<void>();
+  const Position position = tip_.durable;
+  const CommitNumber commit = tip_.commit;
+  CCR_CO_TRY(co_await digests_->flush());
+  keeper_.state().min_required = position;
+  keeper_.state().max_required = std::max(position, keeper_.state().max_required);
+  keeper_.state().replayed_commit = commit;
+  CCR_CO_TRY(co_await keeper_.save());
+  checkpoint_at_ = position;
+  checkpoint_time_ = context_.clock.now();
+  co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::survey_log() {
+  const Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(context_.disk, paths_.log_directory);
+  if (!files.ok()) co_return files.error();
+  CCR_ASSERT(!files->empty());
+  first_generation_ = files->front().generation;
+  log_bytes_ = (log_->open_generation().number - first_generation_.number + 1) * database_.generation_bytes;
+  co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::truncate() {
+  storage::CopyState& state = keeper_.state();
+  storage::TruncationFacts facts;
+  facts.first = first_generation_;
+  facts.open = log_->open_generation();
+  facts.replayed = state.min_required;
+  facts.log_bytes = log_bytes_ = (facts.open.number - facts.first.number + 1) * database_.generation_bytes;
+  facts.log_budget_bytes = database_.log_budget_bytes;
+  facts.pins = state.pins;
+  storage::TruncationVerdict verdict = storage::decide_truncation(facts);
+  if (!verdict.over_budget.empty()) {
+    // Durable and told before the first delete (FAULTS invariant 10): that copy later takes a difference, not a full copy.
+    for (storage::Pin& pin : state.pins) {
+      if (std::find(verdict.over_budget.begin(), verdict.over_budget.end(), pin.owner) == verdict.over_budget.end()) continue;
+      if (pin.kind != storage::Pin::Kind::copy) continue;
+      pin.dropped = true;
+      const Event event{"pin_dropped",
+                        subject_of(database_, pin.owner),
+                        {{"from", to_text(pin.from)}, {"log_bytes", std::to_string(facts.log_bytes)},
+                         {"log_budget_bytes", std::to_string(facts.log_budget_bytes)}}};
+      context_.trace.record(event);
+    }
+    CCR_CO_TRY(co_await keeper_.save());
+    facts.pins = state.pins;
+    verdict = storage::decide_truncation(facts);
+  }
+  if (verdict.below <= first_generation_) co_return Result<void>();
+  while (first_generation_ < verdict.below) {
+    const std::string path = paths_.log_directory + "/" + storage::sealed_name(first_generation_);
+    const Result<void> removed = co_await context_.disk.remove(path);
+    if (!removed.ok() && removed.error().kind != ErrorKind::not_found) co_return removed.error();
+    first_generation_ = first_generation_.next();
+  }
+  co_return co_await context_.disk.sync_directory(paths_.log_directory);
+}
+
+}  // namespace ccr::engine

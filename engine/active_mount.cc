@@ -1,0 +1,165 @@
+// How an active copy mounts: directories, log recovery, redo, and the source opened where the log ends.
+#include <algorithm>
+
+#include "engine/active_copy.h"
+#include "engine/digest_scan.h"
+
+namespace ccr::engine {
+
+using storage::SourceStanding;
+
+Task<Result<void>> ActiveCopy::mount() {
+  Result<bool> known = co_await open_directories(context_, database_, paths_, keeper_);
+  if (!known.ok()) co_return known.error();
+  const bool had_state = *known;
+  if (sqlite()) {
+    CCR_CO_TRY(co_await mount_sqlite(had_state));
+  } else {
+    CCR_CO_TRY(co_await mount_pages(had_state));
+  }
+  CCR_CO_TRY(co_await survey_log());
+  publish_tip();
+  checkpoint_at_ = tip_.durable;
+  checkpoint_time_ = context_.clock.now();
+  co_return co_await keeper_.save();
+}
+
+// A new history: its directories are marked and its signature is durable before the first byte of log is written, so that a crash
+// anywhere in between is told from a lost mount.
+Task<Result<void>> ActiveCopy::open_log(bool known, std::uint32_t page_size) {
+  storage::CopyState& state = keeper_.state();
+  storage::LogOptions options;
+  options.directory = paths_.log_directory;
+  options.page_size = page_size;
+  options.generation_bytes = database_.generation_bytes;
+  if (!known) {
+    state = storage::CopyState{};
+    Encoder signature(state.signature.bytes);
+    signature.u64(context_.random.next());
+    signature.u64(context_.random.next());
+    state.epoch = 1;
+    state.page_size = page_size;
+    state.min_required = state.max_required = Position::start_of({1});
+    CCR_CO_TRY(co_await mark_directories(context_, database_, paths_, state.signature));
+    CCR_CO_TRY(co_await keeper_.save());
+  }
+  options.epoch = state.epoch;
+  Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(context_.disk, paths_.log_directory);
+  if (!files.ok()) co_return files.error();
+  if (files->empty() && !state.durable.known()) {
+    Result<std::unique_ptr<storage::LogStream>> made = co_await storage::LogStream::create(context_.disk, context_.clock, options, state.signature);
+    if (!made.ok()) co_return made.error();
+    log_ = std::move(*made);
+  } else {
+    Position proven = state.durable;
+    for (const storage::Pin& pin : state.pins) proven = std::max(proven, pin.from);
+    Result<std::unique_ptr<storage::LogStream>> opened =
+        co_await storage::LogStream::open(context_.disk, context_.clock, options, state.signature, proven);
+    if (!opened.ok()) co_return opened.error();
+    log_ = std::move(*opened);
+  }
+  digests_ = std::make_unique<storage::PageDigests>(context_.disk, paths_.digests, page_size);
+  const Result<void> loaded = co_await digests_->load();
+  // A table that is missing or damaged is built anew from the pages; nothing else is lost with it.
+  digests_whole_ = loaded.ok() || !known || log_->durable_commit() == 0;
+  if (!loaded.ok() && loaded.error().kind != ErrorKind::not_found && loaded.error().kind != ErrorKind::corrupt) co_return loaded.error();
+  overlay_ = std::make_unique<storage::DigestOverlay>(*digests_);
+  co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::redo(storage::ReplayTarget& target) {
+  ReplayObserver& observer = *this;
+  replayer_ = std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, log_directory(), target, keeper_, observer);
+  const Position end = log_->durable();
+  CCR_CO_TRY(co_await replayer_->replay_to(end));
+  if (replayer_->position() != end) {
+    co_return Error{ErrorKind::corrupt,
+                    "redo of " + paths_.log_directory + " ends at " + to_text(replayer_->position()) + ", expected " + to_text(end), ""};
+  }
+  if (replayer_->base_marker_met()) digests_whole_ = false;
+  keeper_.state().max_required = std::max(keeper_.state().max_required, end);
+  co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::mount_pages(bool known) {
+  CCR_CO_TRY(co_await open_log(known, known ? keeper_.state().page_size : database_.page_size));
+  const std::uint32_t page_size = keeper_.state().page_size;
+  Result<std::unique_ptr<storage::PageFile>> file = co_await storage::PageFile::open(context_.disk, paths_.page_file, page_size);
+  if (!file.ok()) co_return file.error();
+  page_file_ = std::move(*file);
+  storage::PageFileTarget redo_target(*page_file_, *digests_, storage::PageFileTarget::Digests::set);
+  CCR_CO_TRY(co_await redo(redo_target));
+  if (!digests_whole_) CCR_CO_TRY(co_await scan_digests(*page_file_, *digests_));
+  digests_whole_ = true;
+  CCR_CO_TRY(co_await digests_->flush());
+  target_ = std::make_unique<storage::PageFileTarget>(*page_file_, *digests_, storage::PageFileTarget::Digests::leave);
+  ReplayObserver& observer = *this;
+  replayer_ = std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, log_directory(), *target_, keeper_, observer);
+  overlay_->restart();
+  auto store = std::make_unique<PageStore>(context_.executor, context_.clock, page_size, digests_->page_count());
+  store_ = store.get();
+  source_ = std::move(store);
+  standing_.enter(State::mounted, "");
+  co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::mount_sqlite(bool known) {
+  std::optional<storage::SourceCursor> cursor;
+  if (known) {
+    CCR_CO_TRY(co_await open_log(true, keeper_.state().page_size));
+    storage::DigestTarget target(*digests_);
+    CCR_CO_TRY(co_await redo(target));
+    replayer_.reset();
+    overlay_->restart();
+    if (log_->recovered().last_record) cursor = log_->recovered().last_record->cursor;
+  }
+  source_ = factory_(context_, database_, cursor);
+  if (known) {
+    // Whatever the source finds first, the log that is there can be shipped meanwhile.
+    co_return Result<void>();
+  }
+  for (;;) {
+    Result<storage::SourceItem> item = co_await source_->next();
+    if (!item.ok()) co_return item.error();
+    const SourceStanding* standing = std::get_if<SourceStanding>(&*item);
+    CCR_ASSERT(standing != nullptr);  // before `lost` was answered nothing else is delivered
+    if (standing->kind == SourceStanding::Kind::refused) {
+      standing_.enter(State::dismounted, standing->cause, standing->hint);
+      continue;
+    }
+    CCR_CO_TRY(co_await open_log(false, source_->page_size()));
+    const SourceStanding first = *standing;
+    co_return co_await take_standing(first);
+  }
+}
+
+Task<Result<void>> ActiveCopy::take_standing(SourceStanding standing) {
+  CCR_CO_TRY(co_await sync_group());
+  switch (standing.kind) {
+    case SourceStanding::Kind::refused:
+      standing_.enter(State::dismounted, standing.cause, standing.hint);
+      break;
+    case SourceStanding::Kind::serving:
+      if (!digests_whole_) {
+        begin_compare(Comparing::scanning, standing.reason);
+      } else {
+        standing_.enter(State::mounted, "");
+      }
+      break;
+    case SourceStanding::Kind::lost:
+      if (source_->page_size() != keeper_.state().page_size) {
+        co_return Error{ErrorKind::unsupported,
+                        "the page size of " + database_.path + " changed from " + std::to_string(keeper_.state().page_size) + " to " +
+                            std::to_string(source_->page_size()),
+                        "a log has one page size: move " + paths_.log_directory + " and " + paths_.state_directory + " away to begin a new history"};
+      }
+      begin_compare(Comparing::lost, standing.reason);
+      break;
+  }
+  co_return Result<void>();
+}
+
+void ActiveCopy::commit_applied(Position, CommitNumber) {}
+void ActiveCopy::seal_passed(const storage::SealFacts&, CommitNumber) {}
+
+}  // namespace ccr::engine

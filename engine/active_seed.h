@@ -1,0 +1,27 @@
+// ActiveSeed is an active copy as the source of seeds and of verification.
+#pragma once
+
+#include "engine/active_copy.h"
+#include "seed/seed_pages.h"
+
+namespace ccr::engine {
+
+class ActiveSeed final : public seed::SeedPages {
+ public:
+  explicit ActiveSeed(ActiveCopy& active) : active_(active) {}
+
+  Task<Result<transport::SeedOffer>> open(std::string node, Position resume_from) override;
+  Task<Result<transport::SeedEnd>> finish(std::string node) override;
+  Task<Result<void>> release(std::string node) override;
+  PageNumber page_count() const override { return active_.digests().page_count(); }
+  std::uint32_t page_size() const override { return active_.digests().page_size(); }
+  Digest64 extent_digest(std::uint32_t extent) const override { return active_.digests().extent(extent); }
+  Digest64 page_digest(PageNumber page) const override { return active_.digests().at(page); }
+  Task<Result<seed::SeedRead>> read(PageNumber first, std::uint32_t count) override;
+  Task<Result<seed::VerifyExtent>> verify(std::uint32_t extent) override;
+
+ private:
+  ActiveCopy& active_;
+};
+
+}  // namespace ccr::engine

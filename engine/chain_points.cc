@@ -1,0 +1,68 @@
+#include "engine/chain_points.h"
+
+#include <algorithm>
+
+namespace ccr::engine {
+namespace {
+
+// The digest of the first `bytes` bytes of a generation's file. Each generation is at most generation_bytes_max long.
+Task<Result<Digest128>> digest_of_prefix(storage::Disk& disk, std::string path, std::uint64_t bytes) {
+  Result<std::unique_ptr<storage::File>> opened = co_await disk.open(path, storage::OpenMode::read);
+  if (!opened.ok()) co_return opened.error();
+  storage::File& file = **opened;
+  AlignedBuffer buffer(std::min<std::uint64_t>(bytes, 1 * MiB));
+  StreamDigest digest;
+  for (std::uint64_t at = 0; at < bytes;) {
+    const ByteSpan part = buffer.span().first(std::min<std::uint64_t>(buffer.size(), bytes - at));
+    const Result<std::size_t> got = co_await file.read_at(at, part);
+    if (!got.ok()) co_return got.error();
+    if (*got == 0) co_return Error{ErrorKind::gap, path + " ends at " + std::to_string(at) + ", expected " + std::to_string(bytes), ""};
+    digest.update(part.first(*got));
+    at += *got;
+  }
+  co_return digest.digest();
+}
+
+}  // namespace
+
+Task<Result<std::vector<transport::ChainPoint>>> points_of(storage::Disk& disk, storage::LogDirectory log, const storage::IncomingLog& incoming) {
+  std::vector<transport::ChainPoint> points;
+  const storage::ChainLink open = incoming.open_prefix();
+  if (open.bytes > 0) points.push_back({open.generation, open.bytes, open.digest});
+  Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(disk, log.path);
+  if (!files.ok()) co_return files.error();
+  int sealed = 0;
+  for (auto file = files->rbegin(); file != files->rend() && sealed < sealed_points_max; ++file) {
+    if (!file->sealed) continue;
+    const Result<Digest128> digest = co_await digest_of_prefix(disk, file->path, file->bytes);
+    if (!digest.ok()) co_return digest.error();
+    points.push_back({file->generation, 0, *digest});
+    ++sealed;
+  }
+  co_return points;
+}
+
+Task<Result<std::vector<std::optional<Digest128>>>> own_digests(storage::Disk& disk, storage::LogDirectory log, Position durable,
+                                                                std::vector<transport::ChainPoint> points) {
+  std::vector<std::optional<Digest128>> own;
+  Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(disk, log.path);
+  if (!files.ok()) co_return files.error();
+  for (const transport::ChainPoint& point : points) {
+    own.emplace_back();
+    const auto file = std::find_if(files->begin(), files->end(), [&](const storage::GenerationFile& f) { return f.generation == point.generation; });
+    if (file == files->end()) continue;
+    const bool whole = point.bytes == 0;
+    if (whole && !file->sealed) continue;
+    const std::uint64_t bytes = whole ? file->bytes : point.bytes;
+    // Of an open generation only the durable part may be compared: the rest may still be written differently after a crash.
+    const bool durable_here = file->sealed ? bytes <= file->bytes : Position{point.generation, bytes} <= durable;
+    if (!durable_here) continue;
+    const Result<Digest128> digest = co_await digest_of_prefix(disk, file->path, bytes);
+    if (!digest.ok() && digest.error().kind == ErrorKind::not_found) continue;  // sealed, or truncated, while we looked
+    if (!digest.ok()) co_return digest.error();
+    own.back() = *digest;
+  }
+  co_return own;
+}
+
+}  // namespace ccr::engine

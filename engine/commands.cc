@@ -1,0 +1,246 @@
+#include "engine/commands.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/load.h"
+#include "engine/status.h"
+#include "engine/watched.h"
+
+namespace ccr::engine {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr Duration look_again = std::chrono::milliseconds(50);
+constexpr Duration progress_interval = std::chrono::milliseconds(500);
+
+}  // namespace
+
+Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
+  const std::string& command = request.command();
+  if (command == "status") {
+    if (!request.database().empty()) {
+      const Result<Hosted*> hosted = hosted_of(request);
+      if (!hosted.ok()) co_return hosted.error();
+    }
+    co_return status_of(node_, context_.clock, request.database(), request.node());
+  }
+  if (command == "wait") co_return co_await wait(request);
+  if (command == "seed") co_return co_await seed(request, reply);
+  if (command == "suspend") co_return co_await suspend(request);
+  if (command == "resume") co_return co_await resume(request);
+  if (command == "verify") co_return co_await verify(request, reply);
+  if (command == "load") co_return co_await load(request, reply);
+  if (command == "events") co_return co_await follow_events(request, reply);
+  co_return Error{ErrorKind::usage, "this node knows no command '" + command + "'", "ccr --help"};
+}
+
+Result<Hosted*> Commands::hosted_of(const ControlRequest& request) const {
+  if (request.database().empty()) return Error{ErrorKind::usage, "no database is named", "name it as DB@NODE"};
+  Hosted* hosted = node_.find(request.database());
+  if (hosted != nullptr) return hosted;
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : node_.databases()) names.push_back(name);
+  const std::optional<std::string> near = did_you_mean(request.database(), names);
+  return Error{ErrorKind::not_found, "node " + node_.config().node + " has no database '" + request.database() + "'",
+               near ? "did you mean '" + *near + "'?" : "ccr status shows what it has"};
+}
+
+Result<PassiveCopy*> Commands::passive_of(const ControlRequest& request) const {
+  const Result<Hosted*> hosted = hosted_of(request);
+  if (!hosted.ok()) return hosted.error();
+  const std::string& node = request.node();
+  const std::vector<std::string>& copies = (*hosted)->config.copies;
+  if (!node.empty() && std::find(copies.begin(), copies.end(), node) == copies.end()) {
+    const std::optional<std::string> near = did_you_mean(node, copies);
+    return Error{ErrorKind::not_found, "database " + request.database() + " has no copy on '" + node + "'",
+                 near ? "did you mean " + request.database() + "@" + *near + "?" : "ccr status shows its copies"};
+  }
+  if (!node.empty() && node != node_.config().node) {
+    return Error{ErrorKind::unreachable, "this is node " + node_.config().node + "; the copy on " + node + " is commanded there",
+                 "run it on " + node + ", or with --node " + node + " where both run on one host"};
+  }
+  if ((*hosted)->is_active_here) {
+    return Error{ErrorKind::refused, subject_of((*hosted)->config, node_.config().node) + " is the active copy",
+                 "name a passive one: " + request.database() + "@" + (copies.size() > 1 ? copies[1] : std::string("NODE"))};
+  }
+  if (!(*hosted)->passive) {
+    return Error{ErrorKind::busy, subject_of((*hosted)->config, node_.config().node) + " is not open: " + (*hosted)->standing->cause(),
+                 (*hosted)->standing->hint()};
+  }
+  return (*hosted)->passive.get();
+}
+
+json Commands::copy_status(const ControlRequest& request) const {
+  const std::string node = request.node().empty() ? node_.config().node : request.node();
+  json document = status_of(node_, context_.clock, request.database(), node);
+  json& copies = document["databases"].at(0)["copies"];
+  return copies.empty() ? json(nullptr) : copies.at(0);
+}
+
+// In the asked state; `healthy` also means that nothing is left in the queues.
+Task<Result<json>> Commands::wait(const ControlRequest& request) {
+  const Result<Hosted*> hosted = hosted_of(request);
+  if (!hosted.ok()) co_return hosted.error();
+  const Result<std::string> wanted = request.text("for", "healthy");
+  const Result<double> timeout = request.number("timeout_seconds", 30);
+  if (!wanted.ok()) co_return wanted.error();
+  if (!timeout.ok()) co_return timeout.error();
+  if (!state_of(*wanted)) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < state_count; ++i) names.emplace_back(name_of(static_cast<State>(i)));
+    const std::optional<std::string> near = did_you_mean(*wanted, names);
+    co_return Error{ErrorKind::usage, "no state is called '" + *wanted + "'", near ? "did you mean '" + *near + "'?" : "healthy, suspended, …"};
+  }
+  const Instant end = context_.clock.now() + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*timeout));
+  for (;;) {
+    json copy = copy_status(request);
+    if (copy.is_null()) co_return Error{ErrorKind::not_found, "database " + request.database() + " has no copy on '" + request.node() + "'", ""};
+    const auto empty = [&](const char* queue) { return copy[queue].is_object() && copy[queue]["bytes"] == 0; };
+    const bool queues_empty = copy["role"] == "active" || (empty("copy_queue") && empty("replay_queue"));
+    const bool there = copy["state"].is_string() && copy["state"] == *wanted && (*wanted != "healthy" || queues_empty);
+    if (there) co_return copy;
+    if (context_.clock.now() >= end) {
+      const std::string state = copy["state"].is_string() ? copy["state"].get<std::string>() : "unknown";
+      co_return Error{ErrorKind::timeout, request.database() + "@" + request.node() + " is " + state + " after " + std::to_string(*timeout) + " s, not " + *wanted,
+                      "ccr status " + request.database()};
+    }
+    co_await context_.clock.sleep(look_again);
+  }
+}
+
+Task<Result<json>> Commands::suspend(const ControlRequest& request) {
+  const Result<PassiveCopy*> passive = passive_of(request);
+  if (!passive.ok()) co_return passive.error();
+  const Result<std::string> comment = request.text("comment");
+  const Result<bool> dry_run = request.flag("dry_run");
+  if (!comment.ok()) co_return comment.error();
+  if (!dry_run.ok()) co_return dry_run.error();
+  json result = copy_status(request);
+  if (!*dry_run) {
+    CCR_CO_TRY(co_await (*passive)->suspend(*comment));
+    result = copy_status(request);
+  }
+  co_return json{{"dry_run", *dry_run},
+                 {"plan", {"finish the running batch of replay at a commit boundary", "stop copying and replay; log from here on stays pinned on " + (*passive)->active_node()}},
+                 {"copy", std::move(result)}};
+}
+
+Task<Result<json>> Commands::resume(const ControlRequest& request) {
+  const Result<PassiveCopy*> passive = passive_of(request);
+  if (!passive.ok()) co_return passive.error();
+  const Result<bool> dry_run = request.flag("dry_run");
+  if (!dry_run.ok()) co_return dry_run.error();
+  if (!*dry_run) CCR_CO_TRY(co_await (*passive)->resume());
+  co_return json{{"dry_run", *dry_run},
+                 {"plan", {"compare histories with " + (*passive)->active_node(), "ship and replay what is missing"}},
+                 {"copy", copy_status(request)}};
+}
+
+Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& reply) {
+  const Result<PassiveCopy*> passive = passive_of(request);
+  if (!passive.ok()) co_return passive.error();
+  const Result<bool> full = request.flag("full"), manual = request.flag("manual_resume"), dry = request.flag("dry_run"), detach = request.flag("detach");
+  for (const Result<bool>* flag : {&full, &manual, &dry, &detach})
+    if (!flag->ok()) co_return flag->error();
+  const Result<std::string> from = request.text("from");
+  if (!from.ok()) co_return from.error();
+  if (!from->empty() && *from != (*passive)->active_node()) {
+    co_return Error{ErrorKind::unsupported, "seeding from " + *from + ": only the active copy on " + (*passive)->active_node() + " can be a source yet",
+                    "leave --from out"};
+  }
+  const bool running = !(*passive)->state().seed.source.empty();
+  if (*dry) {
+    co_return json{{"dry_run", true},
+                   {"running", running},
+                   {"plan", {*full ? "fetch every extent from " + (*passive)->active_node() : "compare extent digests with " + (*passive)->active_node() + " and fetch what differs",
+                             "replay the log from the pinned position", "compare roots"}}};
+  }
+  if (!running) {
+    SeedRequest wanted;
+    wanted.full = *full;
+    wanted.manual_resume = *manual;
+    CCR_CO_TRY(co_await (*passive)->seed(wanted));
+  }
+  if (*detach) co_return json{{"running", true}};
+  Instant told;
+  for (;;) {
+    const Result<PassiveCopy*> now = passive_of(request);
+    if (now.ok()) {
+      const storage::CopyState& state = (*now)->state();
+      if (state.failed) co_return Error{ErrorKind::corrupt, state.cause, "ccr status " + request.database()};
+      const bool over = state.seed.source.empty();
+      if (over || context_.clock.now() - told >= progress_interval) {
+        CCR_CO_TRY(co_await reply.progress(seed_progress(**now, node_.find(request.database())->standing->state())));
+        told = context_.clock.now();
+      }
+      if (over) co_return json{{"running", false}, {"copy", copy_status(request)}};
+    }
+    co_await context_.clock.sleep(look_again);
+  }
+}
+
+Task<Result<json>> Commands::verify(const ControlRequest& request, ControlReply& reply) {
+  const Result<PassiveCopy*> passive = passive_of(request);
+  if (!passive.ok()) co_return passive.error();
+  VerifyWatch watch;
+  TaskGroup group(context_.executor);
+  std::optional<Result<VerifyReport>> outcome;
+  group.spawn(run_verify(**passive, watch, outcome, group));
+  group.spawn(tell_verify(context_.clock, watch, reply));
+  CCR_CO_TRY(co_await group.join());
+  CCR_ASSERT(outcome.has_value());
+  if (!outcome->ok()) co_return outcome->error();
+  co_return verify_json(**outcome);
+}
+
+Task<Result<json>> Commands::load(const ControlRequest& request, ControlReply& reply) {
+  const Result<Hosted*> hosted = hosted_of(request);
+  if (!hosted.ok()) co_return hosted.error();
+  if (!(*hosted)->is_active_here) {
+    co_return Error{ErrorKind::unreachable, "the active copy of " + request.database() + " is on " + (*hosted)->config.copies.front(), "run it there"};
+  }
+  if ((*hosted)->config.kind != DatabaseKind::pages) {
+    co_return Error{ErrorKind::refused, request.database() + " is an SQLite database: only its own programs write it",
+                    "write with your program or the sqlite3 shell; `ccr load` is for kind = \"pages\""};
+  }
+  if (!(*hosted)->active || !(*hosted)->active->ready()) co_return Error{ErrorKind::busy, request.database() + " is not mounted: " + (*hosted)->standing->cause(), ""};
+  Result<LoadOptions> options = load_options(request);
+  if (!options.ok()) co_return options.error();
+  // The work lives in the copy's own group: it ends with the copy, and a client that leaves ends it too.
+  ActiveCopy& active = *(*hosted)->active;
+  LoadWatch watch(context_.executor, active, *options);
+  active.group().spawn(watch.work());
+  struct Leave {
+    LoadWatch& watch;
+    ~Leave() { watch.leave(); }
+  } leave{watch};
+  while (!watch.ended()) {
+    CCR_CO_TRY(co_await reply.progress(watch.progress()));
+    co_await watch.wait(context_.clock, progress_interval);
+  }
+  co_return watch.result();
+}
+
+Task<Result<json>> Commands::follow_events(const ControlRequest& request, ControlReply& reply) {
+  const Result<bool> follow = request.flag("follow");
+  if (!follow.ok()) co_return follow.error();
+  std::uint64_t told = 0;
+  for (;;) {
+    const std::deque<NumberedEvent> known = events_.events();
+    for (const NumberedEvent& event : known) {
+      if (event.number <= told) continue;
+      told = event.number;
+      if (!request.database().empty() && event.event.subject.rfind(request.database() + "@", 0) != 0) continue;
+      CCR_CO_TRY(co_await reply.event(event_json(event)));
+    }
+    if (!*follow) co_return json{{"schema", 1}, {"last", told}};
+    co_await events_.wait_beyond(told);
+  }
+}
+
+}  // namespace ccr::engine

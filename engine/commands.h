@@ -1,0 +1,38 @@
+// Commands answers what `ccr` asks of the running node over its control socket.
+//
+// What a command changes is durable before it is answered. Watching commands (wait, seed, verify, events) may be left at any time: the work
+// goes on in the node. Errors: usage, not_found (with 'did you mean'), unreachable (another node's copy), refused, busy, timeout.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/control.h"
+#include "engine/node.h"
+
+namespace ccr::engine {
+
+class Commands {
+ public:
+  Commands(Node& node, NodeContext& context, EventLog& events) : node_(node), context_(context), events_(events) {}
+
+  Task<Result<nlohmann::json>> run(ControlRequest request, ControlReply& reply);
+
+ private:
+  Task<Result<nlohmann::json>> wait(const ControlRequest& request);
+  Task<Result<nlohmann::json>> seed(const ControlRequest& request, ControlReply& reply);
+  Task<Result<nlohmann::json>> suspend(const ControlRequest& request);
+  Task<Result<nlohmann::json>> resume(const ControlRequest& request);
+  Task<Result<nlohmann::json>> verify(const ControlRequest& request, ControlReply& reply);
+  Task<Result<nlohmann::json>> load(const ControlRequest& request, ControlReply& reply);
+  Task<Result<nlohmann::json>> follow_events(const ControlRequest& request, ControlReply& reply);
+
+  Result<Hosted*> hosted_of(const ControlRequest& request) const;
+  Result<PassiveCopy*> passive_of(const ControlRequest& request) const;  // this node's passive copy, open
+  nlohmann::json copy_status(const ControlRequest& request) const;
+
+  Node& node_;
+  NodeContext& context_;
+  EventLog& events_;
+};
+
+}  // namespace ccr::engine

@@ -1,0 +1,63 @@
+// Copier is the passive end of one log connection: blocks are verified, written, synced and acknowledged; tips come in, watermarks go out.
+//
+// run() completes with the error that ended the connection: disconnected, protocol and the like from the peer; corrupt or diverged when what
+// came fails inspection; io, no_space, read_only from this node's disk (the log must then be opened again).
+// Acknowledged positions are durable here. Bounds: queue_items_max frames wait for the disk; beyond that the connection is not read.
+#pragma once
+
+#include <functional>
+
+#include "base/queue.h"
+#include "base/task_group.h"
+#include "engine/heartbeat.h"
+#include "engine/node_context.h"
+#include "storage/incoming_log.h"
+#include "transport/framed_connection.h"
+
+namespace ccr::engine {
+
+// The copy behind a Copier.
+class CopierOwner {
+ public:
+  virtual ~CopierOwner() = default;
+  virtual void tip_heard(const transport::Tip& tip) = 0;
+  virtual void log_durable() = 0;                     // incoming log's watermarks grew
+  virtual transport::Watermarks watermarks() const = 0;
+};
+
+class Copier {
+ public:
+  static constexpr std::size_t queue_items_max = 16;
+  static constexpr std::size_t unsynced_bytes_max = 4 * MiB;
+
+  // `incoming` may be null: a copy without history, or a suspended one, keeps contact only.
+  Copier(NodeContext& context, storage::IncomingLog* incoming, transport::FramedConnection& connection, CopierOwner& owner);
+
+  Task<Result<void>> run();
+
+ private:
+  struct Blocks {
+    Generation generation;
+    std::uint64_t offset = 0;
+    Bytes bytes;
+  };
+
+  Task<Result<void>> listen();
+  Task<Result<void>> write();
+  Task<Result<void>> sync();
+  Task<Result<void>> beat();
+  Task<Result<void>> report();
+
+  NodeContext& context_;
+  storage::IncomingLog* incoming_;
+  transport::FramedConnection& connection_;
+  CopierOwner& owner_;
+  BoundedQueue<Blocks> queue_;
+  PeerWatch watch_;
+  std::size_t unsynced_bytes_ = 0;
+  std::uint64_t last_echo_ = 0;       // sent_at of the last tip
+  Position last_tip_;
+  std::uint64_t covered_echo_ = 0;    // sent_at of the last tip whose position is durable here
+};
+
+}  // namespace ccr::engine

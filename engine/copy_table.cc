@@ -1,0 +1,90 @@
+#include "engine/copy_table.h"
+
+#include <algorithm>
+
+namespace ccr::engine {
+namespace {
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+CopyTable::CopyTable(Clock& clock, std::vector<std::string> nodes) : clock_(clock) {
+  for (const std::string& node : nodes) copies_.emplace(node, CopyFacts{});
+}
+
+CopyFacts& CopyTable::of(const std::string& node) {
+  const auto found = copies_.find(node);
+  CCR_ASSERT(found != copies_.end());
+  return found->second;
+}
+
+void CopyTable::durable_here(Position position) {
+  const Instant now = clock_.now();
+  if (!marks_.empty() && marks_.back().position >= position) return;
+  marks_.push_back({position, now});
+  if (marks_.size() > marks_max) marks_.pop_front();
+}
+
+void CopyTable::heard(const std::string& node, const transport::Watermarks& watermarks) {
+  CopyFacts& copy = of(node);
+  const Position before = copy.watermarks.durable;
+  copy.watermarks = watermarks;
+  copy.heard = true;
+  copy.heard_at = clock_.wall_now();
+  // The newest position that this acknowledgement covers and the one before did not is the sample.
+  for (auto mark = marks_.rbegin(); mark != marks_.rend(); ++mark) {
+    if (mark->position > watermarks.durable) continue;
+    if (mark->position > before) copy.lag_seconds = seconds(clock_.now() - mark->at);
+    break;
+  }
+}
+
+void CopyTable::shipped(const std::string& node, std::uint64_t bytes) {
+  constexpr Duration window = std::chrono::seconds(1);
+  CopyFacts& copy = of(node);
+  copy.shipped_bytes += bytes;
+  Rate& rate = rates_[node];
+  const Instant now = clock_.now();
+  rate.bytes += bytes;
+  const Duration passed = now - rate.since;
+  if (passed < window) return;
+  copy.bytes_per_second = static_cast<double>(rate.bytes) / seconds(passed);
+  rate = {now, 0};
+}
+
+std::optional<double> CopyTable::lag_of(const std::string& node) const {
+  const auto found = copies_.find(node);
+  if (found == copies_.end() || !found->second.connected || !found->second.heard) return std::nullopt;
+  const CopyFacts& copy = found->second;
+  const auto behind = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& mark) { return mark.position > copy.watermarks.durable; });
+  if (behind == marks_.end()) return copy.lag_seconds.value_or(0.0);
+  return std::max(copy.lag_seconds.value_or(0.0), seconds(clock_.now() - behind->at));
+}
+
+const storage::Pin* find_pin(const std::vector<storage::Pin>& pins, const std::string& node, storage::Pin::Kind kind) {
+  for (const storage::Pin& pin : pins)
+    if (pin.owner == node && pin.kind == kind) return &pin;
+  return nullptr;
+}
+
+void move_copy_pin(std::vector<storage::Pin>& pins, const std::string& node, Position inspected) {
+  if (!inspected.known()) return;
+  for (storage::Pin& pin : pins) {
+    if (pin.owner != node || pin.kind != storage::Pin::Kind::copy) continue;
+    if (!pin.dropped) pin.from = std::max(pin.from, inspected);
+    return;
+  }
+  pins.push_back({storage::Pin::Kind::copy, node, inspected, false});
+}
+
+void set_seed_pin(std::vector<storage::Pin>& pins, const std::string& node, Position from) {
+  remove_pin(pins, node, storage::Pin::Kind::seed);
+  pins.push_back({storage::Pin::Kind::seed, node, from, false});
+}
+
+void remove_pin(std::vector<storage::Pin>& pins, const std::string& node, storage::Pin::Kind kind) {
+  std::erase_if(pins, [&](const storage::Pin& pin) { return pin.owner == node && pin.kind == kind; });
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,72 @@
+// CopyTable is what an active copy knows of its passive ones: watermarks as they report them, lag, and the pins they put on the log.
+//
+// Lag is measured on this node's clock: from the moment a position became durable here to the moment a copy said it is durable there.
+// Unknown stays unknown: everything about a copy that is not connected carries the time it was last heard.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "storage/state_file.h"
+#include "transport/messages.h"
+#include "transport/network.h"
+
+namespace ccr::engine {
+
+struct CopyFacts {
+  bool connected = false;
+  bool heard = false;                 // watermarks below were reported at least once since this node started
+  transport::Watermarks watermarks;
+  WallTime heard_at;
+  std::optional<double> lag_seconds;  // of the last acknowledged group
+  std::uint64_t shipped_bytes = 0;
+  double bytes_per_second = 0;
+  bool block_mode = false;            // at the tail of the log
+  transport::Endpoint path;
+  transport::ConnectionFacts connection;
+};
+
+class CopyTable {
+ public:
+  static constexpr std::size_t marks_max = 4096;  // durable positions remembered for lag; the oldest go first
+
+  CopyTable(Clock& clock, std::vector<std::string> nodes);
+
+  CopyFacts& of(const std::string& node);
+  const std::map<std::string, CopyFacts>& all() const noexcept { return copies_; }
+
+  void durable_here(Position position);                                       // a group became durable
+  void heard(const std::string& node, const transport::Watermarks& watermarks);
+  void shipped(const std::string& node, std::uint64_t bytes);
+  // Seconds since the oldest position that `node` has not durable became durable here; the last sample when it has everything;
+  // nullopt when it is not connected.
+  std::optional<double> lag_of(const std::string& node) const;
+
+ private:
+  struct Mark {
+    Position position;
+    Instant at;
+  };
+  struct Rate {
+    Instant since;
+    std::uint64_t bytes = 0;
+  };
+
+  Clock& clock_;
+  std::map<std::string, CopyFacts> copies_;
+  std::map<std::string, Rate> rates_;
+  std::deque<Mark> marks_;
+};
+
+// Moves the pin of a passive copy to what it has inspected; adds it when it has none. Never touches a dropped pin before the copy is
+// whole again (`seeded`). Pure.
+void move_copy_pin(std::vector<storage::Pin>& pins, const std::string& node, Position inspected);
+void set_seed_pin(std::vector<storage::Pin>& pins, const std::string& node, Position from);
+void remove_pin(std::vector<storage::Pin>& pins, const std::string& node, storage::Pin::Kind kind);
+const storage::Pin* find_pin(const std::vector<storage::Pin>& pins, const std::string& node, storage::Pin::Kind kind);
+
+}  // namespace ccr::engine

@@ -1,0 +1,108 @@
+#include "engine/load.h"
+
+#include <algorithm>
+#include <bit>
+#include <set>
+#include <utility>
+
+namespace ccr::engine {
+namespace {
+
+constexpr std::uint64_t load_magic = 0x64616f6c20726363;  // "ccr load"
+constexpr std::size_t load_header_bytes = 24;
+
+}  // namespace
+
+void LatencyHistogram::add(Duration latency) {
+  const std::uint64_t us = std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(latency).count());
+  const int power = us < steps ? 0 : std::bit_width(us) - 5;  // 2^5 = steps
+  const std::size_t bucket = us < steps ? us : std::size_t(power) * steps + ((us >> power) & (steps - 1));
+  ++buckets_[std::min(bucket, buckets_.size() - 1)];
+  ++count_;
+}
+
+std::uint64_t LatencyHistogram::percentile(double fraction) const {
+  std::uint64_t left = static_cast<std::uint64_t>(fraction * static_cast<double>(count_));
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    if (buckets_[bucket] > left) {
+      if (bucket < steps) return bucket;
+      const std::size_t power = bucket / steps;
+      return (std::uint64_t(steps) | (bucket % steps)) << power;
+    }
+    left -= buckets_[bucket];
+  }
+  return 0;
+}
+
+Bytes load_image(PageNumber page, std::uint64_t sequence, std::uint32_t page_size) {
+  Bytes image(page_size);
+  Encoder encoder(image);
+  encoder.u64(load_magic);
+  encoder.u64(page);
+  encoder.u64(sequence);
+  Random content(sequence * 0x100000001b3ULL + page);
+  // Half of it compresses, as database pages do.
+  const std::size_t random_end = load_header_bytes + (page_size - load_header_bytes) / 16 * 8;
+  while (encoder.written() + 8 <= random_end) encoder.u64(content.next());
+  return image;
+}
+
+bool is_load_image(PageNumber page, ByteView image) {
+  Decoder decoder(image);
+  if (decoder.u64() != load_magic || decoder.u64() != page) return false;
+  const Bytes expected = load_image(page, decoder.u64(), static_cast<std::uint32_t>(image.size()));
+  return std::equal(image.begin(), image.end(), expected.begin(), expected.end());
+}
+
+Load::Load(ActiveCopy& active, LoadOptions options)
+    : active_(active), options_(options), rate_({options.bytes_per_second, 1 * MiB}), sequence_(active.tip().commit + 1) {}
+
+std::vector<PageWrite> Load::transaction(Random& random) {
+  const std::uint32_t page_size = active_.digests().page_size();
+  const std::uint64_t sequence = sequence_++;
+  const std::uint32_t pages = options_.transaction_pages > 0 ? options_.transaction_pages
+                              : options_.pattern == LoadPattern::oltp ? static_cast<std::uint32_t>(random.between(1, 8)) : 1;
+  std::set<PageNumber> numbers;
+  const PageNumber end = active_.store()->page_count();
+  for (std::uint32_t i = 0; i < pages; ++i) {
+    if (options_.pattern == LoadPattern::sequential) {
+      numbers.insert(end + 1 + i);
+    } else {
+      numbers.insert(static_cast<PageNumber>(random.between(1, options_.pages_max)));
+    }
+  }
+  std::vector<PageWrite> writes;
+  for (const PageNumber page : numbers) writes.push_back({page, load_image(page, sequence, page_size)});
+  return writes;
+}
+
+Task<Result<void>> Load::client(Random random) {
+  Clock& clock = active_.context().clock;
+  while (clock.now() < end_) {
+    std::vector<PageWrite> writes = transaction(random);
+    const std::uint64_t bytes = writes.size() * active_.digests().page_size();
+    if (options_.bytes_per_second > 0) {
+      const Duration wait = rate_.wait_for(clock.now(), bytes);
+      if (wait > Duration::zero()) co_await clock.sleep(std::min(wait, end_ - clock.now()));
+      if (clock.now() >= end_) break;
+    }
+    const Instant begun = clock.now();
+    CCR_CO_TRY(co_await active_.store()->commit(std::move(writes)));
+    report_.latency.add(clock.now() - begun);
+    ++report_.commits;
+    report_.bytes += bytes;
+    report_.seconds = std::chrono::duration<double>(clock.now() - started_).count();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Load::run() {
+  Clock& clock = active_.context().clock;
+  started_ = clock.now();
+  end_ = started_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.seconds));
+  TaskGroup clients(active_.context().executor);
+  for (std::uint32_t i = 0; i < options_.clients; ++i) clients.spawn(client(active_.context().random.fork()));
+  co_return co_await clients.join();
+}
+
+}  // namespace ccr::engine

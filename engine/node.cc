@@ -1,0 +1,232 @@
+#include "engine/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/timeout.h"
+#include "engine/active_seed.h"
+#include "engine/chain_points.h"
+#include "engine/commands.h"
+#include "engine/shipper.h"
+#include "seed/seed_source.h"
+
+namespace ccr::engine {
+
+using transport::Purpose;
+using transport::Refuse;
+using transport::RefuseReason;
+
+Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
+           SourceFactory factory)
+    : executor_(executor),
+      random_(random),
+      config_(std::move(config)),
+      events_(executor, clock, trace),
+      context_{executor_, clock, disk, network, random_, events_, config_},
+      factory_(std::move(factory)),
+      seed_rate_({config_.transport.seed_bytes_per_second, storage::extent_bytes}) {
+  for (const auto& [name, database] : config_.databases) {
+    const auto mine = std::find(database.copies.begin(), database.copies.end(), config_.node);
+    if (mine == database.copies.end()) continue;
+    auto hosted = std::make_unique<Hosted>();
+    hosted->config = database;
+    hosted->is_active_here = mine == database.copies.begin();
+    hosted->standing = std::make_unique<CopyStanding>(subject_of(database, config_.node), State::initializing, context_.clock, events_);
+    if (hosted->is_active_here) {
+      std::vector<std::string> passive(std::next(database.copies.begin()), database.copies.end());
+      hosted->copies = std::make_unique<CopyTable>(context_.clock, std::move(passive));
+    }
+    databases_.emplace(name, std::move(hosted));
+  }
+}
+
+Node::~Node() = default;
+
+Hosted* Node::find(const std::string& database) {
+  const auto found = databases_.find(database);
+  return found == databases_.end() ? nullptr : found->second.get();
+}
+
+Task<Result<void>> Node::run() {
+  std::vector<std::unique_ptr<transport::Listener>> listeners;
+  const auto self = config_.nodes.find(config_.node);
+  CCR_ASSERT(self != config_.nodes.end());
+  for (const transport::Endpoint& address : self->second.addresses) {
+    Result<std::unique_ptr<transport::Listener>> listener = context_.network.listen(address);
+    if (!listener.ok()) co_return listener.error();
+    listeners.push_back(std::move(*listener));
+  }
+  TaskGroup group(executor_);
+  for (std::unique_ptr<transport::Listener>& listener : listeners) group.spawn(accept(std::move(listener), group));
+  for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
+  const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
+  events_.record(started);
+  co_return co_await group.join();
+}
+
+Task<Result<nlohmann::json>> Node::handle(ControlRequest request, ControlReply& reply) {
+  Commands commands(*this, context_, events_);
+  co_return co_await commands.run(std::move(request), reply);
+}
+
+// --- databases -------------------------------------------------------------------------------------------------------------
+
+Task<Result<void>> Node::host(Hosted& hosted) {
+  constexpr Duration first_pause = std::chrono::seconds(1);
+  constexpr Duration longest_pause = std::chrono::seconds(30);
+  Duration pause = first_pause;
+  for (;;) {
+    const Instant started = context_.clock.now();
+    const Result<void> ended = co_await host_once(hosted);
+    CCR_ASSERT(!ended.ok());
+    const State resting = hosted.is_active_here ? State::dismounted : State::failed;
+    hosted.standing->enter(resting, ended.error().message, ended.error().hint);
+    if (context_.clock.now() - started > longest_pause) pause = first_pause;
+    co_await context_.clock.sleep(pause);
+    pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+Task<Result<void>> Node::host_once(Hosted& hosted) {
+  if (hosted.is_active_here) {
+    hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies);
+    const Result<void> ended = co_await hosted.active->run();
+    hosted.active.reset();
+    co_return ended;
+  }
+  hosted.passive = std::make_unique<PassiveCopy>(context_, hosted.config, *hosted.standing);
+  const Result<void> ended = co_await hosted.passive->run();
+  hosted.passive.reset();
+  co_return ended;
+}
+
+// --- peers -----------------------------------------------------------------------------------------------------------------
+
+Task<Result<void>> Node::accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group) {
+  for (;;) {
+    Result<std::unique_ptr<transport::Connection>> accepted = co_await listener->accept();
+    if (!accepted.ok()) {
+      constexpr Duration pause = std::chrono::milliseconds(100);  // out of descriptors, say: it passes
+      co_await context_.clock.sleep(pause);
+      continue;
+    }
+    if (greetings_ >= greetings_max) continue;  // closes it
+    group.spawn(greet_and_count(std::move(*accepted)));
+  }
+}
+
+// Before its hello a peer is nobody: what goes wrong with it is an event, never the node's error.
+Task<Result<void>> Node::greet_and_count(std::unique_ptr<transport::Connection> connection) {
+  struct Counted {
+    std::size_t& count;
+    explicit Counted(std::size_t& c) : count(c) { ++count; }
+    ~Counted() { --count; }
+  } counted(greetings_);
+  const std::string peer = connection->peer().text();
+  const Result<void> greeted = co_await greet(std::move(connection));
+  if (!greeted.ok()) {
+    const Event event{"connection_refused", config_.node, {{"peer", peer}, {"cause", greeted.error().message}}};
+    events_.record(event);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<transport::Hello>> Node::receive_hello(transport::FramedConnection& connection) {
+  Result<transport::Message> message = co_await connection.receive();
+  if (!message.ok()) co_return message.error();
+  auto* hello = std::get_if<transport::Hello>(&*message);
+  if (hello == nullptr) co_return Error{ErrorKind::protocol, connection.peer().text() + " did not begin with a hello", ""};
+  co_return std::move(*hello);
+}
+
+Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw) {
+  auto connection = std::make_unique<transport::FramedConnection>(executor_, std::move(raw));
+  const std::string peer = connection->peer().text();
+  Result<transport::Hello> hello = co_await with_timeout(context_.clock, hello_timeout, "hello of " + peer, receive_hello(*connection));
+  if (!hello.ok()) co_return hello.error();
+  Result<transport::HandshakeAnswer> answer = co_await answer_hello(*hello);
+  if (!answer.ok()) co_return answer.error();
+  if (answer->refuse) {
+    transport::Message message(*answer->refuse);
+    CCR_CO_TRY(co_await with_timeout(context_.clock, hello_timeout, "refusal to " + peer, connection->send(std::move(message))));
+    co_return Error{ErrorKind::refused, answer->refuse->text, answer->refuse->hint};
+  }
+  transport::Message message(answer->welcome);
+  CCR_CO_TRY(co_await with_timeout(context_.clock, hello_timeout, "welcome to " + peer, connection->send(std::move(message))));
+  connection->set_session(hello->session);
+  Hosted* hosted = find(hello->database);
+  if (hosted == nullptr || !hosted->active || !hosted->active->ready()) co_return Result<void>();  // dismounted meanwhile
+  ActiveCopy& active = *hosted->active;
+  active.group().spawn(serve(std::move(connection), *hosted, std::move(*hello)));
+  co_return Result<void>();
+}
+
+Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hello& hello) {
+  transport::ActiveFacts facts;
+  facts.cluster = config_.cluster;
+  facts.node = config_.node;
+  Hosted* hosted = find(hello.database);
+  if (hosted != nullptr) {
+    facts.database = hosted->config.name;
+    facts.kind = name_of(hosted->config.kind);
+    facts.copies = hosted->config.copies;
+    facts.active = hosted->is_active_here;
+    facts.ready = hosted->active && hosted->active->ready();
+  }
+  if (facts.ready) {
+    ActiveCopy& active = *hosted->active;
+    facts.signature = active.log().signature();
+    facts.epoch = active.log().epoch();
+    facts.page_size = active.digests().page_size();
+    facts.generation_bytes = hosted->config.generation_bytes;
+    facts.first = active.first_generation();
+    const Position durable = active.tip().durable;
+    if (facts.signature == hello.signature) {
+      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, active.log_directory(), durable, hello.chain);
+      if (!own.ok()) co_return own.error();
+      facts.own_digests = std::move(*own);
+    } else {
+      facts.own_digests.resize(hello.chain.size());
+    }
+    facts.durable = durable;
+  }
+  co_return transport::decide_handshake(hello, facts);
+}
+
+Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {
+  const std::pair<std::string, int> key(hello.from_node, static_cast<int>(hello.purpose));
+  transport::FramedConnection*& newest = hosted.connections[key];
+  if (newest != nullptr) newest->close();
+  newest = connection.get();
+  struct Registered {
+    Hosted& hosted;
+    std::pair<std::string, int> key;
+    transport::FramedConnection* connection;
+    ~Registered() {
+      const auto found = hosted.connections.find(key);
+      if (found != hosted.connections.end() && found->second == connection) hosted.connections.erase(found);
+    }
+  } registered{hosted, key, connection.get()};
+  const Result<void> ended = co_await serve_purpose(*connection, *hosted.active, hello);
+  if (!ended.ok()) {
+    const Event event{"connection_ended", subject_of(hosted.config, hello.from_node), {{"purpose", hello.purpose == Purpose::log ? "log" : "seed"}, {"cause", ended.error().message}}};
+    events_.record(event);
+  }
+  co_return Result<void>();  // a peer's end is not this copy's error
+}
+
+Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello) {
+  if (hello.purpose == Purpose::log) {
+    Shipper shipper(active, connection, hello.from_node, hello.wanted);
+    co_return co_await shipper.run();
+  }
+  ActiveSeed pages(active);
+  seed::SeedLimits limits;
+  limits.clock = &context_.clock;
+  limits.rate = config_.transport.seed_bytes_per_second > 0 ? &seed_rate_ : nullptr;
+  co_return co_await seed::serve_seed(connection, pages, hello.from_node, limits);
+}
+
+}  // namespace ccr::engine

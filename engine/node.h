@@ -1,0 +1,73 @@
+// Node is one running ccr: it hosts this node's copy of every database, listens for peers, and answers commands.
+//
+// run() serves until it is stopped, or returns the error that keeps the node from serving at all (an address that cannot be bound). A
+// database that cannot be opened is that database's state, not the node's end: it is tried again with growing pauses.
+// Lifetime: everything passed in outlives run(). Threads: the executor's only. Bounds: greetings_max connections may be before their hello.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/task_group.h"
+#include "engine/active_copy.h"
+#include "engine/control.h"
+#include "engine/event_log.h"
+#include "engine/passive_copy.h"
+#include "storage/token_bucket.h"
+#include "transport/handshake.h"
+
+namespace ccr::engine {
+
+// One database as this node has it: an active or a passive copy, or none (the node has no part in it).
+struct Hosted {
+  DatabaseConfig config;
+  std::unique_ptr<CopyStanding> standing;
+  std::unique_ptr<CopyTable> copies;     // on the active node
+  std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
+  std::unique_ptr<PassiveCopy> passive;  // while it is open
+  // Newest connection of each peer and purpose: a newer one replaces it.
+  std::map<std::pair<std::string, int>, transport::FramedConnection*> connections;
+  bool is_active_here = false;
+};
+
+class Node final : public ControlHandler {
+ public:
+  static constexpr std::size_t greetings_max = 32;
+
+  Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
+       SourceFactory factory);
+  ~Node() override;
+
+  Task<Result<void>> run();
+  Task<Result<nlohmann::json>> handle(ControlRequest request, ControlReply& reply) override;
+
+  const Config& config() const noexcept { return config_; }
+  const std::map<std::string, std::unique_ptr<Hosted>>& databases() const noexcept { return databases_; }
+  Hosted* find(const std::string& database);
+
+ private:
+  Task<Result<void>> host(Hosted& hosted);
+  Task<Result<void>> host_once(Hosted& hosted);
+  Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
+  Task<Result<void>> greet_and_count(std::unique_ptr<transport::Connection> connection);
+  Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection);
+  Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
+  Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello);
+  Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
+  Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
+
+  Executor executor_;
+  Random random_;
+  Config config_;
+  EventLog events_;
+  NodeContext context_;
+  SourceFactory factory_;
+  std::map<std::string, std::unique_ptr<Hosted>> databases_;
+  std::size_t greetings_ = 0;
+  storage::TokenBucket seed_rate_;
+};
+
+}  // namespace ccr::engine

@@ -1,0 +1,34 @@
+// What every part of a node stands on: the seams, chance, events and the configuration. All outlive the parts.
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/trace.h"
+#include "engine/config.h"
+#include "storage/disk.h"
+#include "transport/network.h"
+
+namespace ccr::engine {
+
+struct NodeContext {
+  Executor executor;
+  Clock& clock;
+  storage::Disk& disk;
+  transport::Network& network;
+  Random& random;
+  Trace& trace;
+  const Config& config;
+};
+
+// Where a database's files are on this node.
+struct CopyPaths {
+  std::string state_directory;  // state.0, state.1, digests, seed.map, identity
+  std::string digests;
+  std::string log_directory;
+  std::string page_file;        // of an active sqlite copy: the application's file, never opened by us for writing
+};
+CopyPaths paths_of(const Config& config, const DatabaseConfig& database, bool active);
+
+std::string subject_of(const DatabaseConfig& database, const std::string& node);  // orders@beta
+
+}  // namespace ccr::engine

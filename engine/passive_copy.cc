@@ -1,0 +1,232 @@
+#include "engine/passive_copy.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "engine/digest_scan.h"
+#include "engine/passive_files.h"
+
+namespace ccr::engine {
+
+PassiveCopy::PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing)
+    : context_(context),
+      database_(database),
+      standing_(standing),
+      paths_(paths_of(context.config, database, false)),
+      keeper_(context.executor, context.disk, paths_.state_directory),
+      changed_(context.executor) {}
+
+PassiveCopy::~PassiveCopy() = default;
+
+Task<Result<void>> PassiveCopy::run() {
+  Result<bool> known = co_await open_directories(context_, database_, paths_, keeper_);
+  if (!known.ok()) co_return known.error();
+  if (!*known) {
+    CCR_CO_TRY(co_await mark_directories(context_, database_, paths_, Signature{}));
+    if (database_.seed_auto) keeper_.state().seed.source = active_node();
+    CCR_CO_TRY(co_await keeper_.save());
+  }
+  for (;;) {
+    if (keeper_.state().page_size != 0 && !files_) CCR_CO_TRY(co_await open_files());
+    CCR_CO_TRY(co_await run_phase(next_phase()));
+  }
+}
+
+PassiveCopy::Phase PassiveCopy::next_phase() const {
+  const storage::CopyState& state = keeper_.state();
+  if (state.suspended || state.failed) return Phase::contact;
+  const bool pass_over = state.seed.until.known();
+  if (!state.seed.source.empty() && !pass_over) return Phase::seed;
+  return state.seeded || pass_over ? Phase::follow : Phase::contact;
+}
+
+// Opens what a history has on this node. The digest table of a copy that was whole is built anew where it is missing.
+Task<Result<void>> PassiveCopy::open_files() {
+  const storage::CopyState& state = keeper_.state();
+  auto files = std::make_unique<Files>();
+  Result<std::unique_ptr<storage::PageFile>> pages = co_await storage::PageFile::open(context_.disk, paths_.page_file, state.page_size);
+  if (!pages.ok()) co_return pages.error();
+  files->pages = std::move(*pages);
+  if (state.seeded && files->pages->page_count() == 0 && state.replayed_commit > 1) {
+    co_return Error{ErrorKind::identity, "the page file " + paths_.page_file + " is missing or empty: an empty mount?",
+                    "mount it, or `ccr seed " + subject_of(database_, context_.config.node) + "` to make it again"};
+  }
+  files->digests = std::make_unique<storage::PageDigests>(context_.disk, paths_.digests, state.page_size);
+  const Result<void> loaded = co_await files->digests->load();
+  if (!loaded.ok()) {
+    if (loaded.error().kind != ErrorKind::not_found && loaded.error().kind != ErrorKind::corrupt) co_return loaded.error();
+    CCR_CO_TRY(co_await scan_digests(*files->pages, *files->digests));
+    CCR_CO_TRY(co_await files->digests->flush());
+  }
+  files->target = std::make_unique<storage::PageFileTarget>(*files->pages, *files->digests, storage::PageFileTarget::Digests::set);
+  storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
+  storage::IncomingLog::Start start;
+  if (state.min_required.known()) start.generation = state.min_required.generation;
+  Result<std::unique_ptr<storage::IncomingLog>> log =
+      co_await storage::IncomingLog::open(context_.disk, directory, start, state.durable);
+  if (!log.ok()) co_return log.error();
+  files->log = std::move(*log);
+  files_ = std::move(files);
+  co_return Result<void>();
+}
+
+void PassiveCopy::close_files() {
+  CCR_ASSERT(phase_ == nullptr);
+  files_.reset();
+}
+
+Task<Result<void>> PassiveCopy::run_phase(Phase phase) {
+  TaskGroup group(context_.executor);
+  phase_ = &group;
+  struct Current {
+    PassiveCopy& copy;
+    ~Current() {
+      copy.phase_ = nullptr;
+      copy.connected_ = false;
+      copy.pass_open_ = false;
+      copy.changed_.notify();
+    }
+  } current{*this};
+  roots_.clear();
+  leaving_ = false;
+  group.spawn(leave_when_asked());
+  switch (phase) {
+    case Phase::contact: group.spawn(contact()); break;
+    case Phase::seed: group.spawn(seed_loop()); break;
+    case Phase::follow: group.spawn(follow()); break;
+  }
+  Result<void> ended = co_await group.join();
+  if (files_) files_->replayer.reset();
+  if (!ended.ok()) {
+    // Whatever failed may have left a file half written: everything is opened, and so recovered, again.
+    files_.reset();
+    const ErrorKind kind = ended.error().kind;
+    const bool damage = kind == ErrorKind::corrupt || kind == ErrorKind::gap || kind == ErrorKind::diverged;
+    if (!damage) co_return ended.error();
+    const std::string cause = std::string(kind == ErrorKind::diverged ? "DIVERGED: " : "CHAIN: ") + ended.error().message;
+    CCR_CO_TRY(co_await fail_for_good(cause, "ccr seed " + subject_of(database_, context_.config.node)));
+  }
+  co_return Result<void>();
+}
+
+// Asks the phase to end. Where pages are replayed they first stop at a commit boundary with everything before it on disk, so that a
+// suspended copy's file can be opened and looked into.
+void PassiveCopy::end_phase() {
+  leaving_ = true;
+  changed_.notify();
+}
+
+Task<Result<void>> PassiveCopy::leave_when_asked() {
+  while (!leaving_) co_await changed_.wait();
+  if (files_ && files_->replayer) co_await files_->replayer->hold();
+  phase_->stop();
+  co_return Result<void>();
+}
+
+Task<Result<void>> PassiveCopy::fail_for_good(std::string cause, std::string hint) {
+  storage::CopyState& state = keeper_.state();
+  state.failed = true;
+  state.cause = cause;
+  state.since = context_.clock.wall_now();
+  CCR_CO_TRY(co_await keeper_.save());
+  standing_.enter(State::failed_and_suspended, std::move(cause), std::move(hint));
+  end_phase();
+  co_return Result<void>();
+}
+
+// --- requests --------------------------------------------------------------------------------------------------------------
+
+Task<Result<void>> PassiveCopy::suspend(std::string comment) {
+  if (comment.size() > storage::CopyState::comment_bytes_max) {
+    co_return Error{ErrorKind::usage, "the comment has " + std::to_string(comment.size()) + " bytes, at most " +
+                                          std::to_string(storage::CopyState::comment_bytes_max) + " are kept", "say it shorter"};
+  }
+  storage::CopyState& state = keeper_.state();
+  if (state.suspended && state.comment == comment) co_return Result<void>();
+  if (!state.suspended) state.since = context_.clock.wall_now();
+  state.suspended = true;
+  state.comment = std::move(comment);
+  CCR_CO_TRY(co_await keeper_.save());
+  end_phase();
+  while (standing_.state() != State::suspended && standing_.state() != State::failed_and_suspended) co_await changed_.wait();
+  co_return Result<void>();
+}
+
+Task<Result<void>> PassiveCopy::resume() {
+  storage::CopyState& state = keeper_.state();
+  if (!state.suspended && !state.failed) co_return Result<void>();
+  state.suspended = false;
+  state.failed = false;
+  state.comment.clear();
+  state.cause.clear();
+  state.seed.manual_resume = false;
+  inspect_tries_ = 0;
+  CCR_CO_TRY(co_await keeper_.save());
+  end_phase();
+  while (standing_.state() == State::suspended || standing_.state() == State::failed_and_suspended) co_await changed_.wait();
+  co_return Result<void>();
+}
+
+Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
+  storage::CopyState& state = keeper_.state();
+  if (!state.seed.source.empty()) {
+    co_return Error{ErrorKind::busy, "a seed of " + subject_of(database_, context_.config.node) + " is running", "it can be attached to"};
+  }
+  state.suspended = false;
+  state.failed = false;
+  state.comment.clear();
+  state.cause.clear();
+  state.seed = storage::SeedProgress{};
+  state.seed.source = active_node();
+  state.seed.manual_resume = request.manual_resume;
+  full_ = request.full;
+  CCR_CO_TRY(co_await keeper_.save());
+  end_phase();
+  co_return Result<void>();
+}
+
+// --- facts -----------------------------------------------------------------------------------------------------------------
+
+transport::Watermarks PassiveCopy::watermarks() const {
+  const storage::CopyState& state = keeper_.state();
+  transport::Watermarks marks;
+  if (files_ && state.min_required.known()) {
+    marks.received = files_->log->received();
+    marks.durable = files_->log->durable();
+    marks.inspected = files_->log->inspected();
+    marks.replayed = state.min_required;
+    marks.replayed_commit = state.replayed_commit;
+  }
+  marks.state = name_of(standing_.state());
+  marks.cause = standing_.cause();
+  marks.root_equal_at = state.root_equal_at;
+  marks.root_equal = state.root_equal;
+  marks.disk_verified_at = state.disk_verified_at;
+  const seed::SeedCounters counters = seed_counters();
+  marks.seed_running = !state.seed.source.empty();
+  marks.seed_sent = counters.counts.extents_sent;
+  marks.seed_equal = counters.counts.extents_equal;
+  marks.seed_wire_bytes = counters.counts.wire_bytes;
+  marks.seed_done_bytes = counters.done_bytes;
+  marks.seed_total_bytes = counters.total_bytes;
+  marks.seed_rate = counters.rate;
+  return marks;
+}
+
+std::optional<Digest64> PassiveCopy::root() const {
+  const storage::CopyState& state = keeper_.state();
+  if (!files_ || !state.seeded || state.min_required != state.max_required) return std::nullopt;
+  return files_->digests->root();
+}
+
+double PassiveCopy::lag_seconds() const {
+  if (!files_ || !behind_from_.known() || files_->log->durable() >= behind_from_) return 0;
+  return std::chrono::duration<double>(context_.clock.now() - behind_since_).count();
+}
+
+bool PassiveCopy::idle() const {
+  return connected_ && tip_ && files_ && files_->log->inspected() >= tip_->durable && keeper_.state().min_required >= tip_->durable;
+}
+
+}  // namespace ccr::engine

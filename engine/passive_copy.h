@@ -1,0 +1,152 @@
+// PassiveCopy is a passive copy's life, one phase at a time: contact (suspended, failed, never seeded: watermarks and tips only), seed (pages come
+// from the source while its log is shipped), follow (log is shipped, inspected and replayed).
+//
+// A phase is a task group; everything of it has ended before the next begins, so no two of them touch a file at once. What a person asked for
+// (suspend, resume, seed) is durable before the request returns. run() returns the errors that stop a copy from opening its files; the owner
+// shows them and tries again. engine/README.md has the table of states.
+// Threads: the node's executor. Bounds: see Copier, Replayer, SeedTarget.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/task_group.h"
+#include "engine/copier.h"
+#include "engine/copy_state.h"
+#include "engine/directories.h"
+#include "engine/peer_client.h"
+#include "engine/replayer.h"
+#include "engine/root_ledger.h"
+#include "seed/seed_target.h"
+#include "storage/disk_verifier.h"
+
+namespace ccr::engine {
+
+struct SeedRequest {
+  bool full = false;
+  bool manual_resume = false;
+};
+
+struct VerifyReport {
+  std::uint64_t pages_checked = 0;      // here
+  std::uint64_t differing_total = 0;    // here: disk against digests
+  std::vector<PageNumber> differing;    // the first of them
+  std::uint64_t active_pages_checked = 0;
+  std::uint64_t active_differing_total = 0;
+  std::vector<PageNumber> active_differing;
+  bool roots_equal = false;
+  Position position;                    // where the roots were compared
+  Digest64 root = 0;
+  bool equal() const noexcept { return roots_equal && differing_total == 0 && active_differing_total == 0; }
+};
+
+// How far a verification is; outlives it.
+struct VerifyWatch {
+  std::string phase = "copy";  // then "active"
+  std::uint64_t done_bytes = 0, total_bytes = 0;
+};
+
+class PassiveCopy final : private ReplayObserver, private CopierOwner, private seed::SeedObserver {
+ public:
+  static constexpr std::uint32_t seed_passes_max = 3;   // the first and two more, then a person
+  static constexpr int inspect_tries_max = 3;
+  static constexpr int sealed_generations_kept = 2;     // below the required range, for the next handshake
+
+  PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing);
+  ~PassiveCopy();
+
+  Task<Result<void>> run();
+
+  // Requests; each completes when it is durable and in force.
+  Task<Result<void>> suspend(std::string comment);
+  Task<Result<void>> resume();
+  Task<Result<void>> seed(SeedRequest request);
+  Task<Result<VerifyReport>> verify(VerifyWatch& watch);
+
+  transport::Watermarks watermarks() const override;
+  const storage::CopyState& state() const noexcept { return keeper_.state(); }
+  bool connected() const noexcept { return connected_; }
+  std::optional<transport::Tip> tip() const { return tip_; }
+  const transport::FramedConnection* connection() const noexcept { return connection_; }
+  std::optional<Digest64> root() const;  // of the content at replayed(); nullopt while it is not one commit's
+  double lag_seconds() const;            // since the oldest tip heard that is not durable here; call when connected
+  seed::SeedCounters seed_counters() const;
+  Signal& changed() noexcept { return changed_; }
+  bool idle() const;  // connected, everything heard of is replayed
+  const std::string& active_node() const noexcept { return database_.copies.front(); }
+
+ private:
+  struct Files;
+  enum class Phase { contact, seed, follow };
+
+  Phase next_phase() const;
+  Task<Result<void>> open_files();
+  void close_files();
+  Task<Result<void>> run_phase(Phase phase);
+  void end_phase();
+  Task<Result<void>> leave_when_asked();
+  State resting_state() const;
+  std::string resting_cause() const;
+
+  Task<Result<void>> contact();
+  Task<Result<void>> follow();
+  Task<Result<void>> copy_log(bool in_seed);
+  Task<Result<void>> copy_once(bool in_seed);
+  Task<Result<transport::Hello>> log_hello(bool with_log);
+  Result<bool> judge(const transport::Welcome& welcome);
+  Task<Result<void>> log_connection_ended(Error error, bool in_seed, Backoff& backoff);
+  Task<Result<void>> seed_loop();
+  Task<Result<void>> seed_once();
+  Task<Result<void>> adopt(transport::Welcome welcome);
+  Task<Result<void>> copy_log_when_open();
+  Task<Result<void>> keep_house();
+  Task<Result<void>> fail_for_good(std::string cause, std::string hint);
+  void need_difference(std::string reason);
+  void judge_root(const RootVerdict& verdict);
+  Task<Result<void>> finish_seed();
+  void consider_healthy();
+  Task<Result<void>> run_target(seed::SeedTarget& target, transport::FramedConnection& connection,
+                                std::optional<Result<seed::SeedOutcome>>& outcome, TaskGroup& group);
+  Task<Result<void>> pages_are_here(seed::SeedOutcome outcome);
+  Task<Result<void>> verify_disk(VerifyReport& report, VerifyWatch& watch);
+  Task<Result<void>> verify_active(VerifyReport& report, VerifyWatch& watch);
+  Task<Result<void>> verify_roots(VerifyReport& report);
+  Task<Result<void>> acquire_pages();
+  void release_pages();
+
+  void commit_applied(Position position, CommitNumber commit) override;
+  void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;
+  void tip_heard(const transport::Tip& tip) override;
+  void log_durable() override;
+  Task<Result<void>> pass_opened(const transport::SeedOffer& offer) override;
+  Task<Result<void>> pass_resumed(const transport::SeedOffer& offer) override;
+
+  NodeContext& context_;
+  const DatabaseConfig& database_;
+  CopyStanding& standing_;
+  CopyPaths paths_;
+  StateKeeper keeper_;
+  Signal changed_;
+  TaskGroup* phase_ = nullptr;
+  std::unique_ptr<Files> files_;
+  RootLedger roots_;
+  bool connected_ = false;
+  bool caught_up_ = false;       // since it connected, everything the active had then was inspected here
+  Position backlog_end_;
+  std::optional<transport::Tip> tip_;
+  Instant behind_since_;         // when the oldest tip that is not durable here was heard
+  Position behind_from_;
+  transport::FramedConnection* connection_ = nullptr;
+  int inspect_tries_ = 0;
+  bool full_ = false, leaving_ = false;
+  bool pass_open_ = false;
+  std::optional<RootVerdict> seed_verdict_;
+  std::string difference_reason_;
+  bool verifying_ = false;
+  Replayer* held_replayer_ = nullptr;  // by a verification; only compared, it may be gone
+  seed::SeedTarget* seed_target_ = nullptr;
+  seed::SeedCounters last_counters_;
+};
+
+}  // namespace ccr::engine

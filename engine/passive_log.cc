@@ -1,0 +1,289 @@
+// How a passive copy follows its active one: contact, the log connection, what the handshake means, replay, root compare.
+#include <algorithm>
+#include <utility>
+
+#include "engine/chain_points.h"
+#include "engine/passive_files.h"
+
+namespace ccr::engine {
+
+State PassiveCopy::resting_state() const {
+  if (keeper_.state().suspended) return State::suspended;
+  return keeper_.state().failed ? State::failed_and_suspended : State::needs_seed;
+}
+
+std::string PassiveCopy::resting_cause() const {
+  if (keeper_.state().suspended) return keeper_.state().comment;
+  return keeper_.state().failed ? keeper_.state().cause : "";
+}
+
+// Suspended, failed or never seeded: the pages rest, watermarks and tips go on, so that both nodes can say how far the copy is.
+Task<Result<void>> PassiveCopy::contact() {
+  storage::CopyState& state = keeper_.state();
+  if (files_ && state.seeded && state.min_required < state.max_required) {
+    // A crash interrupted a batch; whoever suspends wants pages that can be opened.
+    storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
+    ReplayObserver& observer = *this;
+    files_->replayer =
+        std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, directory, *files_->target, keeper_, observer);
+    CCR_CO_TRY(co_await files_->replayer->replay_to(state.max_required));
+    files_->replayer.reset();
+  }
+  const State rest = resting_state();
+  const std::string hint = rest == State::suspended ? "ccr resume " : "ccr seed ";
+  standing_.enter(rest, resting_cause(), hint + subject_of(database_, context_.config.node));
+  standing_.restore_since(rest == State::needs_seed || !state.since.known() ? standing_.since() : state.since);
+  changed_.notify();
+  Backoff backoff(context_.random.fork());
+  for (;;) {
+    Result<transport::Hello> hello = co_await log_hello(false);
+    if (!hello.ok()) co_return hello.error();
+    Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(*hello));
+    if (session.ok()) {
+      backoff.reset();
+      connected_ = true;
+      connection_ = session->connection.get();
+      Copier copier(context_, nullptr, *session->connection, *this);
+      const Result<void> ended = co_await copier.run();
+      CCR_ASSERT(!ended.ok());
+      connection_ = nullptr;
+      connected_ = false;
+    }
+    co_await context_.clock.sleep(backoff.next());
+  }
+}
+
+Task<Result<void>> PassiveCopy::follow() {
+  const storage::CopyState& state = keeper_.state();
+  CCR_ASSERT(files_ != nullptr);
+  const State before = standing_.state();
+  if (before == State::suspended || before == State::failed_and_suspended) standing_.enter(State::initializing, "");
+  changed_.notify();
+  storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
+  ReplayObserver& observer = *this;
+  files_->replayer =
+      std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, directory, *files_->target, keeper_, observer);
+  files_->replayer->set_limit(files_->log->inspected());
+  if (state.min_required >= state.max_required) commit_applied(state.min_required, state.replayed_commit);
+  TaskGroup group(context_.executor);
+  group.spawn(files_->replayer->run());
+  group.spawn(copy_log(false));
+  group.spawn(keep_house());
+  co_return co_await group.join();
+}
+
+Task<Result<transport::Hello>> PassiveCopy::log_hello(bool with_log) {
+  const storage::CopyState& state = keeper_.state();
+  transport::Hello hello;
+  hello.purpose = transport::Purpose::log;
+  hello.database = database_.name;
+  hello.kind = name_of(database_.kind);
+  hello.signature = state.signature;
+  hello.epoch = state.epoch;
+  if (!with_log || !files_) co_return hello;
+  storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
+  Result<std::vector<transport::ChainPoint>> points = co_await points_of(context_.disk, directory, *files_->log);
+  if (!points.ok()) co_return points.error();
+  hello.chain = std::move(*points);
+  hello.wanted = files_->log->wanted();
+  co_return hello;
+}
+
+Task<Result<void>> PassiveCopy::copy_log(bool in_seed) {
+  Backoff backoff(context_.random.fork());
+  for (;;) {
+    const Result<void> ended = co_await copy_once(in_seed);
+    CCR_ASSERT(!ended.ok());
+    CCR_CO_TRY(co_await log_connection_ended(ended.error(), in_seed, backoff));
+  }
+}
+
+Task<Result<void>> PassiveCopy::copy_once(bool in_seed) {
+  if (!in_seed && standing_.state() == State::initializing) standing_.enter(State::disconnected, "connecting to " + active_node());
+  Result<transport::Hello> hello = co_await log_hello(true);
+  if (!hello.ok()) co_return hello.error();
+  Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(*hello));
+  if (!session.ok()) co_return session.error();
+  const Result<bool> can_follow = judge(session->welcome);
+  if (!can_follow.ok()) co_return can_follow.error();
+  if (!*can_follow) co_return Error{ErrorKind::stopped, difference_reason_, ""};
+  struct Connected {
+    PassiveCopy& copy;
+    ~Connected() {
+      copy.connected_ = false;
+      copy.connection_ = nullptr;
+    }
+  } connected{*this};
+  connected_ = true;
+  connection_ = session->connection.get();
+  caught_up_ = false;
+  backlog_end_ = session->welcome.durable;
+  if (!in_seed) standing_.enter(State::resynchronizing, "");
+  consider_healthy();
+  changed_.notify();
+  Copier copier(context_, files_->log.get(), *session->connection, *this);
+  co_return co_await copier.run();
+}
+
+// What the two histories are to each other. False: a difference is needed and was asked for.
+Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
+  using transport::Verdict;
+  switch (welcome.verdict) {
+    case Verdict::same:
+    case Verdict::behind:
+      keeper_.state().epoch = welcome.epoch;
+      return true;
+    case Verdict::unknown:
+      need_difference("the log from " + to_text(files_->log->wanted()) + " on is no longer at " + active_node() + " (first there: generation " +
+                      to_text(welcome.first) + ")");
+      return false;
+    case Verdict::ahead:
+      return Error{ErrorKind::diverged, "this copy has log beyond " + to_text(welcome.durable) + ", where " + active_node() + " ends", ""};
+    case Verdict::forked:
+      return Error{ErrorKind::diverged, "the histories fork at generation " + to_text(welcome.fork), ""};
+    case Verdict::other_history:
+      return Error{ErrorKind::diverged, active_node() + " has another history (signature " + welcome.signature.text() + ", here " +
+                                            keeper_.state().signature.text() + ")", ""};
+    case Verdict::unseeded: break;
+  }
+  return Error{ErrorKind::protocol, active_node() + " answered '" + std::string(transport::name_of(welcome.verdict)) + "' to a seeded copy", ""};
+}
+
+// Decides what an ended connection means: try again, fetch again, open the files again, or a person.
+Task<Result<void>> PassiveCopy::log_connection_ended(Error error, bool in_seed, Backoff& backoff) {
+  changed_.notify();
+  switch (error.kind) {
+    case ErrorKind::io:
+    case ErrorKind::no_space:
+    case ErrorKind::read_only:
+    case ErrorKind::stopped:
+    case ErrorKind::diverged:
+      co_return error;  // ends the phase
+    case ErrorKind::corrupt:
+      if (++inspect_tries_ >= inspect_tries_max) {
+        error.message = "INSPECT: " + error.message + ", fetched " + std::to_string(inspect_tries_) + " of " + std::to_string(inspect_tries_max) + " times";
+        co_return error;
+      }
+      break;
+    default: break;
+  }
+  if (!in_seed) standing_.enter(State::disconnected, error.message, error.hint);
+  co_await context_.clock.sleep(backoff.next());
+  co_return Result<void>();
+}
+
+void PassiveCopy::need_difference(std::string reason) {
+  storage::CopyState& state = keeper_.state();
+  if (!state.seed.source.empty() && !state.seed.until.known()) return;
+  const Event event{"difference_needed", subject_of(database_, context_.config.node), {{"reason", reason}}};
+  context_.trace.record(event);
+  const std::uint32_t passes = state.seed.pass;
+  state.seed = storage::SeedProgress{};
+  state.seed.source = active_node();
+  state.seed.pass = passes;
+  difference_reason_ = std::move(reason);
+  end_phase();
+}
+
+// --- progress --------------------------------------------------------------------------------------------------------------
+
+void PassiveCopy::tip_heard(const transport::Tip& tip) {
+  tip_ = tip;
+  storage::CopyState& state = keeper_.state();
+  state.tip = tip.durable;
+  state.tip_commit = tip.commit;
+  state.tip_heard = context_.clock.wall_now();
+  if (files_ && tip.durable > files_->log->durable() && (!behind_from_.known() || files_->log->durable() >= behind_from_)) {
+    behind_from_ = tip.durable;
+    behind_since_ = context_.clock.now();
+  }
+  if (tip.root_known) {
+    const std::optional<RootVerdict> verdict = roots_.expected(tip.commit, tip.root);
+    if (verdict) judge_root(*verdict);
+  }
+  consider_healthy();
+  changed_.notify();
+}
+
+void PassiveCopy::log_durable() {
+  inspect_tries_ = 0;
+  keeper_.state().durable = files_->log->durable();
+  if (files_->replayer) files_->replayer->set_limit(files_->log->inspected());
+  consider_healthy();
+  changed_.notify();
+}
+
+void PassiveCopy::commit_applied(Position position, CommitNumber commit) {
+  const std::optional<RootVerdict> verdict = roots_.reached(commit, position, files_->digests->root());
+  if (verdict) judge_root(*verdict);
+  changed_.notify();
+}
+
+void PassiveCopy::seal_passed(const storage::SealFacts& seal, CommitNumber commit) {
+  if (seal.seal.root == 0 || seal.seal.last_commit != commit || commit == 0) return;  // not known when it was sealed, or inside a record
+  const std::optional<RootVerdict> verdict = roots_.expected(commit, seal.seal.root);
+  if (verdict) judge_root(*verdict);
+}
+
+void PassiveCopy::judge_root(const RootVerdict& verdict) {
+  storage::CopyState& state = keeper_.state();
+  const bool deciding = !state.seeded && state.seed.until.known();
+  if (deciding && verdict.commit < state.seed.until_commit) return;  // fuzzy until Q
+  if (!state.seeded && !deciding) return;
+  if (verdict.equal()) {
+    state.root_equal_at = verdict.position;
+    state.root_equal = verdict.here;
+    if (deciding) seed_verdict_ = verdict;
+    changed_.notify();
+    return;
+  }
+  const Event event{"root_differs",
+                    subject_of(database_, context_.config.node),
+                    {{"commit", std::to_string(verdict.commit)}, {"position", to_text(verdict.position)},
+                     {"here", to_hex(verdict.here, 16)}, {"there", to_hex(verdict.there, 16)}}};
+  context_.trace.record(event);
+  state.seeded = false;
+  if (++state.seed.pass >= seed_passes_max) {
+    state.failed = true;
+    state.cause = "DIVERGED: the root differs from " + active_node() + " at commit " + std::to_string(verdict.commit) + " after " +
+                  std::to_string(state.seed.pass) + " passes";
+    state.since = context_.clock.wall_now();
+    end_phase();
+    return;
+  }
+  need_difference("the root differs at commit " + std::to_string(verdict.commit));
+}
+
+void PassiveCopy::consider_healthy() {
+  if (!connected_ || !files_ || !files_->replayer || !keeper_.state().seeded) return;
+  if (files_->log->inspected() >= backlog_end_) caught_up_ = true;
+  if (caught_up_ && standing_.state() == State::resynchronizing) standing_.enter(State::healthy, "");
+}
+
+Task<Result<void>> PassiveCopy::keep_house() {
+  constexpr Duration turn = std::chrono::milliseconds(500);
+  storage::CopyState saved = keeper_.state();
+  for (;;) {
+    co_await context_.clock.sleep(turn);
+    if (seed_verdict_) CCR_CO_TRY(co_await finish_seed());
+    if (files_->replayer->base_marker_met()) {
+      need_difference("a base marker in the log");
+      continue;
+    }
+    storage::CopyState& state = keeper_.state();
+    if (!(state == saved)) {
+      CCR_CO_TRY(co_await keeper_.save());
+      saved = state;
+    }
+    const std::uint64_t needed = state.min_required.generation.number;
+    if (state.seeded && needed > sealed_generations_kept) {
+      const Generation below{needed - sealed_generations_kept};
+      if (files_->log->first() < below) {
+        const Result<std::uint64_t> removed = co_await files_->log->truncate_below(below);
+        if (!removed.ok()) co_return removed.error();
+      }
+    }
+  }
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,191 @@
+// How a passive copy is made equal: a pass of the seeder beside the log from its pinned position, then replay to Q, then the root decides.
+#include <utility>
+
+#include "engine/passive_files.h"
+
+namespace ccr::engine {
+
+seed::SeedCounters PassiveCopy::seed_counters() const { return seed_target_ != nullptr ? seed_target_->counters() : last_counters_; }
+
+Task<Result<void>> PassiveCopy::seed_loop() {
+  Backoff backoff(context_.random.fork());
+  for (;;) {
+    standing_.enter(State::seeding, difference_reason_.empty() ? "" : "difference: " + difference_reason_);
+    changed_.notify();
+    const Result<void> ended = co_await seed_once();
+    if (ended.ok()) {
+      end_phase();
+      co_return Result<void>();
+    }
+    const Error error = ended.error();
+    const Event event{"seed_interrupted", subject_of(database_, context_.config.node), {{"cause", error.message}}};
+    context_.trace.record(event);
+    switch (error.kind) {
+      case ErrorKind::io:
+      case ErrorKind::read_only: co_return error;  // the files are opened again
+      case ErrorKind::corrupt:
+      case ErrorKind::diverged:
+      case ErrorKind::protocol:
+        if (++inspect_tries_ >= inspect_tries_max) co_return co_await fail_for_good("SEED: " + error.message, error.hint);
+        break;
+      default: break;  // the peer or the room on the disk comes back
+    }
+    const bool local = error.kind == ErrorKind::no_space;
+    standing_.enter(local ? State::failed : State::disconnected, error.message, error.hint);
+    changed_.notify();
+    co_await context_.clock.sleep(backoff.next());
+  }
+}
+
+Task<Result<void>> PassiveCopy::seed_once() {
+  const storage::CopyState& state = keeper_.state();
+  transport::Hello hello;
+  hello.purpose = transport::Purpose::seed;
+  hello.database = database_.name;
+  hello.kind = name_of(database_.kind);
+  hello.signature = state.signature;
+  hello.epoch = state.epoch;
+  Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(hello));
+  if (!session.ok()) co_return session.error();
+  CCR_CO_TRY(co_await adopt(session->welcome));
+  seed::SeedOptions options;
+  options.open_pass = state.seed.from;
+  options.full = full_;
+  const bool whole = state.seeded && state.min_required == state.max_required;
+  options.own_table = whole ? seed::OwnTable::believed : seed::OwnTable::doubted;
+  seed::SeedTarget target(context_.clock, context_.disk, paths_.state_directory, *files_->pages, *files_->digests, *this, options);
+  struct Running {
+    PassiveCopy& copy;
+    seed::SeedTarget& target;
+    Running(PassiveCopy& c, seed::SeedTarget& t) : copy(c), target(t) { copy.seed_target_ = &target; }
+    ~Running() {
+      copy.last_counters_ = target.counters();
+      copy.seed_target_ = nullptr;
+      copy.pass_open_ = false;
+    }
+  } running(*this, target);
+  // Log from P on comes meanwhile; it ends with the pass and goes on in the follow phase.
+  TaskGroup group(context_.executor);
+  std::optional<Result<seed::SeedOutcome>> outcome;
+  group.spawn(run_target(target, *session->connection, outcome, group));
+  group.spawn(copy_log_when_open());
+  CCR_CO_TRY(co_await group.join());
+  CCR_ASSERT(outcome.has_value());
+  if (!outcome->ok()) {
+    if (target.disk_doubtful()) full_ = true;
+    co_return outcome->error();
+  }
+  co_return co_await pages_are_here(**outcome);
+}
+
+Task<Result<void>> PassiveCopy::run_target(seed::SeedTarget& target, transport::FramedConnection& connection,
+                                           std::optional<Result<seed::SeedOutcome>>& outcome, TaskGroup& group) {
+  outcome = co_await target.run(connection);
+  group.stop();
+  co_return Result<void>();
+}
+
+Task<Result<void>> PassiveCopy::copy_log_when_open() {
+  while (!pass_open_) co_await changed_.wait();
+  co_return co_await copy_log(true);
+}
+
+// All extents are durable here and the source named Q: from now on only log is needed.
+Task<Result<void>> PassiveCopy::pages_are_here(seed::SeedOutcome outcome) {
+  storage::CopyState& state = keeper_.state();
+  state.seed.until = outcome.until;
+  state.seed.until_commit = outcome.until_commit;
+  const seed::SeedCounters& counters = seed_target_->counters();
+  state.seed.extents_sent = counters.counts.extents_sent;
+  state.seed.extents_equal = counters.counts.extents_equal;
+  state.seed.wire_bytes = counters.counts.wire_bytes;
+  state.seed.done_bytes = counters.done_bytes;
+  state.seed.total_bytes = counters.total_bytes;
+  state.max_required = std::max(state.max_required, outcome.until);
+  full_ = false;
+  CCR_CO_TRY(co_await keeper_.save());
+  const Event event{"seed_pages_done",
+                    subject_of(database_, context_.config.node),
+                    {{"from", to_text(state.seed.from)},
+                     {"until", to_text(outcome.until)},
+                     {"extents_sent", std::to_string(counters.counts.extents_sent)},
+                     {"extents_equal", std::to_string(counters.counts.extents_equal)},
+                     {"wire_bytes", std::to_string(counters.counts.wire_bytes)}}};
+  context_.trace.record(event);
+  co_return Result<void>();
+}
+
+// Another history than the one here, or none yet: its name and page size are durable before a page of it is written.
+Task<Result<void>> PassiveCopy::adopt(transport::Welcome welcome) {
+  storage::CopyState& state = keeper_.state();
+  if (state.signature == welcome.signature && state.page_size == welcome.page_size) {
+    if (!files_) CCR_CO_TRY(co_await open_files());
+    co_return Result<void>();
+  }
+  if (files_) {
+    if (files_->log->first().number != 0) {
+      CCR_CO_TRY(co_await files_->log->set_aside(files_->log->first()));
+    }
+    files_.reset();
+  }
+  storage::CopyState fresh;
+  fresh.signature = welcome.signature;
+  fresh.epoch = welcome.epoch;
+  fresh.page_size = welcome.page_size;
+  fresh.seed.source = state.seed.source;
+  fresh.seed.manual_resume = state.seed.manual_resume;
+  state = fresh;
+  CCR_CO_TRY(co_await keeper_.save());
+  CCR_CO_TRY(co_await mark_directories(context_, database_, paths_, state.signature));
+  co_return co_await open_files();
+}
+
+Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
+  storage::CopyState& state = keeper_.state();
+  state.seeded = false;
+  state.seed.from = offer.from;
+  state.seed.until = Position{};
+  state.min_required = state.max_required = offer.from;
+  state.replayed_commit = offer.from_commit;
+  state.durable = Position{};
+  CCR_CO_TRY(co_await keeper_.save());
+  CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation));
+  pass_open_ = true;
+  changed_.notify();
+  const Event event{"seed_pass_opened", subject_of(database_, context_.config.node), {{"from", to_text(offer.from)}, {"pages", std::to_string(offer.page_count)}}};
+  context_.trace.record(event);
+  co_return Result<void>();
+}
+
+Task<Result<void>> PassiveCopy::pass_resumed(const transport::SeedOffer&) {
+  pass_open_ = true;
+  changed_.notify();
+  co_return Result<void>();
+}
+
+// The root decided: equal. The copy is a copy from here on.
+Task<Result<void>> PassiveCopy::finish_seed() {
+  storage::CopyState& state = keeper_.state();
+  CCR_ASSERT(seed_verdict_ && seed_verdict_->equal());
+  const bool manual = state.seed.manual_resume;
+  state.seeded = true;
+  state.seed = storage::SeedProgress{};
+  if (manual) {
+    state.suspended = true;
+    state.comment = "seeded with --manual-resume";
+    state.since = context_.clock.wall_now();
+  }
+  CCR_CO_TRY(co_await keeper_.save());
+  const Event event{"seed_finished",
+                    subject_of(database_, context_.config.node),
+                    {{"commit", std::to_string(seed_verdict_->commit)}, {"position", to_text(seed_verdict_->position)}, {"root", to_hex(seed_verdict_->here, 16)}}};
+  context_.trace.record(event);
+  seed_verdict_.reset();
+  difference_reason_.clear();
+  consider_healthy();
+  changed_.notify();
+  if (manual) end_phase();
+  co_return Result<void>();
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,116 @@
+// Verification: both page files are read against their digests, then the roots are compared as of one position.
+#include <utility>
+
+#include "base/timeout.h"
+#include "engine/passive_files.h"
+#include "seed/seed_verify.h"
+
+namespace ccr::engine {
+
+Task<Result<VerifyReport>> PassiveCopy::verify(VerifyWatch& watch) {
+  const storage::CopyState& state = keeper_.state();
+  if (!files_ || !state.seeded) {
+    co_return Error{ErrorKind::refused, subject_of(database_, context_.config.node) + " is not seeded: there is nothing to verify",
+                    "ccr seed " + subject_of(database_, context_.config.node)};
+  }
+  if (verifying_) co_return Error{ErrorKind::busy, "a verification of " + subject_of(database_, context_.config.node) + " is running", "wait for it"};
+  struct Verifying {
+    PassiveCopy& copy;
+    explicit Verifying(PassiveCopy& c) : copy(c) { copy.verifying_ = true; }
+    ~Verifying() { copy.verifying_ = false; }
+  } verifying(*this);
+  VerifyReport report;
+  CCR_CO_TRY(co_await verify_disk(report, watch));
+  CCR_CO_TRY(co_await verify_active(report, watch));
+  CCR_CO_TRY(co_await verify_roots(report));
+  if (report.equal()) {
+    keeper_.state().disk_verified_at = context_.clock.wall_now();
+    CCR_CO_TRY(co_await keeper_.save());
+  }
+  const Event event{"verified",
+                    subject_of(database_, context_.config.node),
+                    {{"equal", report.equal() ? "true" : "false"}, {"differing", std::to_string(report.differing_total)},
+                     {"active_differing", std::to_string(report.active_differing_total)}}};
+  context_.trace.record(event);
+  co_return std::move(report);
+}
+
+// While an extent is read replay rests at a commit boundary. In a phase without replay the pages rest anyway.
+Task<Result<void>> PassiveCopy::acquire_pages() {
+  if (!files_ || !keeper_.state().seeded) {
+    co_return Error{ErrorKind::refused, "the copy is being made anew", "wait until it is healthy, then verify again"};
+  }
+  if (files_->replayer) co_await files_->replayer->hold();
+  held_replayer_ = files_ ? files_->replayer.get() : nullptr;
+  co_return Result<void>();
+}
+
+void PassiveCopy::release_pages() {
+  if (files_ && files_->replayer && files_->replayer.get() == held_replayer_) held_replayer_->release();
+  held_replayer_ = nullptr;
+}
+
+Task<Result<void>> PassiveCopy::verify_disk(VerifyReport& report, VerifyWatch& watch) {
+  storage::DiskVerifier verifier(context_.clock, *files_->pages, *files_->digests, {});
+  const storage::PageFile* pages = files_->pages.get();
+  storage::DiskVerifier::Hold hold;
+  hold.acquire = [this, pages, &verifier, &watch]() -> Task<Result<void>> {
+    if (!files_ || files_->pages.get() != pages) {
+      Error closed{ErrorKind::busy, "the copy's files were opened again meanwhile", "verify again"};
+      co_return closed;
+    }
+    watch.done_bytes = verifier.progress().bytes_read;
+    watch.total_bytes = std::uint64_t(files_->pages->page_count()) * files_->pages->page_size();
+    co_return co_await acquire_pages();
+  };
+  hold.release = [this] { release_pages(); };
+  CCR_CO_TRY(co_await verifier.run(hold));
+  report.pages_checked = verifier.progress().pages_checked;
+  report.differing_total = verifier.progress().pages_differing;
+  report.differing = verifier.progress().differing;
+  watch.done_bytes = verifier.progress().bytes_read;
+  co_return Result<void>();
+}
+
+Task<Result<void>> PassiveCopy::verify_active(VerifyReport& report, VerifyWatch& watch) {
+  watch.phase = "active";
+  transport::Hello hello;
+  hello.purpose = transport::Purpose::seed;
+  hello.database = database_.name;
+  hello.kind = name_of(database_.kind);
+  hello.signature = keeper_.state().signature;
+  hello.epoch = keeper_.state().epoch;
+  Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(hello));
+  if (!session.ok()) co_return session.error();
+  const Result<seed::VerifyReport> verified =
+      co_await seed::verify_extents(context_.clock, *session->connection, keeper_.state().page_size);
+  if (!verified.ok()) co_return verified.error();
+  report.active_pages_checked = verified->pages;
+  report.active_differing_total = verified->differing;
+  report.active_differing = verified->first_differing;
+  co_return Result<void>();
+}
+
+// A proof at or after where the active copy stands now; a suspended copy is compared where it rests, by its last proof.
+Task<Result<void>> PassiveCopy::verify_roots(VerifyReport& report) {
+  const storage::CopyState& state = keeper_.state();
+  constexpr Duration patience = std::chrono::seconds(60);
+  const Instant end = context_.clock.now() + patience;
+  const Position start = tip_ ? tip_->durable : state.min_required;
+  while (!(state.root_equal_at >= start && state.root_equal_at.known())) {
+    if (state.suspended || state.failed) break;
+    if (!state.seeded) break;  // the roots differed: a difference is on its way
+    if (context_.clock.now() >= end) {
+      co_return Error{ErrorKind::timeout, "no root was compared at or after " + to_text(start) + " within 60 s", "ccr status " + database_.name};
+    }
+    constexpr Duration turn = std::chrono::milliseconds(50);
+    co_await context_.clock.sleep(turn);
+  }
+  report.position = state.root_equal_at;
+  report.root = state.root_equal;
+  const bool proven_here = state.suspended ? state.root_equal_at == state.min_required : state.root_equal_at >= start;
+  report.roots_equal = state.root_equal_at.known() && state.seeded && proven_here;
+  co_return Result<void>();
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,61 @@
+#include "engine/peer_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/timeout.h"
+
+namespace ccr::engine {
+namespace {
+
+Task<Result<PeerSession>> greet(NodeContext& context, std::unique_ptr<transport::Connection> connection, transport::Hello hello) {
+  PeerSession session;
+  session.connection = std::make_unique<transport::FramedConnection>(context.executor, std::move(connection));
+  const std::uint64_t number = hello.session;
+  transport::Message greeting(std::move(hello));
+  CCR_CO_TRY(co_await session.connection->send(std::move(greeting)));
+  Result<transport::Message> answer = co_await session.connection->receive();
+  if (!answer.ok()) co_return answer.error();
+  if (const auto* refuse = std::get_if<transport::Refuse>(&*answer)) {
+    using transport::RefuseReason;
+    const bool later = refuse->reason == RefuseReason::not_ready || refuse->reason == RefuseReason::busy;
+    co_return Error{later ? ErrorKind::busy : ErrorKind::refused, refuse->text, refuse->hint};
+  }
+  const auto* welcome = std::get_if<transport::Welcome>(&*answer);
+  if (welcome == nullptr) co_return Error{ErrorKind::protocol, session.connection->peer().text() + " answered the hello with something else", ""};
+  session.welcome = *welcome;
+  session.connection->set_session(number);
+  co_return std::move(session);
+}
+
+}  // namespace
+
+Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello) {
+  const auto node = context.config.nodes.find(active_node);
+  CCR_ASSERT(node != context.config.nodes.end());
+  hello.cluster = context.config.cluster;
+  hello.from_node = context.config.node;
+  hello.to_node = active_node;
+  hello.session = context.random.next();
+  Error last{ErrorKind::unreachable, "node " + active_node + " has no address", ""};
+  for (const transport::Endpoint& address : node->second.addresses) {
+    Result<std::unique_ptr<transport::Connection>> connected =
+        co_await with_timeout(context.clock, connect_timeout, "connect to " + address.text(), context.network.connect(address));
+    if (!connected.ok()) {
+      last = connected.error();
+      continue;
+    }
+    co_return co_await with_timeout(context.clock, hello_timeout, "hello to " + active_node, greet(context, std::move(*connected), std::move(hello)));
+  }
+  last.kind = ErrorKind::unreachable;
+  co_return last;
+}
+
+Duration Backoff::next() {
+  constexpr std::int64_t first_ms = 200;
+  constexpr std::int64_t most_ms = 2000;
+  const std::int64_t base = std::min(most_ms, first_ms << std::min(tries_++, 8));
+  return std::chrono::milliseconds(base / 2 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(base / 2 + 1))));
+}
+
+}  // namespace ccr::engine

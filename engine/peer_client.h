@@ -1,0 +1,37 @@
+// PeerClient opens a connection from a passive copy to its active node: addresses in the user's order, hello, welcome.
+//
+// connect() completes with a connection whose session is set, or with: unreachable (no address answered), timeout, refused or busy (the
+// active node said no; message and hint are its own), protocol.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/node_context.h"
+#include "transport/framed_connection.h"
+
+namespace ccr::engine {
+
+struct PeerSession {
+  std::unique_ptr<transport::FramedConnection> connection;
+  transport::Welcome welcome;
+};
+
+inline constexpr Duration connect_timeout = std::chrono::seconds(3);
+inline constexpr Duration hello_timeout = std::chrono::seconds(5);
+
+Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello);
+
+// Waits between two tries: grows from 200 ms to 2 s, with jitter, so that a healed link is used within the promised 6 s (FAULTS R12).
+class Backoff {
+ public:
+  explicit Backoff(Random random) : random_(random) {}
+  Duration next();
+  void reset() noexcept { tries_ = 0; }
+
+ private:
+  Random random_;
+  int tries_ = 0;
+};
+
+}  // namespace ccr::engine

@@ -1,0 +1,70 @@
+// Replayer applies whole commits of a log to a copy's pages, read back from disk.
+//
+// A batch: max_required durable, pages, sync, digest table, sync, then min_required durable (DESIGN section 4). Only what lies below the
+// limit (inspected and durable here) is read. hold() completes at a commit boundary with everything applied so far durable; until
+// release() nothing is written. run() ends with an error (corrupt, gap, io, diverged) or when it is stopped; after a stop in the middle
+// of a batch the next run starts at min_required again, which is harmless: images are whole pages.
+// Lifetime: everything passed in outlives run(). Bounds: batch_bytes_max between two syncs, except for one larger record.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "base/clock.h"
+#include "engine/state_keeper.h"
+#include "storage/log_reader.h"
+#include "storage/replay_target.h"
+
+namespace ccr::engine {
+
+class ReplayObserver {
+ public:
+  virtual ~ReplayObserver() = default;
+  // The content in memory and on its way to disk is now that of `position`; called at every commit boundary.
+  virtual void commit_applied(Position position, CommitNumber commit) = 0;
+  virtual void seal_passed(const storage::SealFacts& seal, CommitNumber commit) = 0;
+};
+
+class Replayer {
+ public:
+  static constexpr std::size_t batch_bytes_max = 32 * MiB;
+  static constexpr Duration pause_between_small_batches = std::chrono::milliseconds(20);
+
+  // `through`: the required range is kept in this state. Starts at state.min_required.
+  Replayer(const Executor& executor, storage::Disk& disk, Clock& clock, storage::LogDirectory log, storage::ReplayTarget& target,
+           StateKeeper& keeper, ReplayObserver& observer);
+
+  Task<Result<void>> run();
+  // One shot: applies everything up to `limit` and returns.
+  Task<Result<void>> replay_to(Position limit);
+
+  void set_limit(Position limit);
+  Task<void> hold();
+  void release();
+
+  Position position() const noexcept { return position_; }  // durable: min_required
+  CommitNumber commit() const noexcept { return commit_; }
+  // A base marker was met: pages cannot be brought further by log, the difference must be taken.
+  bool base_marker_met() const noexcept { return base_marker_; }
+  Signal& changed() noexcept { return changed_; }
+
+ private:
+  Task<Result<bool>> batch();  // false: no whole record below the limit
+  Task<Result<void>> apply(const storage::RecordHeader& header);
+  void pass_seals();
+
+  storage::Disk& disk_;
+  Clock& clock_;
+  storage::LogDirectory log_;
+  storage::ReplayTarget& target_;
+  StateKeeper& keeper_;
+  ReplayObserver& observer_;
+  storage::LogReader reader_;
+  Signal changed_;
+  Position limit_, position_, applied_position_;
+  CommitNumber commit_ = 0, applied_commit_ = 0;
+  int holds_ = 0;
+  bool busy_ = false, base_marker_ = false;
+};
+
+}  // namespace ccr::engine

@@ -1,0 +1,44 @@
+// Shipper serves one log connection of one passive copy: tips and log go out, watermarks come in.
+//
+// One loop with one cursor: at the tail it is block mode, behind it is file mode; nothing that is not durable here is ever sent.
+// run() completes with the error that ended the connection. A slow copy waits in its own send; nobody else does.
+// Bounds: one chunk of chunk_bytes_max in flight per connection beside the kernel's buffers.
+#pragma once
+
+#include <string>
+
+#include "engine/active_copy.h"
+#include "engine/heartbeat.h"
+#include "storage/log_reader.h"
+#include "transport/framed_connection.h"
+
+namespace ccr::engine {
+
+class Shipper {
+ public:
+  static constexpr std::size_t chunk_bytes_max = 256 * KiB;
+
+  // `from`: next byte the copy wants; generation 0: nothing (a copy without history gets tips only).
+  Shipper(ActiveCopy& active, transport::FramedConnection& connection, std::string node, Position from);
+
+  Task<Result<void>> run();
+
+ private:
+  Task<Result<void>> ship();
+  Task<Result<void>> send_tip();
+  Task<Result<void>> beat();
+  Task<Result<void>> listen();
+  void take(const transport::Watermarks& watermarks);
+
+  ActiveCopy& active_;
+  transport::FramedConnection& connection_;
+  std::string node_;
+  Generation generation_;
+  std::uint64_t offset_ = 0;
+  Position told_;  // durable position of the last tip
+  storage::BlockReader reader_;
+  PeerWatch watch_;
+  AlignedBuffer buffer_;
+};
+
+}  // namespace ccr::engine

@@ -1,0 +1,141 @@
+#include "engine/status.h"
+
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/status_parts.h"
+
+namespace ccr::engine {
+namespace {
+
+using nlohmann::json;
+
+// The active copy as its own node sees it.
+json active_here(const Hosted& hosted) {
+  json copy = blank_copy(hosted.config.copies.front(), "active");
+  put_standing(copy, *hosted.standing);
+  if (!hosted.active || !hosted.active->ready()) return copy;
+  const ActiveCopy& active = *hosted.active;
+  const ActiveCopy::Tip& tip = active.tip();
+  for (const char* mark : {"generated", "received", "durable", "inspected"}) copy[mark] = position_json(tip.durable);
+  copy["replayed"] = position_json(active.replayed());
+  copy["commit"] = tip.commit;
+  copy["page_count"] = tip.page_count;
+  copy["root"] = tip.root_known ? json(to_hex(tip.root, 16)) : json(nullptr);
+  copy["log_first_generation"] = active.first_generation().number;
+  copy["log_bytes"] = active.log_bytes();
+  const storage::LogSource::Gauges gauges = active.gauges();
+  copy["source"] = {{"wal_bytes", gauges.wal_bytes}, {"uncaptured_bytes", gauges.uncaptured_bytes}, {"lag_seconds", gauges.lag_seconds}};
+  return copy;
+}
+
+// A passive copy as its active node knows it: what it reported, and when.
+json passive_there(const Hosted& hosted, const std::string& node) {
+  json copy = blank_copy(node, "passive");
+  const CopyFacts& facts = hosted.copies->of(node);
+  if (!facts.heard) {
+    copy["state"] = "disconnected";
+    copy["cause"] = "never heard of since this node started";
+  } else {
+    const transport::Watermarks& marks = facts.watermarks;
+    copy["state"] = facts.connected ? marks.state : "disconnected";
+    copy["cause"] = facts.connected ? marks.cause : "last heard " + to_rfc3339(facts.heard_at) + " as " + marks.state;
+    if (facts.connected && marks.state == "suspended") copy["comment"] = marks.cause;
+    put_watermarks(copy, marks);
+    copy["tip_heard_at"] = to_rfc3339(facts.heard_at);
+  }
+  const storage::Pin* dropped = nullptr;
+  if (hosted.active && hosted.active->ready()) {
+    const ActiveCopy& active = *hosted.active;
+    copy["generated"] = position_json(active.tip().durable);
+    if (facts.heard && facts.connected && facts.watermarks.inspected.known())
+      put_queues(copy, active.tip().durable, facts.watermarks.inspected, facts.watermarks.replayed, hosted.config.generation_bytes);
+    dropped = find_pin(active.state().pins, node, storage::Pin::Kind::copy);
+  }
+  if (dropped != nullptr && dropped->dropped) copy["hint"] = "its log was dropped at the end of log_budget: it will take a difference";
+  if (facts.connected) {
+    copy["ship_bytes_per_second"] = facts.bytes_per_second;
+    copy["mode"] = facts.block_mode ? "block" : "file";
+    const std::optional<double> lag = hosted.copies->lag_of(node);
+    copy["lag_seconds"] = lag ? json(*lag) : json(nullptr);
+    if (copy["copy_queue"].is_object() && lag) copy["copy_queue"]["seconds"] = copy["copy_queue"]["bytes"] == 0 ? 0.0 : *lag;
+    put_connection(copy, facts.path, facts.connection);
+  }
+  return copy;
+}
+
+// A passive copy on its own node.
+json passive_here(const Node& node, const Hosted& hosted) {
+  json copy = blank_copy(node.config().node, "passive");
+  put_standing(copy, *hosted.standing);
+  if (!hosted.passive) return copy;
+  const PassiveCopy& passive = *hosted.passive;
+  const transport::Watermarks marks = passive.watermarks();
+  put_watermarks(copy, marks);
+  if (passive.state().suspended) copy["comment"] = passive.state().comment;
+  const std::optional<Digest64> root = passive.root();
+  copy["root"] = root ? json(to_hex(*root, 16)) : json(nullptr);
+  const storage::CopyState& state = passive.state();
+  if (state.tip_heard.known()) copy["tip_heard_at"] = to_rfc3339(state.tip_heard);
+  if (state.tip.known()) copy["generated"] = position_json(state.tip);
+  // Without contact nobody here knows what is missing: 'unknown since', never 0.
+  if (passive.connected() && passive.tip() && marks.inspected.known()) {
+    put_queues(copy, passive.tip()->durable, marks.inspected, marks.replayed, hosted.config.generation_bytes);
+    copy["lag_seconds"] = passive.lag_seconds();
+    copy["copy_queue"]["seconds"] = passive.lag_seconds();
+  }
+  if (passive.connection() != nullptr) put_connection(copy, passive.connection()->peer(), passive.connection()->facts());
+  return copy;
+}
+
+// The active copy as a passive node knows it.
+json active_there(const Hosted& hosted) {
+  json copy = blank_copy(hosted.config.copies.front(), "active");
+  if (!hosted.passive) return copy;
+  const PassiveCopy& passive = *hosted.passive;
+  const bool connected = passive.connected();
+  copy["state"] = connected ? json("mounted") : json(nullptr);
+  if (!connected) copy["cause"] = "no contact";
+  if (passive.state().tip.known()) copy["generated"] = position_json(passive.state().tip);
+  if (passive.state().tip_heard.known()) copy["tip_heard_at"] = to_rfc3339(passive.state().tip_heard);
+  if (passive.tip() && passive.tip()->root_known && connected) copy["root"] = to_hex(passive.tip()->root, 16);
+  return copy;
+}
+
+json copy_of(const Node& node, const Hosted& hosted, const std::string& name) {
+  const bool here = name == node.config().node;
+  if (name == hosted.config.copies.front()) return here ? active_here(hosted) : active_there(hosted);
+  if (here) return passive_here(node, hosted);
+  if (hosted.is_active_here) return passive_there(hosted, name);
+  json copy = blank_copy(name, "passive");
+  copy["cause"] = "known on " + hosted.config.copies.front();
+  return copy;
+}
+
+}  // namespace
+
+json status_of(const Node& node, Clock& clock, const std::string& database, const std::string& copy_node) {
+  json document = {{"schema", 1},          {"cluster", node.config().cluster},     {"node", node.config().node},
+                   {"daemon", true},       {"at", to_rfc3339(clock.wall_now())},   {"tls", node.config().tls_off ? "off" : "require"},
+                   {"databases", json::array()}};
+  for (const auto& [name, hosted] : node.databases()) {
+    if (!database.empty() && name != database) continue;
+    json entry = {{"name", name}, {"kind", name_of(hosted->config.kind)}, {"active", hosted->config.copies.front()},
+                  {"epoch", nullptr}, {"signature", nullptr}, {"copies", json::array()}};
+    const storage::CopyState* state = nullptr;
+    if (hosted->active && hosted->active->ready()) state = &hosted->active->state();
+    if (hosted->passive) state = &hosted->passive->state();
+    if (state != nullptr && state->signature.known()) {
+      entry["epoch"] = state->epoch;
+      entry["signature"] = state->signature.text();
+      entry["page_size"] = state->page_size;
+    }
+    for (const std::string& copy : hosted->config.copies)
+      if (copy_node.empty() || copy == copy_node) entry["copies"].push_back(copy_of(node, *hosted, copy));
+    document["databases"].push_back(std::move(entry));
+  }
+  return document;
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,80 @@
+#include "engine/status_parts.h"
+
+#include <nlohmann/json.hpp>
+
+namespace ccr::engine {
+
+using nlohmann::json;
+
+namespace {
+
+json queue_json(Position ahead, Position behind, std::uint64_t generation_bytes) {
+  const std::uint64_t generations = ahead.generation.number > behind.generation.number ? ahead.generation.number - behind.generation.number : 0;
+  return {{"generations", generations}, {"bytes", distance(behind, ahead, generation_bytes).value}, {"seconds", nullptr}};
+}
+
+}  // namespace
+
+json position_json(Position position) {
+  if (!position.known()) return nullptr;
+  return {{"generation", position.generation.number}, {"offset", position.offset}};
+}
+
+json blank_copy(const std::string& node, const char* role) {
+  json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
+  for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
+                            "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal_at", "disk_verified_at", "tip_heard_at",
+                            "connection", "log_first_generation"})
+    copy[field] = nullptr;
+  copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
+                  {"extents_equal", 0}, {"wire_bytes", 0}, {"rate", 0},        {"eta_seconds", nullptr}};
+  return copy;
+}
+
+void put_standing(json& copy, const CopyStanding& standing) {
+  copy["state"] = name_of(standing.state());
+  copy["cause"] = standing.cause();
+  copy["hint"] = standing.hint();
+  copy["since"] = to_rfc3339(standing.since());
+}
+
+void put_watermarks(json& copy, const transport::Watermarks& marks) {
+  copy["received"] = position_json(marks.received);
+  copy["durable"] = position_json(marks.durable);
+  copy["inspected"] = position_json(marks.inspected);
+  copy["replayed"] = position_json(marks.replayed);
+  copy["replayed_commit"] = marks.replayed_commit;
+  copy["root_equal_at"] = position_json(marks.root_equal_at);
+  if (marks.root_equal_at.known()) copy["root"] = to_hex(marks.root_equal, 16);
+  if (marks.disk_verified_at.known()) copy["disk_verified_at"] = to_rfc3339(marks.disk_verified_at);
+  json& seed = copy["seed"];
+  seed["running"] = marks.seed_running;
+  seed["done_bytes"] = marks.seed_done_bytes;
+  seed["total_bytes"] = marks.seed_total_bytes;
+  seed["extents_sent"] = marks.seed_sent;
+  seed["extents_equal"] = marks.seed_equal;
+  seed["wire_bytes"] = marks.seed_wire_bytes;
+  seed["rate"] = marks.seed_rate;
+  if (marks.seed_running && marks.seed_rate > 0 && marks.seed_total_bytes >= marks.seed_done_bytes)
+    seed["eta_seconds"] = static_cast<double>(marks.seed_total_bytes - marks.seed_done_bytes) / static_cast<double>(marks.seed_rate);
+}
+
+void put_queues(json& copy, Position generated, Position inspected, Position replayed, std::uint64_t generation_bytes) {
+  copy["copy_queue"] = queue_json(generated, inspected, generation_bytes);
+  copy["replay_queue"] = queue_json(inspected, replayed, generation_bytes);
+}
+
+void put_connection(json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts) {
+  const auto known = [](auto value) { return value > 0 ? json(value) : json(nullptr); };
+  const auto scale = [](int value) { return value >= 0 ? json(value) : json(nullptr); };
+  copy["connection"] = {{"path", path.text()},
+                        {"tls", nullptr},
+                        {"window_asked", nullptr},
+                        {"window_granted", known(facts.window_granted)},
+                        {"window_scale", {scale(facts.send_scale), scale(facts.receive_scale)}},
+                        {"rtt_seconds", known(facts.rtt_seconds)},
+                        {"delivery_rate", known(facts.delivery_bytes_per_second)},
+                        {"congestion", facts.congestion.empty() ? json(nullptr) : json(facts.congestion)}};
+}
+
+}  // namespace ccr::engine

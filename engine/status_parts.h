@@ -1,0 +1,21 @@
+// The pieces of one copy's status. Each puts what is known; blank_copy() has every field of the contract as null.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/copy_state.h"
+#include "transport/messages.h"
+#include "transport/network.h"
+
+namespace ccr::engine {
+
+nlohmann::json position_json(Position position);  // null when not known
+nlohmann::json blank_copy(const std::string& node, const char* role);
+void put_standing(nlohmann::json& copy, const CopyStanding& standing);
+void put_watermarks(nlohmann::json& copy, const transport::Watermarks& marks);
+void put_queues(nlohmann::json& copy, Position generated, Position inspected, Position replayed, std::uint64_t generation_bytes);
+void put_connection(nlohmann::json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts);
+
+}  // namespace ccr::engine

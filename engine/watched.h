@@ -1,0 +1,41 @@
+// The watched side of long work: what a command tells its client while the work runs, and what at the end.
+#pragma once
+
+#include <optional>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/control.h"
+#include "engine/event_log.h"
+#include "engine/load.h"
+#include "engine/passive_copy.h"
+
+namespace ccr::engine {
+
+nlohmann::json seed_progress(const PassiveCopy& copy, State state);
+nlohmann::json verify_json(const VerifyReport& report);
+nlohmann::json event_json(const NumberedEvent& event);
+Result<LoadOptions> load_options(const ControlRequest& request);
+
+// Both end with the group they run in.
+Task<Result<void>> run_verify(PassiveCopy& copy, VerifyWatch& watch, std::optional<Result<VerifyReport>>& outcome, TaskGroup& group);
+Task<Result<void>> tell_verify(Clock& clock, VerifyWatch& watch, ControlReply& reply);
+
+// A load that runs in the active copy's group while a client watches it from its own.
+class LoadWatch {
+ public:
+  LoadWatch(const Executor& executor, ActiveCopy& active, LoadOptions options);
+  ~LoadWatch();
+  Task<Result<void>> work();
+  bool ended() const noexcept;
+  void leave() noexcept;  // the client is gone: the load ends at its next turn
+  Task<void> wait(Clock& clock, Duration at_most);
+  nlohmann::json progress() const;
+  Result<nlohmann::json> result() const;
+
+ private:
+  struct Shared;
+  std::shared_ptr<Shared> shared_;  // the work may end after the client, or before
+};
+
+}  // namespace ccr::engine

@@ -1,0 +1,85 @@
+#include "storage/replay_target.h"
+
+#include <algorithm>
+
+#include "base/task_group.h"
+
+namespace ccr::storage {
+
+PageFileTarget::PageFileTarget(PageFile& file, PageDigests& digests, Digests mode)
+    : file_(file), digests_(digests), mode_(mode), buffer_(buffer_bytes_max), count_(file.page_count()), smallest_(file.page_count()) {}
+
+Task<Result<void>> PageFileTarget::resize(PageNumber count) {
+  if (mode_ == Digests::set) digests_.resize(count);
+  count_ = count;
+  smallest_ = std::min(smallest_, count);
+  slots_.erase(slots_.upper_bound(count), slots_.end());
+  co_return Result<void>();
+}
+
+Task<Result<void>> PageFileTarget::write(PageNumber page, ByteView image) {
+  CCR_ASSERT(page >= 1 && page <= count_);
+  CCR_ASSERT(image.size() == file_.page_size());
+  if (mode_ == Digests::set) digests_.set(page, page_digest(page, image));
+  auto slot = slots_.find(page);
+  if (slot == slots_.end()) {
+    if (used_ + image.size() > buffer_.size()) CCR_CO_TRY(co_await flush());
+    slot = slots_.emplace(page, used_).first;
+    used_ += image.size();
+  }
+  std::memcpy(buffer_.data() + slot->second, image.data(), image.size());
+  co_return Result<void>();
+}
+
+// One of the writers: takes the next run of neighbouring pages until none is left. A run whose images also lie side by side in the buffer
+// is one write.
+Task<Result<void>> PageFileTarget::write_runs(std::size_t& next, const std::vector<std::pair<PageNumber, std::size_t>>& pages) {
+  const std::size_t page_size = file_.page_size();
+  while (next < pages.size()) {
+    const std::size_t first = next;
+    std::size_t end = first + 1;
+    while (end < pages.size() && pages[end].first == pages[end - 1].first + 1 && pages[end].second == pages[end - 1].second + page_size) ++end;
+    next = end;
+    const ByteView images(buffer_.data() + pages[first].second, (end - first) * page_size);
+    CCR_CO_TRY(co_await file_.write(pages[first].first, images));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> PageFileTarget::flush() {
+  // Shrunk and grown again in one batch: what lay between is zeros, whatever the file still holds.
+  if (smallest_ < file_.page_count()) CCR_CO_TRY(co_await file_.resize(smallest_));
+  if (count_ > file_.page_count()) CCR_CO_TRY(co_await file_.resize(count_));
+  const std::vector<std::pair<PageNumber, std::size_t>> pages(slots_.begin(), slots_.end());
+  std::size_t next = 0;
+  if (!pages.empty()) {
+    const Executor executor = co_await asio::this_coro::executor;
+    TaskGroup writers(executor);
+    for (int i = 0; i < writes_in_flight_max; ++i) writers.spawn(write_runs(next, pages));
+    CCR_CO_TRY(co_await writers.join());
+  }
+  slots_.clear();
+  used_ = 0;
+  smallest_ = count_;
+  co_return Result<void>();
+}
+
+Task<Result<void>> PageFileTarget::sync() {
+  CCR_CO_TRY(co_await flush());
+  CCR_CO_TRY(co_await file_.sync());
+  co_return co_await digests_.flush();
+}
+
+Task<Result<void>> DigestTarget::resize(PageNumber count) {
+  digests_.resize(count);
+  co_return Result<void>();
+}
+
+Task<Result<void>> DigestTarget::write(PageNumber page, ByteView image) {
+  digests_.set(page, page_digest(page, image));
+  co_return Result<void>();
+}
+
+Task<Result<void>> DigestTarget::sync() { return digests_.flush(); }
+
+}  // namespace ccr::storage
