@@ -41,9 +41,7 @@ void expect_refused(std::uint8_t type, const Bytes& body, const std::string& mes
   expect_message(decoded, message);
 }
 
-Bytes without_log(std::size_t log_bytes) {
-  LogData log;
-  log.generation = {5};
+Bytes log_body(std::size_t log_bytes) {
   Bytes body(16);
   Encoder encoder(body);
   encoder.u64(5);
@@ -192,15 +190,15 @@ TEST(Messages, AFlagIsZeroOrOne) {
 }
 
 TEST(Messages, LogDataIsWholeBlocksAndAtMostAMebibyte) {
-  EXPECT_TRUE(decode_copy(4, without_log(4096)).ok());
-  EXPECT_TRUE(decode_copy(4, without_log(MiB)).ok());
-  expect_refused(4, without_log(0), "message LogData: no log, or more than 1 MiB of it");
-  expect_refused(4, without_log(MiB + 4096), "message LogData: no log, or more than 1 MiB of it");
-  expect_refused(4, without_log(4095), "message LogData: log that is not whole blocks of 4096 bytes");
-  Bytes shifted = without_log(4096);
+  EXPECT_TRUE(decode_copy(4, log_body(4096)).ok());
+  EXPECT_TRUE(decode_copy(4, log_body(MiB)).ok());
+  expect_refused(4, log_body(0), "message LogData: no log, or more than 1 MiB of it");
+  expect_refused(4, log_body(MiB + 4096), "message LogData: no log, or more than 1 MiB of it");
+  expect_refused(4, log_body(4095), "message LogData: log that is not whole blocks of 4096 bytes");
+  Bytes shifted = log_body(4096);
   shifted[8] = std::byte{1};
   expect_refused(4, shifted, "message LogData: log at an offset where no block begins");
-  Bytes nowhere = without_log(4096);
+  Bytes nowhere = log_body(4096);
   nowhere[0] = std::byte{0};
   expect_refused(4, nowhere, "message LogData: log of generation 0");
 }
