@@ -71,12 +71,17 @@ Result<void> check_header_facts(const GenerationHeader& header) {
   const bool first = header.generation.number == 1;
   if (first && header.previous != Digest128{}) return corrupt("the first one has a digest of a generation before it");
   if (first && (header.carried || header.last_record)) return corrupt("the first one names a record before it");
+  const CommitNumber last = header.last_record ? header.last_record->number : 0;
+  const CommitNumber first_commit = last + 1 + (header.carried ? 1 : 0);
+  if (header.first_commit != first_commit)
+    return corrupt("first commit " + std::to_string(header.first_commit) + " (expected " + std::to_string(first_commit) + ")");
   if (header.carried) {
     const CarriedRecord& carried = *header.carried;
+    if (carried.header.number != last + 1) return corrupt("carries commit " + std::to_string(carried.header.number));
     const std::uint64_t total = carried.header.total_bytes(header.page_size);
     if (carried.start.generation >= header.generation || carried.start.offset < Position::first_offset)
       return corrupt("carries a record from " + to_text(carried.start));
-    if (carried.bytes_before == 0 || carried.bytes_before >= total)
+    if (carried.bytes_before < RecordHeader::encoded_bytes || carried.bytes_before >= total)
       return corrupt("carries a record of " + std::to_string(total) + " bytes, " + std::to_string(carried.bytes_before) + " before it");
   }
   return {};

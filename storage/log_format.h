@@ -54,7 +54,7 @@ struct RecordHeader {
 struct CarriedRecord {
   RecordHeader header;
   Position start;                  // canonical, of its first byte
-  std::uint64_t bytes_before = 0;  // of the record, in earlier generations; at least 1
+  std::uint64_t bytes_before = 0;  // of the record, in earlier generations; its header is always among them
   bool operator==(const CarriedRecord&) const = default;
 };
 
@@ -66,7 +66,7 @@ struct GenerationHeader {
   WallTime created;
   std::uint32_t page_size = 0;
   std::uint64_t generation_bytes = 0;  // the configured length; a generation sealed early is shorter
-  CommitNumber first_commit = 0;       // number of the first record that begins here or later
+  CommitNumber first_commit = 0;       // of the first record that begins here or later: last_record + 1, + 1 more when one is carried
   std::optional<RecordHeader> last_record;  // the last that ended before this generation, so that a restart needs no older file
   std::optional<CarriedRecord> carried;
   bool operator==(const GenerationHeader&) const = default;

@@ -2,7 +2,8 @@
 //
 // A LogDirectory names where a generation's bytes are: sealed `<directory>/<16 hex>.log`, open `<directory>/current.log` on an active
 // copy, `<directory>/incoming/<16 hex>.log` on a passive one. A file that is renamed while it is read goes on being read.
-// Bounds: one read buffer of read_bytes_max per reader, whatever the length of a record.
+// Bounds: one read buffer of read_bytes_max per reader, whatever the length of a record. After an error: next() may be tried again
+// when no page of a record was taken, else another reader from position() is needed.
 #pragma once
 
 #include <memory>
@@ -42,11 +43,14 @@ class LogReader {
 
   // The next record that ends at or before `limit`, or nullopt when there is none yet (call again with a later limit). Pages of the
   // record before that were not taken are skipped. Errors: corrupt, gap (a generation is missing), diverged (chain broken), io.
+  // A record that a crash of the writer abandoned is never returned.
   Task<Result<std::optional<RecordHeader>>> next(Position limit);
   Task<Result<std::optional<Page>>> next_page();  // nullopt after the last image of the current record
 
   Position position() const;  // canonical: behind the last record whose pages were all taken (or skipped); start of the next
   // Seals passed by position() since the last call, in order. Behind a record and its seals: canonical position, then root compare.
+  // A seal inside a record is passed with the record's last page; its last_commit is then older than what was read: compare a root
+  // only where last_commit is the last commit applied.
   std::vector<SealFacts> take_seals();
 
  private:
@@ -93,6 +97,17 @@ struct GenerationFile {
   std::string path;
 };
 Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::string directory);
+
+// Removes sealed generations below `below`, lowest first, each durably; returns how many. The newest sealed one always stays: the
+// header behind it is checked against it.
+Task<Result<std::uint64_t>> truncate_generations(Disk& disk, std::string directory, Generation below);
+
+// For the handshake. The chain digest of a sealed generation (`bytes` 0), or the digest of the first `bytes` bytes of one; nullopt
+// where the generation is not here, is not sealed, or is shorter. At the chain's inner places one block is read, else the file.
+Task<Result<std::optional<Digest128>>> generation_digest(Disk& disk, LogDirectory directory, Generation generation, std::uint64_t bytes);
+
+// The newest `count` sealed generations, newest first.
+Task<Result<std::vector<ChainLink>>> newest_links(Disk& disk, LogDirectory directory, std::size_t count);
 
 // Reads and verifies one generation whole: header, blocks, continuity, seal (when sealed). The digest is the chain digest.
 struct GenerationFacts {

@@ -3,9 +3,10 @@
 // One writer: begin, pages and end of one record at a time, sync() between records. end() completes when the record's bytes are buffered
 // or written; a record is durable when the sync() that began after its end() completed. Several records before one sync() are a group
 // commit: they share blocks; after a sync() the next record starts a new block, so a synced block is never written again.
-// A generation is sealed when the next record byte does not fit, by roll(), or by roll_if_idle() when it holds a durable record and is
+// A generation is sealed when the next record byte does not fit (a record's header is never cut by a seal), by roll(), or by roll_if_idle() when it holds a durable record and is
 // older than asked. Order at a seal (FAULTS GR): seal block, fdatasync, rename to the final name, the next current.log (prepared
-// beforehand: header written and synced), sync directory, only then its first block.
+// beforehand: header written and synced), sync directory, only then its first block. The directory is synced between the two renames
+// too: a disk that kept only the second one would have lost the sealed file.
 // Failure: any failed write or sync makes the stream unusable (failed() is true, every call answers the first error): the owner
 // dismounts and opens again, which recovers. Bounds: buffers at most `buffer_bytes_max`, a record may be of any length.
 #pragma once
@@ -35,8 +36,8 @@ struct LogEnd {
   std::uint32_t page_size = 0;
   Position end;                      // where the next record starts
   CommitNumber last_commit = 0;      // 0: none yet
-  PageNumber page_count = 0;         // after last_commit, when last_commit is in the log that is left
-  std::optional<RecordHeader> last_record;  // absent when truncation removed it
+  PageNumber page_count = 0;         // after last_commit
+  std::optional<RecordHeader> last_record;  // absent only in a log without records: generation headers carry it past truncation
   std::uint64_t cut_bytes = 0;       // torn tail that was cut off behind everything proven durable
 };
 
@@ -47,7 +48,9 @@ class LogStream {
 
   // Opens the log that is there and recovers its end (recovery.h). `proven`: the furthest position anybody knows durable (state
   // file, passives); an end before it is ErrorKind::gap. Damage before a proof or in a sealed generation is ErrorKind::corrupt and
-  // changes nothing. A torn tail is rewritten into a new file before the stream is used.
+  // changes nothing. A torn tail is rewritten into a new file before the stream is used. options.epoch below the log's is refused;
+  // above it, the open generation is sealed and the next one carries the new epoch. A record that the crash cut off inside a seal's
+  // reach stays in the sealed generations as an abandoned one (log_format.h) and its number is used again.
   static Task<Result<std::unique_ptr<LogStream>>> open(Disk& disk, Clock& clock, LogOptions options, Signature signature, Position proven);
 
   virtual ~LogStream() = default;
@@ -59,7 +62,14 @@ class LogStream {
   virtual Task<Result<Position>> end(Digest64 root) = 0;
   virtual Task<Result<void>> sync() = 0;
   virtual Task<Result<void>> roll() = 0;                     // seals the open generation now; nothing where it holds no record
-  virtual Task<Result<bool>> roll_if_idle(Duration older_than) = 0;  // true when it rolled
+  // True when it rolled. The age is that of the first record of the generation, or of open() where it was there before.
+  virtual Task<Result<bool>> roll_if_idle(Duration older_than) = 0;
+  // Makes the next generation's file beforehand, full of zeros and synced, so that syncs in it write no metadata (DESIGN.md section 10).
+  // To be called when nothing is urgent; may run beside the other calls; a failure leaves the stream usable.
+  virtual Task<Result<void>> prepare() = 0;
+  // After open(): the root of the database after last_commit(), once the owner knows it. A seal that comes before either this or a
+  // new record's end() says last_commit 0, that is: no root to compare.
+  virtual void know_root(Digest64 root) = 0;
 
   virtual const LogEnd& recovered() const = 0;
   virtual const Signature& signature() const = 0;

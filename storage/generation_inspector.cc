@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <utility>
+
+#include "storage/chain.h"
+#include "storage/generation_file.h"
+#include "storage/log_opening.h"
+
+namespace ccr::storage {
+namespace {
+
+std::string name_of_path(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+bool in_incoming(const std::string& path) {
+  const std::string folder = path.substr(0, path.size() - std::min(path.size(), name_of_path(path).size() + 1));
+  return name_of_path(folder) == incoming_folder;
+}
+
+// Behind the end of an open file: preallocated zeros and nothing else; behind a seal whose truncation a crash undid, too.
+Task<Result<void>> expect_zeros(BlockCursor& cursor, ByteView first, const Error& because) {
+  ByteView block = first;
+  while (!block.empty()) {
+    if (!is_zero(block)) co_return because;
+    Result<ByteView> next = co_await cursor.next();
+    if (!next.ok()) co_return next.error();
+    block = *next;
+  }
+  co_return Result<void>();
+}
+
+struct Inspection {
+  GenerationScan scan;
+  std::vector<RecordHeader> records;
+};
+
+Task<Result<Inspection>> inspect_file(File& file, GenerationScan::Expected expected, bool must_be_sealed) {
+  Inspection found{GenerationScan(expected), {}};
+  BlockCursor cursor(file);
+  std::vector<RecordHeader> begun;
+  while (true) {
+    Result<ByteView> block = co_await cursor.next();
+    if (!block.ok()) co_return block.error();
+    const std::string place = "block " + std::to_string(found.scan.next_block());
+    if (block->empty() && must_be_sealed && !found.scan.sealed())
+      co_return Error{ErrorKind::corrupt, place + ": the file ends without a seal", ""};
+    if (block->empty()) break;
+    if (found.scan.sealed()) {
+      const Error behind{ErrorKind::corrupt, place + ": bytes behind the seal", ""};
+      if (must_be_sealed) co_return behind;
+      CCR_CO_TRY(co_await expect_zeros(cursor, *block, behind));
+      break;
+    }
+    begun.clear();
+    const Result<void> taken = found.scan.take(*block, &begun);
+    if (!taken.ok()) {
+      if (must_be_sealed || !found.scan.begun()) co_return taken.error();
+      CCR_CO_TRY(co_await expect_zeros(cursor, *block, taken.error()));
+      break;
+    }
+    const std::size_t room = GenerationFacts::records_max - found.records.size();
+    found.records.insert(found.records.end(), begun.begin(), begun.begin() + std::min(room, begun.size()));
+  }
+  if (!found.scan.begun()) co_return Error{ErrorKind::corrupt, "generation header: the file is empty", ""};
+  co_return std::move(found);
+}
+
+GenerationFacts facts_of(Inspection inspection) {
+  const GenerationScan& scan = inspection.scan;
+  GenerationFacts facts;
+  facts.header = scan.header();
+  facts.link = scan.link();
+  if (scan.sealed()) facts.seal = scan.seal();
+  facts.blocks = scan.next_block() - 1 - (scan.sealed() ? 1 : 0);
+  facts.records = std::move(inspection.records);
+  facts.records_total = scan.records().records_begun();
+  return facts;
+}
+
+}  // namespace
+
+Task<Result<GenerationFacts>> inspect_generation(Disk& disk, std::string path, std::optional<Signature> signature) {
+  const std::string context = "inspect " + path;
+  Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::read);
+  if (!file.ok()) co_return file.error().within(context);
+  GenerationScan::Expected expected;
+  expected.signature = signature;
+  const std::optional<Generation> number = generation_of_name(name_of_path(path));
+  if (number) expected.generation = *number;
+  Result<Inspection> found = co_await inspect_file(**file, expected, number && !in_incoming(path));
+  if (!found.ok()) co_return found.error().within(context);
+  co_return facts_of(std::move(*found));
+}
+
+Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::string directory) {
+  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory, true);
+  if (!files.ok()) co_return files.error();
+  const std::string current = path_in(directory, current_name);
+  Result<std::unique_ptr<File>> file = co_await disk.open(current, OpenMode::read);
+  if (!file.ok() && file.error().kind != ErrorKind::not_found) co_return file.error();
+  if (file.ok()) {
+    Result<GenerationHeader> header = co_await read_header(**file);
+    if (!header.ok()) co_return header.error().within(current);
+    Result<std::uint64_t> size = co_await (*file)->size();
+    if (!size.ok()) co_return size.error();
+    files->push_back({header->generation, *size, false, current});
+  }
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk, path_in(directory, incoming_folder), false);
+  if (!incoming.ok()) co_return incoming.error();
+  files->insert(files->end(), incoming->begin(), incoming->end());
+  co_return files;
+}
+
+Task<Result<std::vector<ChainLink>>> verify_chain(Disk& disk, std::string directory) {
+  Result<std::vector<GenerationFile>> files = co_await list_generations(disk, directory);
+  if (!files.ok()) co_return files.error();
+  ChainCheck chain(std::nullopt);
+  std::optional<RecordScan> records;
+  for (const GenerationFile& file : *files) {
+    Result<std::unique_ptr<File>> opened = co_await disk.open(file.path, OpenMode::read);
+    if (!opened.ok()) co_return opened.error();
+    GenerationScan::Expected expected;
+    expected.generation = file.generation;
+    Result<Inspection> found = co_await inspect_file(**opened, expected, file.sealed);
+    if (!found.ok()) co_return found.error().within("inspect " + file.path);
+    const GenerationScan& scan = found->scan;
+    const Result<void> added = chain.add(scan.header(), scan.link());
+    if (!added.ok()) co_return added.error().within("inspect " + file.path);
+    if (records) {
+      const Result<void> entered = records->enter(scan.header());
+      if (!entered.ok()) co_return entered.error().within("inspect " + file.path);
+    }
+    records = scan.records();
+  }
+  co_return chain.links();
+}
+
+Task<Result<std::optional<Digest128>>> generation_digest(Disk& disk, LogDirectory directory, Generation generation, std::uint64_t bytes) {
+  const std::optional<Digest128> unknown;
+  if (bytes % block_bytes != 0) co_return unknown;
+  Result<std::optional<OpenedGeneration>> opened = co_await open_generation(disk, directory, generation);
+  if (!opened.ok()) co_return opened.error();
+  if (!opened->has_value()) co_return unknown;
+  if (bytes == 0) {
+    Result<std::optional<OpenedGeneration>> next = co_await open_generation(disk, directory, generation.next());
+    if (!next.ok()) co_return next.error();
+    if (next->has_value()) co_return std::optional<Digest128>((*next)->header.previous);
+  }
+  GenerationScan scan{GenerationScan::Expected{}};
+  BlockCursor cursor(*(*opened)->file);
+  while (!scan.sealed() && (bytes == 0 || scan.bytes() < bytes)) {
+    Result<ByteView> block = co_await cursor.next();
+    if (!block.ok()) co_return block.error();
+    if (block->empty() || (bytes == 0 && is_zero(*block))) co_return unknown;
+    const Result<void> taken = scan.take(*block);
+    if (!taken.ok() && is_zero(*block)) co_return unknown;
+    if (!taken.ok()) co_return taken.error().within((*opened)->path);
+  }
+  if (bytes == 0 ? !scan.sealed() : scan.bytes() != bytes) co_return unknown;
+  co_return std::optional<Digest128>(scan.link().digest);
+}
+
+Task<Result<std::vector<ChainLink>>> newest_links(Disk& disk, LogDirectory directory, std::size_t count) {
+  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory.path, true);
+  if (!files.ok()) co_return files.error();
+  std::vector<ChainLink> links;
+  for (std::size_t i = files->size(); i > 0 && links.size() < count; --i) {
+    const GenerationFile& file = (*files)[i - 1];
+    Result<std::optional<Digest128>> digest = co_await generation_digest(disk, directory, file.generation, 0);
+    if (!digest.ok()) co_return digest.error();
+    Result<std::optional<OpenedGeneration>> opened = co_await open_generation(disk, directory, file.generation);
+    if (!opened.ok()) co_return opened.error();
+    if (!digest->has_value() || !opened->has_value()) break;
+    links.push_back({file.generation, **digest, file.bytes, (*opened)->header.epoch, true});
+  }
+  co_return links;
+}
+
+}  // namespace ccr::storage

@@ -1,0 +1,255 @@
+#include "storage/incoming_log.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "storage/incoming_opening.h"
+
+namespace ccr::storage {
+namespace {
+
+// Sealed generations that wait for one sync together; more than this are finished at once, so that open files stay few.
+constexpr std::size_t sealed_waiting_max = 16;
+
+class IncomingWriter final : public IncomingLog {
+ public:
+  IncomingWriter(Disk& disk, LogDirectory directory, IncomingState state)
+      : disk_(disk), directory_(std::move(directory)), scan_(std::move(state.scan)) {
+    adopt(std::move(state));
+  }
+
+  Task<Result<void>> accept(Generation generation, std::uint64_t offset, ByteView bytes) override;
+  Task<Result<void>> sync() override;
+  Position wanted() const override { return {scan_.generation(), scan_.bytes()}; }
+  Position received() const override { return received_; }
+  Position durable() const override { return durable_; }
+  Position inspected() const override { return durable_; }
+  ChainLink open_prefix() const override { return durable_prefix_; }
+  Generation first() const override { return first_; }
+  Epoch epoch() const override { return epoch_; }
+  Task<Result<void>> set_aside(Generation from) override;
+  Task<Result<void>> restart_at(Generation start) override;
+  Task<Result<std::uint64_t>> truncate_below(Generation below) override;
+
+ private:
+  // Marks the log failed when a call that writes ends with an error or is unwound in the middle: what is on disk is then not known.
+  class Call {
+   public:
+    explicit Call(IncomingWriter& log) : log_(log) {}
+    ~Call() {
+      if (!ended_) log_.failed_ = Error{ErrorKind::stopped, "a call on the incoming log was stopped in the middle", ""};
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    Result<void> end(Result<void> result) {
+      ended_ = true;
+      if (!result.ok()) log_.failed_ = result.error();
+      return result;
+    }
+
+   private:
+    IncomingWriter& log_;
+    bool ended_ = false;
+  };
+  struct SealedFile {
+    std::unique_ptr<File> file;
+    Generation generation;
+  };
+
+  std::string folder() const { return path_in(directory_.path, incoming_folder); }
+  Result<GenerationScan> verified(Generation generation, std::uint64_t offset, ByteView bytes) const;
+  Task<Result<void>> write(GenerationScan verified, std::uint64_t offset, ByteView bytes);
+  Task<Result<void>> finish_sealed();
+  Task<Result<void>> sync_all();
+  Task<Result<void>> move_aside(Generation from);
+  Task<Result<void>> restart(Generation start);
+  Task<Result<void>> open_again(Generation start);
+  void adopt(IncomingState state);
+  void settle();
+
+  Disk& disk_;
+  LogDirectory directory_;
+  GenerationScan scan_;                // of the open generation
+  std::unique_ptr<File> file_;         // of the open generation; none while its header is not here
+  bool name_synced_ = true;            // file_'s entry in incoming/
+  std::vector<SealedFile> waiting_;    // proven by their seals, not yet synced
+  Position received_, durable_;
+  ChainLink durable_prefix_;
+  Generation first_;
+  Epoch epoch_ = 0;
+  std::optional<Error> failed_;
+};
+
+void IncomingWriter::adopt(IncomingState state) {
+  received_ = end_of_incoming(state.sealed, state.scan);
+  scan_ = std::move(state.scan);
+  file_ = std::move(state.file);
+  name_synced_ = true;
+  waiting_.clear();
+  first_ = Generation{};
+  if (!state.sealed.files.empty()) first_ = state.sealed.files.front().generation;
+  else if (scan_.begun()) first_ = scan_.generation();
+  epoch_ = scan_.begun() ? scan_.header().epoch : state.sealed.last ? state.sealed.last->header().epoch : 0;
+  settle();
+}
+
+// Everything that was accepted is durable.
+void IncomingWriter::settle() {
+  durable_ = received_;
+  durable_prefix_ = ChainLink{scan_.generation(), {}, 0, epoch_, false};
+  if (scan_.begun()) durable_prefix_ = scan_.link();
+}
+
+// The scan behind `bytes`, or what is wrong with them; changes nothing.
+Result<GenerationScan> IncomingWriter::verified(Generation generation, std::uint64_t offset, ByteView bytes) const {
+  const Position here{generation, offset};
+  if (here != wanted() || bytes.empty() || bytes.size() % block_bytes != 0)
+    return Error{ErrorKind::protocol, "incoming log: " + std::to_string(bytes.size()) + " bytes at " + to_text(here) + " (expected whole blocks at " +
+                 to_text(wanted()) + ")", ""};
+  GenerationScan scan = scan_;
+  for (std::size_t at = 0; at < bytes.size(); at += block_bytes) {
+    if (scan.sealed()) return Error{ErrorKind::protocol, "incoming generation " + to_text(generation) + ": bytes behind the seal", ""};
+    const Result<void> taken = scan.take(bytes.subspan(at, block_bytes));
+    if (!taken.ok()) return taken.error().within("incoming log");
+  }
+  return scan;
+}
+
+Task<Result<void>> IncomingWriter::accept(Generation generation, std::uint64_t offset, ByteView bytes) {
+  if (failed_) co_return failed_->within("the incoming log failed before");
+  Result<GenerationScan> scan = verified(generation, offset, bytes);
+  if (!scan.ok()) co_return scan.error();
+  Call call(*this);
+  co_return call.end(co_await write(std::move(*scan), offset, bytes));
+}
+
+Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint64_t offset, ByteView bytes) {
+  if (!file_) {
+    CCR_ASSERT(offset == 0);
+    const std::string path = incoming_path(directory_.path, verified_scan.generation());
+    CCR_CO_TRY(co_await remove_if_there(disk_, path));
+    Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
+    if (!file.ok()) co_return file.error();
+    file_ = std::move(*file);
+    name_synced_ = false;
+    CCR_CO_TRY(co_await file_->allocate(verified_scan.header().generation_bytes));
+  }
+  CCR_CO_TRY(co_await file_->write_at(offset, bytes));
+  scan_ = std::move(verified_scan);
+  epoch_ = scan_.header().epoch;
+  if (first_.number == 0) first_ = scan_.generation();
+  received_ = std::max(scan_.position(), Position::start_of(first_));
+  if (!scan_.sealed()) co_return Result<void>();
+  CCR_CO_TRY(co_await file_->truncate(scan_.bytes()));
+  waiting_.push_back({std::move(file_), scan_.generation()});
+  file_.reset();
+  scan_ = GenerationScan(scan_.expected_next());
+  if (waiting_.size() >= sealed_waiting_max) co_return co_await finish_sealed();
+  co_return Result<void>();
+}
+
+// Write, sync, rename, sync directory: in this order for each, the last step for all together.
+Task<Result<void>> IncomingWriter::finish_sealed() {
+  if (waiting_.empty()) co_return Result<void>();
+  for (const SealedFile& sealed : waiting_) {
+    CCR_CO_TRY(co_await sealed.file->sync());
+    CCR_CO_TRY(co_await disk_.rename(incoming_path(directory_.path, sealed.generation), sealed_path(directory_.path, sealed.generation)));
+  }
+  CCR_CO_TRY(co_await disk_.sync_directory(directory_.path));
+  CCR_CO_TRY(co_await disk_.sync_directory(folder()));
+  waiting_.clear();
+  co_return Result<void>();
+}
+
+Task<Result<void>> IncomingWriter::sync() {
+  if (failed_) co_return failed_->within("the incoming log failed before");
+  if (durable_ == received_ && durable_prefix_.generation == scan_.generation() && durable_prefix_.bytes == scan_.bytes())
+    co_return Result<void>();
+  Call call(*this);
+  co_return call.end(co_await sync_all());
+}
+
+Task<Result<void>> IncomingWriter::sync_all() {
+  CCR_CO_TRY(co_await finish_sealed());
+  if (file_) CCR_CO_TRY(co_await file_->sync());
+  if (file_ && !name_synced_) CCR_CO_TRY(co_await disk_.sync_directory(folder()));
+  name_synced_ = true;
+  settle();
+  co_return Result<void>();
+}
+
+Task<Result<void>> IncomingWriter::move_aside(Generation from) {
+  file_.reset();
+  waiting_.clear();
+  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk_, directory_.path, true);
+  if (!files.ok()) co_return files.error();
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder(), false);
+  if (!incoming.ok()) co_return incoming.error();
+  files->insert(files->end(), incoming->begin(), incoming->end());
+  // From the highest down, each durably, so that a crash in between leaves a chain without a hole.
+  for (std::size_t i = files->size(); i > 0; --i) {
+    const GenerationFile& file = (*files)[i - 1];
+    if (file.generation < from) continue;
+    CCR_CO_TRY(co_await quarantine_generation(disk_, directory_.path, file.path, file.generation));
+    CCR_CO_TRY(co_await disk_.sync_directory(path_in(directory_.path, quarantine_folder)));
+    CCR_CO_TRY(co_await disk_.sync_directory(file.sealed ? directory_.path : folder()));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> IncomingWriter::open_again(Generation start) {
+  Result<IncomingState> state = co_await open_incoming(disk_, directory_, start, Position{});
+  if (!state.ok()) co_return state.error();
+  adopt(std::move(*state));
+  co_return Result<void>();
+}
+
+Task<Result<void>> IncomingWriter::set_aside(Generation from) {
+  CCR_ASSERT(from.number != 0);
+  CCR_CO_TRY(co_await sync());
+  Call call(*this);
+  const Result<void> moved = co_await move_aside(from);
+  if (!moved.ok()) co_return call.end(moved);
+  co_return call.end(co_await open_again(from));
+}
+
+Task<Result<void>> IncomingWriter::restart(Generation start) {
+  CCR_CO_TRY(co_await move_aside(start));
+  Result<std::vector<GenerationFile>> old = co_await numbered_files(disk_, directory_.path, true);
+  if (!old.ok()) co_return old.error();
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder(), false);
+  if (!incoming.ok()) co_return incoming.error();
+  old->insert(old->end(), incoming->begin(), incoming->end());
+  for (const GenerationFile& file : *old) {
+    CCR_CO_TRY(co_await disk_.remove(file.path));
+    CCR_CO_TRY(co_await disk_.sync_directory(file.sealed ? directory_.path : folder()));
+  }
+  co_return co_await open_again(start);
+}
+
+Task<Result<void>> IncomingWriter::restart_at(Generation start) {
+  CCR_ASSERT(start.number != 0);
+  failed_.reset();  // nothing of what may be wrong is kept
+  Call call(*this);
+  co_return call.end(co_await restart(start));
+}
+
+Task<Result<std::uint64_t>> IncomingWriter::truncate_below(Generation below) {
+  if (failed_) co_return failed_->within("the incoming log failed before");
+  Result<std::uint64_t> removed = co_await truncate_generations(disk_, directory_.path, below);
+  if (removed.ok()) first_.number += *removed;
+  co_return removed;
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<IncomingLog>>> IncomingLog::open(Disk& disk, LogDirectory directory, Start start, Position proven) {
+  CCR_ASSERT(start.generation.number != 0 && directory.signature.known());
+  Result<IncomingState> state = co_await open_incoming(disk, directory, start.generation, proven);
+  if (!state.ok()) co_return state.error().within("open incoming log");
+  std::unique_ptr<IncomingLog> log = std::make_unique<IncomingWriter>(disk, std::move(directory), std::move(*state));
+  co_return std::move(log);
+}
+
+}  // namespace ccr::storage

@@ -1,0 +1,185 @@
+#include "storage/log_opening.h"
+
+#include <utility>
+
+namespace ccr::storage {
+namespace {
+
+// How the open generation's file was found.
+struct OpenFile {
+  bool there = false;
+  GenerationHeader header;
+};
+
+Task<Result<OpenFile>> find_current(Disk& disk, std::string path) {
+  OpenFile found;
+  Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::read);
+  if (!file.ok() && file.error().kind == ErrorKind::not_found) co_return found;
+  if (!file.ok()) co_return file.error();
+  Result<GenerationHeader> header = co_await read_header(**file);
+  if (!header.ok()) co_return header.error().within(path);
+  found.there = true;
+  found.header = *header;
+  co_return found;
+}
+
+// True where a crashed roll left the header of `generation` in a file that never got its name.
+Task<Result<bool>> next_header_there(Disk& disk, LogDirectory directory, Generation generation) {
+  const std::string paths[] = {path_in(directory.path, prepared_name), path_in(directory.path, next_name)};
+  for (const std::string& path : paths) {
+    Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::read);
+    if (!file.ok() && file.error().kind == ErrorKind::not_found) continue;
+    if (!file.ok()) co_return file.error();
+    Result<GenerationHeader> header = co_await read_header(**file);
+    if (header.ok() && header->generation == generation && header->signature == directory.signature) co_return true;
+  }
+  co_return false;
+}
+
+// A crash inside a rename may leave both names on one file: the sealed one stays, current.log is only its other name.
+Task<Result<void>> drop_second_name(Disk& disk, std::string path, const GenerationScan& sealed) {
+  GenerationScan::Expected expected;
+  expected.generation = sealed.header().generation;
+  Result<Assessment> found = co_await assess_open(disk, path, expected);
+  if (!found.ok()) co_return found.error();
+  if (!found->scan.sealed() || found->scan.link().digest != sealed.link().digest)
+    co_return Error{ErrorKind::diverged, path + ": holds generation " + to_text(sealed.header().generation) + ", which is sealed with other bytes", ""};
+  co_return co_await disk.remove(path);
+}
+
+LogEnd end_of(const GenerationScan& scan, std::uint64_t cut_bytes) {
+  LogEnd end;
+  end.signature = scan.header().signature;
+  end.epoch = scan.header().epoch;
+  end.page_size = scan.header().page_size;
+  end.end = scan.position();
+  end.last_record = scan.records().last_record();
+  end.last_commit = end.last_record ? end.last_record->number : 0;
+  end.page_count = end.last_record ? end.last_record->page_count : 0;
+  end.cut_bytes = cut_bytes;
+  return end;
+}
+
+}  // namespace
+
+Task<Result<void>> remove_temporaries(Disk& disk, std::string directory) {
+  const std::string paths[] = {path_in(directory, prepared_name), path_in(directory, next_name), path_in(directory, recovered_name)};
+  for (const std::string& path : paths) CCR_CO_TRY(co_await remove_if_there(disk, path));
+  co_return Result<void>();
+}
+
+namespace {
+
+// The open generation behind a sealed one, where a crash came between the two renames of a roll.
+Task<Result<RecoveredLog>> make_next(Disk& disk, const RecoveryOptions& options, const GenerationScan& sealed) {
+  if (sealed.position() < options.proven)
+    co_return Error{ErrorKind::gap, options.directory.path + ": the log ends at " + to_text(sealed.position()) + ", but " +
+                    to_text(options.proven) + " is proven durable", ""};
+  CCR_CO_TRY(co_await remove_temporaries(disk, options.directory.path));
+  const std::string path = path_in(options.directory.path, next_name);
+  Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::create_new);
+  if (!file.ok()) co_return file.error();
+  CCR_CO_TRY(co_await (*file)->allocate(options.header.generation_bytes));
+  const GenerationHeader header = header_behind(sealed, options.header);
+  const GenerationScan::Expected expected = sealed.expected_next();
+  Result<GenerationScan> scan = co_await place_current(disk, **file, options.directory.path, path, header, expected);
+  if (!scan.ok()) co_return scan.error();
+  const LogEnd end = end_of(*scan, 0);
+  co_return RecoveredLog{std::move(*file), std::move(*scan), end};
+}
+
+Error refusal(const RecoveryVerdict& verdict, const std::string& path) {
+  const bool gap = verdict.kind == RecoveryVerdict::Kind::gap;
+  return {gap ? ErrorKind::gap : ErrorKind::corrupt, path + ": " + verdict.reason, "fetch the log from another copy"};
+}
+
+Task<Result<RecoveredLog>> recover_open(Disk& disk, const RecoveryOptions& options, const std::optional<GenerationScan>& last,
+                                        const GenerationHeader& header) {
+  const std::string path = path_in(options.directory.path, current_name);
+  RewritePlan plan;
+  plan.expected = expected_behind(options.directory, last);
+  Result<Assessment> found = co_await assess_open(disk, path, plan.expected);
+  if (!found.ok()) co_return found.error();
+  Result<bool> next_header = co_await next_header_there(disk, options.directory, header.generation.next());
+  if (!next_header.ok()) co_return next_header.error();
+  RecoveryFacts facts;
+  facts.generation = header.generation;
+  facts.blocks = std::move(found->blocks);
+  facts.before = RecordScan(header).position();
+  facts.next_header = *next_header;
+  facts.proven = options.proven;
+  const RecoveryVerdict verdict = decide_recovery(facts);
+  if (verdict.kind == RecoveryVerdict::Kind::damage || verdict.kind == RecoveryVerdict::Kind::gap) co_return refusal(verdict, path);
+  CCR_CO_TRY(co_await remove_temporaries(disk, options.directory.path));
+  const bool sealed = verdict.kind == RecoveryVerdict::Kind::sealed;
+  plan.directory = options.directory.path;
+  plan.from = path;
+  plan.temporary = path_in(options.directory.path, recovered_name);
+  plan.to = sealed ? sealed_path(options.directory.path, header.generation) : path;
+  plan.blocks = 1 + verdict.keep_blocks + (sealed ? 1 : 0);
+  plan.length = sealed ? std::uint64_t(plan.blocks) * block_bytes : header.generation_bytes;
+  Result<Rewritten> rewritten = co_await rewrite_generation(disk, plan);
+  if (!rewritten.ok()) co_return rewritten.error();
+  if (sealed) {
+    CCR_CO_TRY(co_await disk.remove(path));
+    CCR_CO_TRY(co_await disk.sync_directory(options.directory.path));
+    co_return co_await make_next(disk, options, rewritten->scan);
+  }
+  const LogEnd end = end_of(rewritten->scan, verdict.cut_blocks * block_bytes);
+  co_return RecoveredLog{std::move(rewritten->file), std::move(rewritten->scan), end};
+}
+
+}  // namespace
+
+GenerationHeader header_behind(const GenerationScan& sealed, HeaderOptions options) {
+  CCR_ASSERT(sealed.sealed() && options.epoch >= sealed.header().epoch);
+  GenerationHeader header;
+  header.signature = sealed.header().signature;
+  header.epoch = options.epoch;
+  header.generation = sealed.header().generation.next();
+  header.previous = sealed.link().digest;
+  header.created = options.created;
+  header.page_size = sealed.header().page_size;
+  header.generation_bytes = options.generation_bytes;
+  header.last_record = sealed.records().last_record();
+  header.carried = sealed.records().carried();
+  header.first_commit = (header.last_record ? header.last_record->number : 0) + 1 + (header.carried ? 1 : 0);
+  return header;
+}
+
+Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string directory, std::string path, GenerationHeader header,
+                                           GenerationScan::Expected expected) {
+  AlignedBuffer block(block_bytes);
+  encode_generation_header(header, block.span());
+  GenerationScan scan(expected);
+  const Result<void> taken = scan.take(block.view());
+  CCR_ASSERT(taken.ok());
+  const ByteView bytes = block.view();
+  CCR_CO_TRY(co_await file.write_at(0, bytes));
+  CCR_CO_TRY(co_await file.sync());
+  CCR_CO_TRY(co_await disk.rename(path, path_in(directory, current_name)));
+  CCR_CO_TRY(co_await disk.sync_directory(directory));
+  co_return std::move(scan);
+}
+
+Task<Result<RecoveredLog>> recover_log(Disk& disk, RecoveryOptions options) {
+  Result<SealedSurvey> survey = co_await survey_sealed(disk, options.directory);
+  if (!survey.ok()) co_return survey.error();
+  const std::string path = path_in(options.directory.path, current_name);
+  Result<OpenFile> current = co_await find_current(disk, path);
+  if (!current.ok()) co_return current.error();
+  if (!current->there && !survey->last) co_return Error{ErrorKind::not_found, options.directory.path + " holds no generation", ""};
+  const Epoch epoch = current->there ? current->header.epoch : survey->last->header().epoch;
+  if (options.header.epoch < epoch)
+    co_return Error{ErrorKind::refused, options.directory.path + ": epoch " + std::to_string(options.header.epoch) +
+                    " is below the log's (" + std::to_string(epoch) + ")", ""};
+  const bool second_name = current->there && survey->last && current->header.generation == survey->last->header().generation;
+  if (second_name) {
+    CCR_CO_TRY(co_await drop_second_name(disk, path, *survey->last));
+    current->there = false;
+  }
+  if (!current->there) co_return co_await make_next(disk, options, *survey->last);
+  co_return co_await recover_open(disk, options, survey->last, current->header);
+}
+
+}  // namespace ccr::storage

@@ -1,0 +1,309 @@
+#include "storage/log_stream.h"
+
+#include <utility>
+
+#include "storage/generation_writer.h"
+#include "storage/log_opening.h"
+
+namespace ccr::storage {
+namespace {
+
+// Blocks are collected up to this size and written at once.
+constexpr std::size_t batch_bytes = 256 * KiB;
+static_assert(batch_bytes % block_bytes == 0);
+
+Error not_usable(const Error& first) { return first.within("the log failed before"); }
+
+struct RecordInProgress {
+  RecordHeader header;
+  std::uint32_t images_left = 0;
+};
+
+class LogWriter final : public LogStream {
+ public:
+  LogWriter(Disk& disk, Clock& clock, LogOptions options, RecoveredLog log);
+
+  Task<Result<void>> begin(RecordHeader header) override;
+  Task<Result<void>> page(PageNumber page, ByteView image) override;
+  Task<Result<Position>> end(Digest64 root) override;
+  Task<Result<void>> sync() override;
+  Task<Result<void>> roll() override;
+  Task<Result<bool>> roll_if_idle(Duration older_than) override;
+  Task<Result<void>> prepare() override;
+  void know_root(Digest64 root) override;
+
+  const LogEnd& recovered() const override { return recovered_; }
+  const Signature& signature() const override { return recovered_.signature; }
+  Epoch epoch() const override { return writer_.scan().header().epoch; }
+  Position durable() const override { return durable_; }
+  CommitNumber last_commit() const override { return last_ ? last_->number : 0; }
+  CommitNumber durable_commit() const override { return durable_commit_; }
+  Generation open_generation() const override { return writer_.scan().header().generation; }
+  bool failed() const override { return failed_.has_value(); }
+
+  Task<Result<void>> seal_and_go_on();  // also where nothing was written, for a new epoch
+
+ private:
+  // Marks the stream failed when a call ends with an error or is unwound in the middle: what is on disk is then not known.
+  class Call {
+   public:
+    explicit Call(LogWriter& writer) : writer_(writer) {}
+    ~Call() {
+      if (!ended_) writer_.fail(Error{ErrorKind::stopped, "a call on the log was stopped in the middle", ""});
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    Result<void> end(Result<void> result) {
+      ended_ = true;
+      if (!result.ok()) writer_.fail(result.error());
+      return result;
+    }
+
+   private:
+    LogWriter& writer_;
+    bool ended_ = false;
+  };
+
+  void fail(Error error) {
+    if (!failed_) failed_ = std::move(error);
+  }
+  Task<Result<void>> start_record(RecordHeader header);
+  Task<Result<void>> append(ByteView bytes);
+  Task<Result<void>> sync_group();
+  struct NextFile {
+    std::unique_ptr<File> file;
+    std::string path;
+  };
+  Task<Result<NextFile>> next_file();
+
+  Disk& disk_;
+  Clock& clock_;
+  LogOptions options_;
+  LogEnd recovered_;
+  AlignedBuffer batch_{batch_bytes};
+  GenerationWriter writer_;
+  std::optional<RecordHeader> last_;   // that ended
+  std::optional<Digest64> root_;       // after last_; unknown after open()
+  std::optional<RecordInProgress> record_;
+  Position durable_;
+  CommitNumber durable_commit_ = 0;
+  Instant first_record_at_;            // of the open generation, where it has one
+  std::unique_ptr<File> prepared_;     // lies at prepared_name
+  bool preparing_ = false;
+  std::optional<Error> failed_;
+};
+
+LogWriter::LogWriter(Disk& disk, Clock& clock, LogOptions options, RecoveredLog log)
+    : disk_(disk), clock_(clock), options_(std::move(options)), recovered_(std::move(log.end)),
+      writer_(std::move(log.file), std::move(log.scan), batch_), last_(recovered_.last_record), durable_(recovered_.end),
+      durable_commit_(recovered_.last_commit), first_record_at_(clock.now()) {}
+
+void LogWriter::know_root(Digest64 root) {
+  CCR_ASSERT(!record_);
+  root_ = root;
+}
+
+Task<Result<void>> LogWriter::begin(RecordHeader header) {
+  CCR_ASSERT(!record_ && header.number == last_commit() + 1);
+  if (failed_) co_return not_usable(*failed_);
+  Call call(*this);
+  co_return call.end(co_await start_record(header));
+}
+
+Task<Result<void>> LogWriter::start_record(RecordHeader header) {
+  // A record's header is never cut by a seal: the next generation's header carries it whole.
+  if (writer_.room() < RecordHeader::encoded_bytes) CCR_CO_TRY(co_await seal_and_go_on());
+  if (writer_.empty()) first_record_at_ = clock_.now();
+  record_ = RecordInProgress{header, header.images};
+  writer_.begin_record();
+  std::array<std::byte, RecordHeader::encoded_bytes> bytes;
+  encode_record_header(header, bytes);
+  const ByteView view(bytes);
+  co_return co_await append(view);
+}
+
+Task<Result<void>> LogWriter::append(ByteView bytes) {
+  while (!bytes.empty()) {
+    if (writer_.room() == 0) CCR_CO_TRY(co_await seal_and_go_on());
+    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), writer_.room()));
+    const ByteView piece = bytes.first(count);
+    CCR_CO_TRY(co_await writer_.append(piece, durable_));
+    bytes = bytes.subspan(count);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> LogWriter::page(PageNumber page, ByteView image) {
+  if (failed_) co_return not_usable(*failed_);
+  CCR_ASSERT(record_ && record_->images_left > 0);
+  CCR_ASSERT(page != 0 && image.size() == options_.page_size);
+  Call call(*this);
+  std::array<std::byte, 4> number;
+  Encoder encoder(number);
+  encoder.u32(page);
+  const ByteView view(number);
+  --record_->images_left;
+  const Result<void> begun = co_await append(view);
+  if (!begun.ok()) co_return call.end(begun);
+  co_return call.end(co_await append(image));
+}
+
+Task<Result<Position>> LogWriter::end(Digest64 root) {
+  if (failed_) co_return not_usable(*failed_);
+  CCR_ASSERT(record_ && record_->images_left == 0);
+  last_ = record_->header;
+  root_ = root;
+  record_.reset();
+  co_return writer_.next_position();
+}
+
+Task<Result<void>> LogWriter::sync() {
+  if (failed_) co_return not_usable(*failed_);
+  CCR_ASSERT(!record_);
+  if (writer_.clean()) co_return Result<void>();
+  Call call(*this);
+  co_return call.end(co_await sync_group());
+}
+
+Task<Result<void>> LogWriter::sync_group() {
+  CCR_CO_TRY(co_await writer_.sync(durable_));
+  durable_ = writer_.scan().position();
+  durable_commit_ = last_commit();
+  co_return Result<void>();
+}
+
+Task<Result<void>> LogWriter::roll() {
+  if (failed_) co_return not_usable(*failed_);
+  CCR_ASSERT(!record_);
+  if (writer_.empty()) co_return Result<void>();
+  Call call(*this);
+  co_return call.end(co_await seal_and_go_on());
+}
+
+Task<Result<bool>> LogWriter::roll_if_idle(Duration older_than) {
+  if (failed_) co_return not_usable(*failed_);
+  if (record_ || writer_.empty() || !writer_.clean()) co_return false;
+  if (clock_.now() - first_record_at_ < older_than) co_return false;
+  CCR_CO_TRY(co_await roll());
+  co_return true;
+}
+
+Task<Result<void>> LogWriter::seal_and_go_on() {
+  GenerationWriter::Standing standing;
+  if (last_ && root_) standing = {last_->number, *root_, last_->page_count};
+  CCR_CO_TRY(co_await writer_.seal(standing, durable_));
+  const GenerationScan& sealed = writer_.scan();
+  const Generation generation = sealed.header().generation;
+
+  Result<NextFile> next = co_await next_file();
+  if (!next.ok()) co_return next.error();
+  CCR_CO_TRY(co_await disk_.rename(path_in(options_.directory, current_name), sealed_path(options_.directory, generation)));
+  CCR_CO_TRY(co_await disk_.sync_directory(options_.directory));
+  const HeaderOptions wanted{options_.epoch, options_.generation_bytes, clock_.wall_now()};
+  const GenerationHeader header = header_behind(sealed, wanted);
+  const GenerationScan::Expected expected = sealed.expected_next();
+  Result<GenerationScan> scan = co_await place_current(disk_, *next->file, options_.directory, next->path, header, expected);
+  if (!scan.ok()) co_return scan.error();
+  durable_ = sealed.position();
+  durable_commit_ = last_commit();
+  writer_ = GenerationWriter(std::move(next->file), std::move(*scan), batch_);
+  first_record_at_ = clock_.now();
+  co_return Result<void>();
+}
+
+Task<Result<LogWriter::NextFile>> LogWriter::next_file() {
+  NextFile next;
+  if (prepared_) {
+    next.file = std::move(prepared_);
+    next.path = path_in(options_.directory, prepared_name);
+    co_return std::move(next);
+  }
+  next.path = path_in(options_.directory, next_name);
+  Result<std::unique_ptr<File>> file = co_await disk_.open(next.path, OpenMode::create_new);
+  if (!file.ok()) co_return file.error();
+  next.file = std::move(*file);
+  CCR_CO_TRY(co_await next.file->allocate(options_.generation_bytes));
+  co_return std::move(next);
+}
+
+Task<Result<void>> LogWriter::prepare() {
+  if (failed_ || prepared_ || preparing_) co_return Result<void>();
+  // Reset also when the task is stopped; the half-made file is then replaced by the next call.
+  struct Flag {
+    bool& value;
+    ~Flag() { value = false; }
+  } flag{preparing_};
+  preparing_ = true;
+  const std::string path = path_in(options_.directory, prepared_name);
+  CCR_CO_TRY(co_await remove_if_there(disk_, path));
+  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
+  if (!file.ok()) co_return file.error();
+  CCR_CO_TRY(co_await (*file)->allocate(options_.generation_bytes));
+  const AlignedBuffer zeros(copy_bytes);
+  const ByteView view = zeros.view();
+  for (std::uint64_t offset = 0; offset < options_.generation_bytes; offset += view.size())
+    CCR_CO_TRY(co_await (*file)->write_at(offset, view));
+  CCR_CO_TRY(co_await (*file)->sync());
+  prepared_ = std::move(*file);
+  co_return Result<void>();
+}
+
+Result<void> check_options(const LogOptions& options) {
+  if (!valid_page_size(options.page_size)) return Error{ErrorKind::config, "page size " + std::to_string(options.page_size), ""};
+  if (!valid_generation_bytes(options.generation_bytes))
+    return Error{ErrorKind::config, "generation length " + std::to_string(options.generation_bytes), "a power of two, 256 KiB to 64 MiB"};
+  return {};
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<LogStream>>> LogStream::create(Disk& disk, Clock& clock, LogOptions options, Signature signature) {
+  CCR_CO_TRY(check_options(options));
+  CCR_CO_TRY(co_await disk.make_directories(options.directory));
+  Result<std::vector<GenerationFile>> there = co_await list_generations(disk, options.directory);
+  if (!there.ok()) co_return there.error();
+  if (!there->empty())
+    co_return Error{ErrorKind::exists, options.directory + " holds generation " + to_text(there->front().generation) + " already", ""};
+  CCR_CO_TRY(co_await remove_temporaries(disk, options.directory));
+  const std::string path = path_in(options.directory, next_name);
+  Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::create_new);
+  if (!file.ok()) co_return file.error();
+  CCR_CO_TRY(co_await (*file)->allocate(options.generation_bytes));
+  GenerationHeader header;
+  header.signature = signature;
+  header.epoch = options.epoch;
+  header.generation = Generation{1};
+  header.created = clock.wall_now();
+  header.page_size = options.page_size;
+  header.generation_bytes = options.generation_bytes;
+  header.first_commit = 1;
+  const GenerationScan::Expected expected;
+  Result<GenerationScan> scan = co_await place_current(disk, **file, options.directory, path, header, expected);
+  if (!scan.ok()) co_return scan.error();
+  LogEnd end;
+  end.signature = signature;
+  end.epoch = options.epoch;
+  end.page_size = options.page_size;
+  end.end = scan->position();
+  RecoveredLog log{std::move(*file), std::move(*scan), end};
+  std::unique_ptr<LogStream> stream = std::make_unique<LogWriter>(disk, clock, std::move(options), std::move(log));
+  co_return std::move(stream);
+}
+
+Task<Result<std::unique_ptr<LogStream>>> LogStream::open(Disk& disk, Clock& clock, LogOptions options, Signature signature,
+                                                         Position proven) {
+  CCR_CO_TRY(check_options(options));
+  RecoveryOptions recovery;
+  recovery.directory = {options.directory, signature, options.page_size};
+  recovery.header = {options.epoch, options.generation_bytes, clock.wall_now()};
+  recovery.proven = proven;
+  Result<RecoveredLog> log = co_await recover_log(disk, recovery);
+  if (!log.ok()) co_return log.error().within("open log");
+  const bool raise = log->scan.header().epoch < options.epoch;
+  auto writer = std::make_unique<LogWriter>(disk, clock, std::move(options), std::move(*log));
+  if (raise) CCR_CO_TRY(co_await writer->seal_and_go_on());
+  std::unique_ptr<LogStream> stream = std::move(writer);
+  co_return std::move(stream);
+}
+
+}  // namespace ccr::storage
