@@ -1,0 +1,80 @@
+// SourceChannel is the bounded queue between a source's worker thread and the engine's thread: pieces one way, requests the other.
+//
+// push() waits while more than queued_bytes_max are queued, which is how a slow engine slows the capture; answers to page reads and
+// standings pass without waiting (there are at most reads_in_flight_max of the former). After stop() push() says false and nothing waits.
+// take() is the engine's: nullopt when nothing is queued, and then `notify` is called (on the worker) once something is.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "storage/log_source.h"
+
+namespace ccr::storage::sqlite {
+
+// A share of a commit's images, at most batch_bytes_max; the first one carries the commit.
+struct ImageBatch {
+  static constexpr std::size_t batch_bytes_max = 256 * KiB;
+  std::optional<SourceCommit> head;
+  std::vector<PageNumber> pages;
+  std::unique_ptr<std::byte[]> images;
+  std::size_t bytes = 0;
+};
+
+using SourcePiece = std::variant<ImageBatch, SourcePages, SourceStanding, Error>;
+
+struct ReadRequest {
+  std::uint64_t request = 0;
+  PageNumber first = 0;
+  std::uint32_t count = 0;
+};
+
+// Ends `lost`. `losses` tells which of several the engine means: another gap may have been found since it asked.
+struct RejoinRequest {
+  std::uint64_t losses = 0;
+  bool base_only = false;
+  std::vector<PageNumber> pages;
+};
+
+using SourceRequest = std::variant<ReadRequest, RejoinRequest>;
+
+class SourceChannel {
+ public:
+  static constexpr std::size_t queued_bytes_max = 4 * MiB;
+
+  SourceChannel(std::function<void()> notify, std::function<void()> wake_worker);
+
+  // The worker's side.
+  bool push(SourcePiece piece);
+  bool take_request(SourceRequest& into);  // false: none is waiting
+  bool stopped() const;
+  void ended();  // the worker's last call
+
+  // The engine's side.
+  std::optional<SourcePiece> take();
+  void request(SourceRequest request);
+  void stop();
+  bool worker_ended() const;
+  std::size_t queued_bytes() const;
+
+ private:
+  std::function<void()> notify_;
+  std::function<void()> wake_worker_;
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
+  std::deque<SourcePiece> pieces_;
+  std::deque<SourceRequest> requests_;
+  std::size_t queued_bytes_ = 0;
+  bool engine_waits_ = false;
+  bool stopped_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace ccr::storage::sqlite

@@ -1,0 +1,161 @@
+#include "storage/sqlite/sqlite_source.h"
+
+#include <sqlite3.h>
+
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/signal.h"
+#include "storage/sqlite/sqlite_worker.h"
+
+namespace ccr::storage {
+namespace {
+
+using namespace sqlite;
+
+// Posts of the worker may run after the source has gone: they hold this, not the source.
+struct Doorbell {
+  explicit Doorbell(const Executor& engine) : executor(engine), signal(engine) {}
+  Executor executor;
+  Signal signal;
+};
+
+std::function<void()> ringer_of(const std::shared_ptr<Doorbell>& doorbell) {
+  return [doorbell] { asio::post(doorbell->executor, [doorbell] { doorbell->signal.notify(); }); };
+}
+
+class SqliteSource final : public LogSource {
+ public:
+  SqliteSource(Executor engine, Clock& clock, SqliteSourceOptions options)
+      : doorbell_(std::make_shared<Doorbell>(engine)),
+        channel_(ringer_of(doorbell_), [this] { watch_.wake(); }),
+        worker_(worker_options(options), clock, channel_, watch_, facts_),
+        thread_([this] { worker_.run(); }) {}
+
+  ~SqliteSource() override {
+    channel_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  std::uint32_t page_size() const override { return facts_.page_size.load(); }
+
+  Task<Result<SourceItem>> next() override {
+    CCR_ASSERT(images_left_ == 0);
+    Result<SourcePiece> piece = co_await take();
+    if (!piece.ok()) co_return piece.error();
+    co_return item_of(*piece);
+  }
+
+  Task<Result<Page>> next_page() override {
+    CCR_ASSERT(images_left_ > 0);
+    if (next_in_batch_ == batch_.pages.size()) {
+      Result<SourcePiece> piece = co_await take();
+      if (!piece.ok()) co_return piece.error();
+      if (auto* error = std::get_if<Error>(&*piece)) {  // the rest of the commit cannot be had
+        failure_ = *error;
+        images_left_ = 0;
+        co_return *error;
+      }
+      batch_ = std::move(std::get<ImageBatch>(*piece));
+      next_in_batch_ = 0;
+    }
+    CCR_ASSERT(next_in_batch_ < batch_.pages.size());
+    const std::size_t page_size = batch_.bytes / batch_.pages.size();
+    const Page page{batch_.pages[next_in_batch_], ByteView(batch_.images.get() + next_in_batch_ * page_size, page_size)};
+    ++next_in_batch_;
+    --images_left_;
+    co_return page;
+  }
+
+  // Nothing is held for the log's sake: what is captured and then lost in a crash is found again in the WAL, or by digests.
+  void settled(const SourceCursor&) override {}
+
+  void read_pages(std::uint64_t request, PageNumber first, std::uint32_t count) override {
+    channel_.request(ReadRequest{request, first, count});
+  }
+  void catch_up(std::vector<PageNumber> pages) override { channel_.request(RejoinRequest{losses_, false, std::move(pages)}); }
+  void base() override { channel_.request(RejoinRequest{losses_, true, {}}); }
+
+  Gauges gauges() const override {
+    Gauges gauges;
+    gauges.wal_bytes = facts_.wal_bytes.load();
+    gauges.uncaptured_bytes = facts_.uncaptured_bytes.load() + channel_.queued_bytes();
+    const std::int64_t since = facts_.behind_since.load();
+    if (since != 0) gauges.lag_seconds = std::max(0.0, std::chrono::duration<double>(worker_now() - Instant{since}).count());
+    return gauges;
+  }
+
+  Task<void> close() override {
+    channel_.stop();
+    while (!channel_.worker_ended()) co_await doorbell_->signal.wait();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  static SqliteWorker::Options worker_options(const SqliteSourceOptions& options) {
+    SqliteWorker::Options worker;
+    worker.path = options.path;
+    worker.wal_limit_bytes = options.wal_limit_bytes;
+    if (options.cursor) worker.cursor = decode_cursor(*options.cursor);
+    return worker;
+  }
+
+  Result<SourceItem> item_of(SourcePiece& piece) {
+    if (const auto* error = std::get_if<Error>(&piece)) {
+      failure_ = *error;
+      return *error;
+    }
+    if (auto* pages = std::get_if<SourcePages>(&piece)) return SourceItem(std::move(*pages));
+    if (auto* standing = std::get_if<SourceStanding>(&piece)) {
+      if (standing->kind == SourceStanding::Kind::lost) ++losses_;
+      return SourceItem(std::move(*standing));
+    }
+    batch_ = std::move(std::get<ImageBatch>(piece));
+    next_in_batch_ = 0;
+    CCR_ASSERT(batch_.head.has_value());
+    images_left_ = batch_.head->images;
+    return SourceItem(*batch_.head);
+  }
+
+  Task<Result<SourcePiece>> take() {
+    for (;;) {
+      if (failure_) co_return *failure_;
+      if (channel_.stopped()) co_return Error{ErrorKind::stopped, "the source was closed", ""};
+      std::optional<SourcePiece> piece = channel_.take();
+      if (piece) co_return std::move(*piece);
+      co_await doorbell_->signal.wait();
+    }
+  }
+
+  std::shared_ptr<Doorbell> doorbell_;
+  WalWatch watch_;
+  SqliteWorker::Facts facts_;
+  SourceChannel channel_;
+  SqliteWorker worker_;
+  ImageBatch batch_;  // of the commit under way
+  std::size_t next_in_batch_ = 0;
+  std::uint32_t images_left_ = 0;
+  std::uint64_t losses_ = 0;  // standings `lost` that next() has handed out
+  std::optional<Error> failure_;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+constexpr int fixed_sqlite_version = 3051003;
+
+}  // namespace
+
+std::unique_ptr<LogSource> open_sqlite_source(Executor engine, Clock& clock, SqliteSourceOptions options) {
+  return std::make_unique<SqliteSource>(std::move(engine), clock, std::move(options));
+}
+
+std::string sqlite_warning() {
+  if (::sqlite3_libversion_number() >= fixed_sqlite_version) return "";
+  return std::string("SQLite ") + ::sqlite3_libversion() +
+         " is older than 3.51.3: its WAL-reset bug can corrupt a database when two checkpoints and a commit meet. ccr runs no checkpoint; "
+         "check the SQLite version of the applications";
+}
+
+}  // namespace ccr::storage

@@ -1,0 +1,318 @@
+#include "storage/sqlite/sqlite_worker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ccr::storage::sqlite {
+namespace {
+
+bool same_checkpoint(const WalIndex& a, const WalIndex& b) {
+  return a.salts == b.salts && a.backfilled == b.backfilled && a.backfill_attempted == b.backfill_attempted;
+}
+
+}  // namespace
+
+SqliteWorker::SqliteWorker(Options options, Clock& clock, SourceChannel& channel, WalWatch& watch, Facts& facts)
+    : options_(std::move(options)), clock_(clock), channel_(channel), watch_(watch), facts_(facts), cursor_(options_.cursor) {}
+
+void SqliteWorker::run() {
+  while (!channel_.stopped()) {
+    if (failed_) {
+      watch_.wait(refused_pause, false);
+    } else if (session_) {
+      turn();
+    } else {
+      attach();
+    }
+  }
+  detach();
+  channel_.ended();
+}
+
+void SqliteWorker::attach() {
+  if (std::optional<Refusal> refusal = examine(options_.path)) return refuse(*refusal);
+  const DatabasePath path = resolve_path(options_.path);
+  auto opened = SqliteSession::open(path);
+  if (auto* refusal = std::get_if<Refusal>(&opened)) return refuse(*refusal);
+  session_ = std::move(std::get<std::unique_ptr<SqliteSession>>(opened));
+  watch_.watch(path.database, path.wal);
+  if (std::optional<Refusal> refusal = session_->mark()) return refuse(*refusal);
+  const std::optional<WalIndex> index = session_->look();
+  if (!index || !start_capture(*index)) {
+    detach();
+    const Instant now = worker_now();
+    if (unclear_since_.nanoseconds == 0) unclear_since_ = now;
+    if (now - unclear_since_ < unclear_max) {
+      watch_.wait(MarkPolicy::yield_max, false);
+    } else {
+      refuse({"wal_mismatch", path.wal + " does not hold what the wal-index says",
+              "let every program close the database; was the WAL removed while they had it open?"});
+    }
+    return;
+  }
+  unclear_since_ = {};
+  refused_.clear();
+  policy_ = MarkPolicy();
+  policy_.touched(worker_now());
+}
+
+bool SqliteWorker::start_capture(const WalIndex& index) {
+  const std::optional<DatabaseHeader> header = session_->file_header();
+  if (!header) return false;
+  const std::uint32_t before = facts_.page_size.exchange(header->page_size);
+  if (before != 0 && before != header->page_size) {
+    fail("the page size of " + options_.path + " went from " + std::to_string(before) + " to " + std::to_string(header->page_size));
+    return true;
+  }
+  capture_ = std::make_unique<WalCapture>(*session_, channel_, clock_, header->page_size);
+  capture_->set_change_counter(header->change_counter);
+  ResumeVerdict verdict = capture_->resume(cursor_, index);
+  if (!replaced_.empty() && verdict.how != ResumeVerdict::How::same_wal) verdict = {ResumeVerdict::How::lost, "file_replaced", replaced_};
+  if (verdict.how == ResumeVerdict::How::lost) {
+    if (capture_->lose(index) != WalCapture::Pass::caught_up) return false;
+    announce_loss(verdict.reason, verdict.cause);
+  } else {
+    channel_.push(SourceStanding{SourceStanding::Kind::serving, "", "", ""});
+  }
+  replaced_.clear();
+  return true;
+}
+
+void SqliteWorker::detach() {
+  if (capture_) cursor_ = capture_->lost() ? std::nullopt : std::optional(capture_->cursor());
+  capture_.reset();
+  session_.reset();
+  in_slot_zero_ = false;
+  file_seen_.reset();
+  facts_.uncaptured_bytes = 0;
+  facts_.behind_since = 0;
+}
+
+void SqliteWorker::refuse(const Refusal& refusal) {
+  detach();
+  if (refused_ != refusal.reason) {
+    refused_ = refusal.reason;
+    channel_.push(SourceStanding{SourceStanding::Kind::refused, refusal.reason, refusal.cause, refusal.hint});
+  }
+  answer_refused();
+  watch_.wait(refused_pause, false);
+}
+
+void SqliteWorker::answer_refused() {
+  // A rejoin is dropped: a new standing will be announced before anything is served.
+  SourceRequest request;
+  while (channel_.take_request(request)) {
+    const auto* read = std::get_if<ReadRequest>(&request);
+    if (read == nullptr) continue;
+    SourcePages answer;
+    answer.request = read->request;
+    answer.first = read->first;
+    channel_.push(std::move(answer));
+  }
+}
+
+void SqliteWorker::turn() {
+  const Instant before = worker_now();
+  const WalWatch::Seen seen = watch_.wait(policy_.poll(before), policy_.listens(before));
+  if (channel_.stopped()) return;
+  check_identity(seen.database || seen.directory);
+  if (!session_) return;
+  std::optional<WalIndex> index = session_->look();
+  if (!index) return unclear();
+  MarkPolicy::Before facts;
+  facts.now = worker_now();
+  facts.wal_written = seen.wal;
+  facts.moved = !capture_->at(*index);
+  facts.reset = index->salts != capture_->salts();
+  facts.fully_backfilled = index->fully_backfilled();
+  if (facts.moved) note_progress(*index, false);
+  last_look_ = facts.now;
+  if (policy_.before(facts) == MarkPolicy::Move::hand_over) {
+    if (std::optional<Refusal> refusal = session_->mark()) return refuse(*refusal);
+    in_slot_zero_ = false;
+    index = session_->look();
+    if (!index) return unclear();
+  }
+  if (!capture_to(*index)) return;
+  settle(*index);
+  serve_requests();
+}
+
+// Captures up to `index`, or up to a later look that replaces it. False: this turn is over.
+bool SqliteWorker::capture_to(WalIndex& index) {
+  constexpr int looks_max = 4;
+  for (int looks = 0; looks < looks_max; ++looks) {
+    const WalCapture::Pass pass = capture_->at(index) ? WalCapture::Pass::caught_up : capture_->advance(index, session_->marked());
+    switch (pass) {
+      case WalCapture::Pass::caught_up:
+        unclear_since_ = {};
+        note_progress(index, true);
+        return true;
+      case WalCapture::Pass::stopped:
+        return false;
+      case WalCapture::Pass::torn:
+        fail("the WAL of " + options_.path + " was reset under a commit that was being read");
+        return false;
+      case WalCapture::Pass::gap:
+        return lose("wal_gap", "commits passed unseen: the WAL was reset before it could be read") && false;
+      case WalCapture::Pass::need_mark:
+      case WalCapture::Pass::moved_on:
+        break;
+    }
+    if (std::optional<Refusal> refusal = session_->mark()) {
+      refuse(*refusal);
+      return false;
+    }
+    in_slot_zero_ = false;
+    const std::optional<WalIndex> again = session_->look();
+    if (!again) break;
+    index = *again;
+  }
+  unclear();
+  return false;
+}
+
+void SqliteWorker::settle(const WalIndex& index) {
+  MarkPolicy::After facts;
+  facts.now = worker_now();
+  facts.last_frame = index.last_frame;
+  const std::optional<WalIndex> present = session_->look();
+  const bool unchanged = present && capture_->at(*present);
+  facts.backfilled = unchanged ? present->backfilled : index.backfilled;
+  facts.over_limit = facts_.wal_bytes.load() > options_.wal_limit_bytes && index.last_frame > 0 &&
+                     frame_offset(index.last_frame + 1, facts_.page_size.load()) > options_.wal_limit_bytes;
+  facts.marked = session_->marked();
+  facts.in_slot_zero = in_slot_zero_;
+  switch (policy_.after(facts)) {
+    case MarkPolicy::Move::keep:
+      return;
+    case MarkPolicy::Move::release:
+      session_->release();
+      in_slot_zero_ = false;
+      return;
+    case MarkPolicy::Move::hand_over:
+      break;
+  }
+  if (std::optional<Refusal> refusal = session_->mark()) return refuse(*refusal);
+  // It is in slot 0 if the WAL was wholly in the file before and nothing was committed since.
+  const std::optional<WalIndex> after = session_->look();
+  in_slot_zero_ = unchanged && after && capture_->at(*after);
+}
+
+// The wal-index or the WAL makes no sense: for a moment that is a writer at work, or one that died there, which the next mark repairs.
+void SqliteWorker::unclear() {
+  const Instant now = worker_now();
+  if (unclear_since_.nanoseconds == 0) unclear_since_ = now;
+  policy_.touched(now);
+  if (now - unclear_since_ < unclear_max) {
+    watch_.wait(MarkPolicy::follow_poll, false);
+    return;
+  }
+  detach();  // attach() goes on counting, and refuses if a new session sees the same
+}
+
+bool SqliteWorker::lose(const std::string& reason, const std::string& cause) {
+  if (std::optional<Refusal> refusal = session_->mark()) {
+    refuse(*refusal);
+    return false;
+  }
+  in_slot_zero_ = false;
+  const std::optional<WalIndex> index = session_->look();
+  if (!index || capture_->lose(*index) != WalCapture::Pass::caught_up) {
+    unclear();
+    return false;
+  }
+  return announce_loss(reason, cause);
+}
+
+bool SqliteWorker::announce_loss(const std::string& reason, const std::string& cause) {
+  ++losses_;
+  return channel_.push(SourceStanding{SourceStanding::Kind::lost, reason, cause, ""});
+}
+
+bool SqliteWorker::hold_view() {
+  if (std::optional<Refusal> refusal = session_->mark()) {
+    refuse(*refusal);
+    return false;
+  }
+  in_slot_zero_ = false;
+  std::optional<WalIndex> index = session_->look();
+  if (!index) {
+    unclear();
+    return false;
+  }
+  if (!capture_to(*index)) return false;
+  capture_->begin_view(*index);
+  return true;
+}
+
+void SqliteWorker::serve_requests() {
+  SourceRequest request;
+  while (session_ && !policy_.gap_under_way() && channel_.take_request(request)) {
+    policy_.touched(worker_now());
+    while (session_ && !failed_ && !channel_.stopped() && !hold_view()) {
+    }
+    if (!session_ || failed_ || channel_.stopped()) return;
+    serve(request);
+    if (policy_.state() == MarkPolicy::State::yielding) session_->release();
+  }
+}
+
+void SqliteWorker::serve(const SourceRequest& request) {
+  if (const auto* read = std::get_if<ReadRequest>(&request)) {
+    if (!capture_->answer(*read) && !channel_.stopped()) fail("reading pages of " + options_.path + " failed");
+    return;
+  }
+  const auto& rejoin = std::get<RejoinRequest>(request);
+  if (!capture_->lost() || rejoin.losses != losses_) return;  // another gap was found since: its standing is on the way
+  const WalCapture::Pass pass = capture_->rejoin(rejoin);
+  if (pass == WalCapture::Pass::caught_up) channel_.push(SourceStanding{SourceStanding::Kind::serving, "", "", ""});
+  if (pass == WalCapture::Pass::torn) fail("reading pages of " + options_.path + " failed");
+}
+
+void SqliteWorker::check_identity(bool hinted) {
+  const Instant now = worker_now();
+  if (!hinted && now - identity_checked_ < identity_pause) return;
+  identity_checked_ = now;
+  if (!session_->still_in_place()) {
+    detach();
+  } else if (overwritten()) {
+    replaced_ = "the database file was overwritten in place";
+    detach();
+    cursor_.reset();
+  }
+}
+
+// A change of the file that no checkpoint explains.
+bool SqliteWorker::overwritten() {
+  const std::optional<WalIndex> before = session_->look();
+  const std::optional<FileFacts> file = facts_of(session_->path().database);
+  const std::optional<WalIndex> after = session_->look();
+  if (!before || !after || !file || !same_checkpoint(*before, *after)) return false;
+  const bool quiet = before->backfill_attempted <= before->backfilled;
+  const bool explained = !quiet || !file_seen_ || !same_checkpoint(*before, index_seen_) || *file == *file_seen_;
+  file_seen_ = quiet ? file : std::nullopt;
+  index_seen_ = *before;
+  return !explained;
+}
+
+void SqliteWorker::note_progress(const WalIndex& index, bool captured) {
+  const std::uint64_t frame = frame_bytes(facts_.page_size.load());
+  const bool same = index.salts == capture_->salts();
+  const std::uint32_t behind = same ? index.last_frame - std::min(index.last_frame, capture_->frame()) : index.last_frame;
+  facts_.wal_bytes = session_->wal_bytes();
+  facts_.uncaptured_bytes = captured ? 0 : behind * frame;
+  if (captured) {
+    facts_.behind_since = 0;
+  } else if (facts_.behind_since == 0) {
+    facts_.behind_since = last_look_.nanoseconds;
+  }
+}
+
+void SqliteWorker::fail(const std::string& message) {
+  failed_ = true;
+  channel_.push(Error{ErrorKind::gap, message, "the source is opened again from its cursor"});
+  detach();
+}
+
+}  // namespace ccr::storage::sqlite

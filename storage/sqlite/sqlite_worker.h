@@ -1,0 +1,91 @@
+// SqliteWorker is the loop of a source's thread: sleep, look, take or drop marks as MarkPolicy says, capture, answer requests.
+//
+// It opens the database as soon as it can be served and looks again every second while it cannot; it opens it anew when the path leads
+// elsewhere (the file, its WAL or its wal-index were replaced or removed), and then the cursor of the last delivered commit decides
+// whether continuity holds. A file written while no checkpoint ran was overwritten in place: that is a replacement too.
+//
+// Threads: run() is the worker thread; stop by SourceChannel::stop() and WalWatch::wake(); Facts are read by anyone. This is a seam file.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "storage/sqlite/mark_policy.h"
+#include "storage/sqlite/source_channel.h"
+#include "storage/sqlite/sqlite_session.h"
+#include "storage/sqlite/wal_capture.h"
+#include "storage/sqlite/wal_watch.h"
+
+namespace ccr::storage::sqlite {
+
+class SqliteWorker {
+ public:
+  // What other threads may see.
+  struct Facts {
+    std::atomic<std::uint32_t> page_size{0};
+    std::atomic<std::uint64_t> wal_bytes{0};
+    std::atomic<std::uint64_t> uncaptured_bytes{0};
+    std::atomic<std::int64_t> behind_since{0};  // worker_now() of the last look before the oldest change not yet captured; 0: none
+  };
+  struct Options {
+    std::string path;
+    std::uint64_t wal_limit_bytes = 0;
+    std::optional<SqliteCursor> cursor;
+  };
+
+  SqliteWorker(Options options, Clock& clock, SourceChannel& channel, WalWatch& watch, Facts& facts);
+
+  void run();
+
+ private:
+  static constexpr Duration refused_pause = std::chrono::seconds(1);
+  static constexpr Duration identity_pause = std::chrono::milliseconds(250);
+  static constexpr Duration unclear_max = std::chrono::seconds(1);  // of a WAL that is not as its index says
+
+  void attach();
+  bool start_capture(const WalIndex& index);
+  void detach();
+  void refuse(const Refusal& refusal);
+  void wait_refused();
+  void answer_refused();
+
+  void turn();
+  bool capture_to(WalIndex& index);
+  void settle(const WalIndex& index);
+  void unclear();
+  bool lose(const std::string& reason, const std::string& cause);
+  bool announce_loss(const std::string& reason, const std::string& cause);
+  bool hold_view();
+  void serve_requests();
+  void serve(const SourceRequest& request);
+  void check_identity(bool hinted);
+  bool overwritten();
+  void note_progress(const WalIndex& index, bool captured);
+  void fail(const std::string& message);
+
+  Options options_;
+  Clock& clock_;
+  SourceChannel& channel_;
+  WalWatch& watch_;
+  Facts& facts_;
+
+  std::unique_ptr<SqliteSession> session_;
+  std::unique_ptr<WalCapture> capture_;  // with session_ only
+  std::optional<SqliteCursor> cursor_;   // where to go on when a session is opened; of the last delivered commit
+  MarkPolicy policy_;
+  std::string refused_;       // reason of the standing refusal; empty: none
+  std::string replaced_;      // why the next session begins with a loss, whatever the cursor says
+  std::uint64_t losses_ = 0;
+  bool failed_ = false;       // an error was delivered: nothing follows
+  bool in_slot_zero_ = false;
+  Instant unclear_since_;
+  Instant identity_checked_;
+  Instant last_look_;
+  // The file as it was when last checked, and how far checkpoints had come.
+  std::optional<FileFacts> file_seen_;
+  WalIndex index_seen_;
+};
+
+}  // namespace ccr::storage::sqlite
