@@ -106,8 +106,8 @@ void PageDigests::set(PageNumber page, Digest64 digest) {
   CCR_ASSERT(page >= 1 && page <= page_count());
   root_ += digest - digests_[page - 1];
   digests_[page - 1] = digest;
-  mark_dirty(
-      page);  // also when it is equal: what load() read may be in the page cache only, left by a process that died before its sync
+  // Also when it is equal: what load() read may be in the page cache only, left by a process that died before its sync.
+  mark_dirty(page);
 }
 
 Digest64 PageDigests::at(PageNumber page) const {

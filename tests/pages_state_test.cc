@@ -310,7 +310,9 @@ TEST(StateFile, AfterAFailedSyncTheNextSaveTakesAnotherInode) {
   disk.fail_sync(0);
   ASSERT_EQ(kind_of(finish(file.save(numbered(3)))), ErrorKind::io);
   disk.repair();
+  disk.reset_counts();
   ASSERT_TRUE(finish(file.save(numbered(4))).ok());
+  EXPECT_EQ(disk.counts().directory_syncs, 1u) << "it was written in place";
   disk.crash(Keep::synced, random);
   StateFile again(disk, directory);
   EXPECT_EQ(finish(again.load()).value().epoch, 4u);

@@ -317,5 +317,25 @@ TEST(PageDigests, WhatAnEarlierProcessDidNotSyncIsSyncedByTheNext) {
   }
 }
 
+// The process that renamed the table into place died before it synced the directory; the one that loads it must not rely on the
+// name.
+TEST(PageDigests, ANameThatAnEarlierProcessDidNotSyncIsDurableAfterTheNextFlush) {
+  PageMemoryDisk disk;
+  Random random(6);
+  PageDigests before(disk, table_path, page_size);
+  before.resize(3);
+  disk.fail_from(6);  // remove, open, entries, header, sync, rename; then dead
+  ASSERT_FALSE(finish(before.flush()).ok());
+  disk.repair();
+  ASSERT_TRUE(disk.exists(table_path));
+  PageDigests next(disk, table_path, page_size);
+  ASSERT_TRUE(finish(next.load()).ok());
+  ASSERT_TRUE(finish(next.flush()).ok());
+  disk.crash(Keep::synced, random);
+  PageDigests again(disk, table_path, page_size);
+  ASSERT_TRUE(finish(again.load()).ok());
+  EXPECT_TRUE(equal(next, again));
+}
+
 }  // namespace
 }  // namespace ccr::storage

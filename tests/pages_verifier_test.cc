@@ -270,6 +270,61 @@ TEST(DiskVerifier, ChangesBetweenTheExtentsAreNoDifference) {
   EXPECT_EQ(copy.held, copy.released);
 }
 
+// A file that may be read only while something is held.
+class HeldFile final : public File {
+ public:
+  HeldFile(std::unique_ptr<File> file, const bool& held) : file_(std::move(file)), held_(held) {}
+  Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override {
+    EXPECT_TRUE(held_) << "read at " << offset;
+    co_return co_await file_->read_at(offset, into);
+  }
+  Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override { co_return co_await file_->write_at(offset, from); }
+  Task<Result<void>> sync() override { co_return co_await file_->sync(); }
+  Task<Result<void>> truncate(std::uint64_t size) override { co_return co_await file_->truncate(size); }
+  Task<Result<void>> allocate(std::uint64_t size) override { co_return co_await file_->allocate(size); }
+  Task<Result<std::uint64_t>> size() override { co_return co_await file_->size(); }
+
+ private:
+  std::unique_ptr<File> file_;
+  const bool& held_;
+};
+
+TEST(DiskVerifier, PagesAreReadOnlyWhileReplayIsHeld) {
+  Copy copy(600);
+  copy.disk.flip(path, 8ull * 299 * page_size);  // read twice
+  bool held = false;
+  std::unique_ptr<File> inner = std::move(finish(copy.disk.open(path, OpenMode::read_write))).value();
+  PageFile file(std::make_unique<HeldFile>(std::move(inner), held), path, page_size, 600);
+  DiskVerifier verifier(copy.clock, file, copy.digests, {});
+  DiskVerifier::Hold hold;
+  hold.acquire = [&held]() -> Task<Result<void>> {
+    EXPECT_FALSE(held);
+    held = true;
+    co_return Result<void>();
+  };
+  hold.release = [&held] { held = false; };
+  ASSERT_TRUE(finish(verifier.run(hold)).ok());
+  EXPECT_FALSE(held);
+  EXPECT_EQ(verifier.progress().pages_checked, 600u);
+}
+
+TEST(DiskVerifier, AFileThatShrankBehindItsPositionIsFinished) {
+  Copy copy(600);
+  DiskVerifier verifier(copy.clock, *copy.file, copy.digests, {});
+  DiskVerifier::Hold hold = copy.hold();
+  hold.acquire = [&copy]() -> Task<Result<void>> {
+    if (++copy.held < 2) co_return Result<void>();
+    copy.digests.resize(100);
+    co_return co_await copy.file->resize(100);
+  };
+  ASSERT_TRUE(finish(verifier.run(hold)).ok());
+  EXPECT_TRUE(verifier.finished());
+  EXPECT_EQ(verifier.progress().pages_checked, 256u);
+  EXPECT_EQ(verifier.progress().pages_total, 100u);
+  EXPECT_EQ(verifier.progress().pages_differing, 0u);
+  EXPECT_EQ(copy.released, 2);
+}
+
 // A clock whose sleepers wait until they are stopped.
 class EndlessClock final : public Clock {
  public:
