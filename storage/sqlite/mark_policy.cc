@@ -36,22 +36,25 @@ bool MarkPolicy::checkpoint_is_due(const After& facts) {
 }
 
 MarkPolicy::Move MarkPolicy::after(const After& facts) {
-  const bool fully = facts.backfilled == facts.last_frame;
-  if (state_ == State::yielding) return facts.marked ? Move::release : Move::keep;
-  if (fully) {
+  if (state_ == State::yielding) {
+    if (!facts.marked) return Move::keep;
+    if (facts.near) return Move::release;
+    state_ = State::following;  // too far behind to be without a mark
+  }
+  if (facts.captured && facts.backfilled == facts.last_frame) {
     if (state_ == State::following && quiet(facts.now)) state_ = State::resting;
-    return facts.marked && facts.in_slot_zero ? Move::keep : Move::hand_over;
+    return facts.in_slot_zero ? Move::keep : Move::hand_over;
   }
   if (state_ == State::following) {
-    if (facts.now >= yield_again_ && checkpoint_is_due(facts)) {
+    if (facts.near && facts.now >= yield_again_ && checkpoint_is_due(facts)) {
       state_ = State::yielding;
       gap_since_ = {};
       return Move::release;
     }
-    if (!quiet(facts.now)) return Move::keep;
+    if (!facts.captured || !quiet(facts.now)) return Move::keep;
     state_ = State::resting;
   }
-  return facts.marked ? Move::release : Move::keep;
+  return facts.marked && facts.captured ? Move::release : Move::keep;
 }
 
 void MarkPolicy::touched(Instant now) {

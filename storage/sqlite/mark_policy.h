@@ -45,11 +45,13 @@ class MarkPolicy {
     Instant now;
     std::uint32_t last_frame = 0;
     std::uint32_t backfilled = 0;
+    bool captured = false;    // nothing was committed since
+    bool near = false;        // little was, and the engine takes what we capture
     bool over_limit = false;  // the WAL is above its limit
     bool marked = false;
     bool in_slot_zero = false;
   };
-  // After everything of a look is captured.
+  // After everything of a look is captured; the facts are those of another look after that.
   Move after(const After& facts);
 
   // A page read or a catch-up needs a mark at any time; it counts as news.

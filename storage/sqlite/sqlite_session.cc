@@ -13,6 +13,10 @@ constexpr int index_region_bytes = 32768;  // the unit in which SQLite maps the 
 constexpr int busy_tries_max = 200;        // another process recovers or closes: short
 constexpr int busy_pause_ms = 5;
 constexpr int torn_tries_max = 100;
+constexpr int mark_tries_max = 20;
+constexpr int slots = 5;
+constexpr int first_slot_lock = 3;        // SQLite's number of the lock of slot 0
+constexpr std::size_t first_mark_word = 25;  // offset 100 of the wal-index: the frame numbers of the five slots
 
 bool read_through(sqlite3_file* file, std::uint64_t offset, ByteSpan into) {
   const int rc = file->pMethods->xRead(file, into.data(), static_cast<int>(into.size()), static_cast<sqlite3_int64>(offset));
@@ -22,6 +26,11 @@ bool read_through(sqlite3_file* file, std::uint64_t offset, ByteSpan into) {
 std::uint64_t size_of(sqlite3_file* file) {
   sqlite3_int64 bytes = 0;
   return file->pMethods->xFileSize(file, &bytes) == SQLITE_OK ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+bool lock(sqlite3_file* file, int slot, int flags) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return file->pMethods->xShmLock(file, first_slot_lock + slot, 1, flags) == SQLITE_OK;
 }
 
 Refusal refusal_of(int rc, const std::string& path, const char* message) {
@@ -52,10 +61,8 @@ std::variant<std::unique_ptr<SqliteSession>, Refusal> SqliteSession::open(const 
 }
 
 SqliteSession::~SqliteSession() {
-  for (Connection& connection : connections_) {
-    ::sqlite3_finalize(connection.statement);
-    ::sqlite3_close_v2(connection.database);
-  }
+  release();
+  for (Connection& connection : connections_) ::sqlite3_close_v2(connection.database);
 }
 
 std::optional<Refusal> SqliteSession::connect(Connection& connection) {
@@ -65,19 +72,15 @@ std::optional<Refusal> SqliteSession::connect(Connection& connection) {
   ::sqlite3_db_config(connection.database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   ::sqlite3_wal_autocheckpoint(connection.database, 0);
   ::sqlite3_busy_timeout(connection.database, 0);
-  rc = ::sqlite3_prepare_v3(connection.database, "PRAGMA user_version", -1, SQLITE_PREPARE_PERSISTENT, &connection.statement, nullptr);
-  if (rc != SQLITE_OK) return refusal_of(rc, path_.database, ::sqlite3_errmsg(connection.database));
-  if (std::optional<Refusal> refusal = step(connection)) return refusal;
-  ::sqlite3_reset(connection.statement);
-  return std::nullopt;
+  return read_once(connection);
 }
 
-std::optional<Refusal> SqliteSession::step(Connection& connection) {
+// Opens WAL and wal-index. PRAGMA user_version reads the first page and no schema.
+std::optional<Refusal> SqliteSession::read_once(Connection& connection) {
   int rc = SQLITE_OK;
   for (int tries = 0; tries < busy_tries_max; ++tries) {
-    rc = ::sqlite3_step(connection.statement);
-    if (rc == SQLITE_ROW) return std::nullopt;
-    ::sqlite3_reset(connection.statement);
+    rc = ::sqlite3_exec(connection.database, "PRAGMA user_version", nullptr, nullptr, nullptr);
+    if (rc == SQLITE_OK) return std::nullopt;
     if ((rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_PROTOCOL) break;
     ::sqlite3_sleep(busy_pause_ms);
   }
@@ -85,28 +88,82 @@ std::optional<Refusal> SqliteSession::step(Connection& connection) {
 }
 
 std::optional<Refusal> SqliteSession::map_index() {
-  sqlite3* database = connections_[0].database;
-  ::sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &database_file_);
-  ::sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal_file_);
-  const bool open = database_file_ != nullptr && wal_file_ != nullptr && wal_file_->pMethods != nullptr;
-  volatile void* mapped = nullptr;
-  const bool can_map = open && database_file_->pMethods->iVersion >= 2 && database_file_->pMethods->xShmMap != nullptr;
-  if (can_map) database_file_->pMethods->xShmMap(database_file_, 0, index_region_bytes, 0, &mapped);
-  index_ = mapped;
-  if (index_ != nullptr) return std::nullopt;
-  return Refusal{"locking_exclusive", path_.database + " has no wal-index in shared memory", "use PRAGMA locking_mode=NORMAL in the application"};
-}
-
-std::optional<Refusal> SqliteSession::mark() {
-  const int next = held_ == 0 ? 1 : 0;
-  if (std::optional<Refusal> refusal = step(connections_[static_cast<std::size_t>(next)])) return refusal;
-  release();
-  held_ = next;
+  for (Connection& connection : connections_) {
+    ::sqlite3_file_control(connection.database, "main", SQLITE_FCNTL_FILE_POINTER, &connection.file);
+    ::sqlite3_file_control(connection.database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal_file_);
+    const bool open = connection.file != nullptr && wal_file_ != nullptr && wal_file_->pMethods != nullptr;
+    volatile void* mapped = nullptr;
+    const bool can_map = open && connection.file->pMethods->iVersion >= 2 && connection.file->pMethods->xShmMap != nullptr;
+    if (can_map) connection.file->pMethods->xShmMap(connection.file, 0, index_region_bytes, 0, &mapped);
+    index_ = static_cast<volatile std::uint32_t*>(mapped);
+    if (index_ == nullptr) {
+      return Refusal{"locking_exclusive", path_.database + " has no wal-index in shared memory",
+                     "use PRAGMA locking_mode=NORMAL in the application"};
+    }
+  }
   return std::nullopt;
 }
 
+bool SqliteSession::mark() {
+  const int next = held_ == 0 ? 1 : 0;
+  sqlite3_file* file = connections_[static_cast<std::size_t>(next)].file;
+  for (int tries = 0; tries < mark_tries_max; ++tries) {
+    const std::optional<WalIndex> index = look();
+    if (!index) continue;
+    const std::optional<int> slot = index->fully_backfilled() ? lock_slot_zero(file, *index) : lock_slot(file, *index);
+    if (!slot) continue;
+    release();
+    held_ = next;
+    slot_ = *slot;
+    return true;
+  }
+  return false;
+}
+
+// Good if nothing was committed before the lock was there: otherwise that could have been brought into the file already.
+std::optional<int> SqliteSession::lock_slot_zero(sqlite3_file* file, const WalIndex& index) {
+  if (!lock(file, 0, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)) return std::nullopt;
+  const std::optional<WalIndex> after = look();
+  const bool same = after && after->salts == index.salts && after->last_frame == index.last_frame && after->change == index.change;
+  if (same) return 0;
+  lock(file, 0, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
+  return std::nullopt;
+}
+
+// Good if the slot still has its frame number and the WAL its salts once the lock is there: from then on neither can change.
+std::optional<int> SqliteSession::lock_slot(sqlite3_file* file, const WalIndex& index) {
+  const int slot = set_slot(file, index);
+  if (slot == 0) return std::nullopt;
+  const std::uint32_t frame = slot_mark(slot);
+  if (frame > index.last_frame || !lock(file, slot, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)) return std::nullopt;
+  const std::optional<WalIndex> after = look();
+  if (after && after->salts == index.salts && slot_mark(slot) == frame) return slot;
+  lock(file, slot, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
+  return std::nullopt;
+}
+
+// A slot with the last frame: one that has it, or one that nobody holds and that is given it, or the nearest below (a mark further back holds
+// more than we need, and loses nothing). 0: none.
+int SqliteSession::set_slot(sqlite3_file* file, const WalIndex& index) {
+  int nearest = 0;
+  for (int slot = 1; slot < slots; ++slot) {
+    const std::uint32_t frame = slot_mark(slot);
+    if (frame == index.last_frame) return slot;
+    if (frame < index.last_frame && (nearest == 0 || frame > slot_mark(nearest))) nearest = slot;
+  }
+  for (int slot = 1; slot < slots; ++slot) {
+    if (!lock(file, slot, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE)) continue;
+    index_[first_mark_word + static_cast<std::size_t>(slot)] = index.last_frame;
+    lock(file, slot, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+    return slot;
+  }
+  return nearest;
+}
+
+std::uint32_t SqliteSession::slot_mark(int slot) const { return index_[first_mark_word + static_cast<std::size_t>(slot)]; }
+
 void SqliteSession::release() {
-  if (held_ >= 0) ::sqlite3_reset(connections_[static_cast<std::size_t>(held_)].statement);
+  if (held_ >= 0) lock(connections_[static_cast<std::size_t>(held_)].file, slot_, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
   held_ = -1;
 }
 
@@ -114,9 +171,8 @@ std::optional<WalIndex> SqliteSession::look() const {
   std::array<std::byte, wal_index_head_bytes> bytes;
   for (int tries = 0; tries < torn_tries_max; ++tries) {
     // Another process writes this memory. First copy before second, as SQLite's readers do; the checksum judges the rest.
-    const auto* words = static_cast<const volatile std::uint32_t*>(index_);
     for (std::size_t i = 0; i < bytes.size() / 4; ++i) {
-      const std::uint32_t word = words[i];
+      const std::uint32_t word = index_[i];
       std::memcpy(bytes.data() + i * 4, &word, 4);
       if (i == 11) std::atomic_thread_fence(std::memory_order_seq_cst);
     }
@@ -126,9 +182,9 @@ std::optional<WalIndex> SqliteSession::look() const {
 }
 
 bool SqliteSession::read_wal(std::uint64_t offset, ByteSpan into) const { return read_through(wal_file_, offset, into); }
-bool SqliteSession::read_file(std::uint64_t offset, ByteSpan into) const { return read_through(database_file_, offset, into); }
+bool SqliteSession::read_file(std::uint64_t offset, ByteSpan into) const { return read_through(connections_[0].file, offset, into); }
 std::uint64_t SqliteSession::wal_bytes() const { return size_of(wal_file_); }
-std::uint64_t SqliteSession::file_bytes() const { return size_of(database_file_); }
+std::uint64_t SqliteSession::file_bytes() const { return size_of(connections_[0].file); }
 
 std::optional<DatabaseHeader> SqliteSession::file_header() const {
   std::array<std::byte, DatabaseHeader::encoded_bytes> bytes{};

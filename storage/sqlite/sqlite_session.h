@@ -5,20 +5,23 @@
 //   1. A read-only connection creates an empty -wal and a -shm where there are none, with the owner and mode of the database. With
 //      NO_CKPT_ON_CLOSE it leaves both behind. While it is open, even without a mark, it is a connection: the application's last close neither
 //      checkpoints nor deletes the WAL.
-//   2. A mark is a read transaction: one statement stepped to its row and not reset. No BEGIN, no schema is read (PRAGMA user_version).
-//      Moving it from one connection of the process to the other costs half a microsecond: SQLite counts shared locks within a process.
-//   3. A mark lands in slots 1..4 (bytes 124..127 of the -shm) at the last frame, or in slot 0 (byte 123) when a checkpoint has brought
-//      the whole WAL into the file. A TRUNCATE waits for 1..4 once it has copied everything; it passes slot 0 freely.
-//   4. A mark in slot 0 holds back any backfill. So commits that come after it may reset the WAL but cannot leave it again, by no TRUNCATE
-//      either, until the mark has gone: holding slot 0 while nothing happens costs the application nothing and loses nothing.
+//   2. A mark is a shared lock on one of five bytes of the -shm. Slots 1..4 (bytes 124..127) carry a frame number: no checkpoint goes beyond
+//      it and no writer resets the WAL. A TRUNCATE waits for them once it has copied everything.
+//   3. Slot 0 (byte 123) is for readers that need no WAL, because a checkpoint has brought all of it into the file. It holds back no
+//      reset and no TRUNCATE, but any backfill. So commits that come after it may reset the WAL but cannot leave it again, by no
+//      TRUNCATE either, until the mark has gone: holding slot 0 while nothing happens costs the application nothing and loses nothing.
+//   4. A read transaction of SQLite takes such a mark, and a thousand of them a second beside a writer at full speed gave that writer a
+//      SQLITE_BUSY every few seconds: a reader that meets the wal-index while it is being published takes the *write* lock to look
+//      again. So marks are taken here as SQLite's readers take them ("WAL-mode File Format", 2.3.3), but a torn header is waited for. Only
+//      connecting reads through SQLite, twice.
 //   5. No descriptor of our own is opened on the database, the WAL or the -shm: all reads go through sqlite3_file (FCNTL_FILE_POINTER,
-//      FCNTL_JOURNAL_POINTER, xRead) and the mapping through xShmMap. So the rule of POSIX locks (closing any descriptor of an inode drops
-//      the process's locks) cannot be broken here, whatever other connections this process has.
-//   6. Whoever opens first after a crash rebuilds the wal-index from the WAL, under locks, for as long as it takes to read the WAL. That may
-//      be us; it is the only moment at which another program could meet SQLITE_BUSY_RECOVERY because of us.
+//      FCNTL_JOURNAL_POINTER, xRead), locks and mapping through xShmLock and xShmMap. So the rule of POSIX locks (closing any
+//      descriptor of an inode drops the process's locks) cannot be broken here, whatever other connections this process has.
+//   6. Whoever connects first after a crash rebuilds the wal-index from the WAL, under locks, for as long as it takes to read the WAL. That
+//      may be us; it is a moment at which another program could meet SQLITE_BUSY_RECOVERY because of us.
 //   7. An application cannot leave WAL mode or enter locking_mode=EXCLUSIVE while any other connection is open, ours included.
 //
-// Threads: one worker for all calls. Failure: mark() says why; the session must then be destroyed. This is a seam file.
+// Threads: one worker for all calls. This is a seam file.
 #pragma once
 
 #include <array>
@@ -32,7 +35,6 @@
 #include "storage/sqlite/wal_format.h"
 
 struct sqlite3;
-struct sqlite3_stmt;
 struct sqlite3_file;
 
 namespace ccr::storage::sqlite {
@@ -45,10 +47,12 @@ class SqliteSession {
   SqliteSession(const SqliteSession&) = delete;
   SqliteSession& operator=(const SqliteSession&) = delete;
 
-  // A new mark at the last commit, then the old one goes. A refusal leaves the old mark as it was.
-  std::optional<Refusal> mark();
+  // A new mark at the last commit, then the old one goes. False, and the old mark stays, when the wal-index cannot be read or all slots
+  // are being changed: try again.
+  bool mark();
   void release();
   bool marked() const noexcept { return held_ >= 0; }
+  bool in_slot_zero() const noexcept { return marked() && slot_ == 0; }
 
   // The head of the wal-index; nullopt while a writer is in the midst of publishing (or died there).
   std::optional<WalIndex> look() const;
@@ -67,20 +71,24 @@ class SqliteSession {
  private:
   struct Connection {
     sqlite3* database = nullptr;
-    sqlite3_stmt* statement = nullptr;
+    sqlite3_file* file = nullptr;  // of the database; locks go through it
   };
 
   explicit SqliteSession(DatabasePath path) : path_(std::move(path)) {}
   std::optional<Refusal> connect(Connection& connection);
-  std::optional<Refusal> step(Connection& connection);
+  std::optional<Refusal> read_once(Connection& connection);
   std::optional<Refusal> map_index();
+  std::optional<int> lock_slot(sqlite3_file* file, const WalIndex& index);
+  std::optional<int> lock_slot_zero(sqlite3_file* file, const WalIndex& index);
+  int set_slot(sqlite3_file* file, const WalIndex& index);
+  std::uint32_t slot_mark(int slot) const;
 
   DatabasePath path_;
   std::array<Connection, 2> connections_{};
   int held_ = -1;  // which connection has the mark
-  sqlite3_file* database_file_ = nullptr;
+  int slot_ = 0;   // and in which slot
   sqlite3_file* wal_file_ = nullptr;
-  const volatile void* index_ = nullptr;  // mapped by SQLite as long as the connections are open
+  volatile std::uint32_t* index_ = nullptr;  // mapped by SQLite as long as the connections are open
   std::uint64_t wal_inode_ = 0;
   std::uint64_t shm_inode_ = 0;
 };

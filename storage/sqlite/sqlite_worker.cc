@@ -36,8 +36,7 @@ void SqliteWorker::attach() {
   if (auto* refusal = std::get_if<Refusal>(&opened)) return refuse(*refusal);
   session_ = std::move(std::get<std::unique_ptr<SqliteSession>>(opened));
   watch_.watch(path.database, path.wal);
-  if (std::optional<Refusal> refusal = session_->mark()) return refuse(*refusal);
-  const std::optional<WalIndex> index = session_->look();
+  const std::optional<WalIndex> index = session_->mark() ? session_->look() : std::nullopt;
   if (!index || !start_capture(*index)) {
     detach();
     const Instant now = worker_now();
@@ -82,7 +81,6 @@ void SqliteWorker::detach() {
   if (capture_) cursor_ = capture_->lost() ? std::nullopt : std::optional(capture_->cursor());
   capture_.reset();
   session_.reset();
-  in_slot_zero_ = false;
   file_seen_.reset();
   facts_.uncaptured_bytes = 0;
   facts_.behind_since = 0;
@@ -128,9 +126,7 @@ void SqliteWorker::turn() {
   if (facts.moved) note_progress(*index, false);
   last_look_ = facts.now;
   if (policy_.before(facts) == MarkPolicy::Move::hand_over) {
-    if (std::optional<Refusal> refusal = session_->mark()) return refuse(*refusal);
-    in_slot_zero_ = false;
-    index = session_->look();
+    index = session_->mark() ? session_->look() : std::nullopt;
     if (!index) return unclear();
   }
   if (!capture_to(*index)) return;
@@ -159,12 +155,7 @@ bool SqliteWorker::capture_to(WalIndex& index) {
       case WalCapture::Pass::moved_on:
         break;
     }
-    if (std::optional<Refusal> refusal = session_->mark()) {
-      refuse(*refusal);
-      return false;
-    }
-    in_slot_zero_ = false;
-    const std::optional<WalIndex> again = session_->look();
+    const std::optional<WalIndex> again = session_->mark() ? session_->look() : std::nullopt;
     if (!again) break;
     index = *again;
   }
@@ -172,31 +163,30 @@ bool SqliteWorker::capture_to(WalIndex& index) {
   return false;
 }
 
-void SqliteWorker::settle(const WalIndex& index) {
+void SqliteWorker::settle(const WalIndex& captured) {
+  const std::optional<WalIndex> present = session_->look();
+  const WalIndex& index = present ? *present : captured;
+  const std::uint64_t frame = frame_bytes(facts_.page_size.load());
+  const bool same_wal = index.salts == capture_->salts();
   MarkPolicy::After facts;
   facts.now = worker_now();
   facts.last_frame = index.last_frame;
-  const std::optional<WalIndex> present = session_->look();
-  const bool unchanged = present && capture_->at(*present);
-  facts.backfilled = unchanged ? present->backfilled : index.backfilled;
-  facts.over_limit = facts_.wal_bytes.load() > options_.wal_limit_bytes && index.last_frame > 0 &&
-                     frame_offset(index.last_frame + 1, facts_.page_size.load()) > options_.wal_limit_bytes;
+  facts.backfilled = index.backfilled;
+  facts.captured = capture_->at(index);
+  facts.near = same_wal && (index.last_frame - capture_->frame()) * frame <= near_bytes_max &&
+               channel_.queued_bytes() <= SourceChannel::queued_bytes_max / 4;
+  facts.over_limit = index.last_frame * frame > options_.wal_limit_bytes;
   facts.marked = session_->marked();
-  facts.in_slot_zero = in_slot_zero_;
+  facts.in_slot_zero = session_->in_slot_zero();
   switch (policy_.after(facts)) {
     case MarkPolicy::Move::keep:
       return;
     case MarkPolicy::Move::release:
-      session_->release();
-      in_slot_zero_ = false;
-      return;
+      return session_->release();
     case MarkPolicy::Move::hand_over:
-      break;
+      if (!session_->mark()) unclear();
+      return;
   }
-  if (std::optional<Refusal> refusal = session_->mark()) return refuse(*refusal);
-  // It is in slot 0 if the WAL was wholly in the file before and nothing was committed since.
-  const std::optional<WalIndex> after = session_->look();
-  in_slot_zero_ = unchanged && after && capture_->at(*after);
 }
 
 // The wal-index or the WAL makes no sense: for a moment that is a writer at work, or one that died there, which the next mark repairs.
@@ -212,12 +202,7 @@ void SqliteWorker::unclear() {
 }
 
 bool SqliteWorker::lose(const std::string& reason, const std::string& cause) {
-  if (std::optional<Refusal> refusal = session_->mark()) {
-    refuse(*refusal);
-    return false;
-  }
-  in_slot_zero_ = false;
-  const std::optional<WalIndex> index = session_->look();
+  const std::optional<WalIndex> index = session_->mark() ? session_->look() : std::nullopt;
   if (!index || capture_->lose(*index) != WalCapture::Pass::caught_up) {
     unclear();
     return false;
@@ -231,12 +216,7 @@ bool SqliteWorker::announce_loss(const std::string& reason, const std::string& c
 }
 
 bool SqliteWorker::hold_view() {
-  if (std::optional<Refusal> refusal = session_->mark()) {
-    refuse(*refusal);
-    return false;
-  }
-  in_slot_zero_ = false;
-  std::optional<WalIndex> index = session_->look();
+  std::optional<WalIndex> index = session_->mark() ? session_->look() : std::nullopt;
   if (!index) {
     unclear();
     return false;

@@ -42,6 +42,7 @@ class SqliteWorker {
  private:
   static constexpr Duration refused_pause = std::chrono::seconds(1);
   static constexpr Duration identity_pause = std::chrono::milliseconds(250);
+  static constexpr std::uint64_t near_bytes_max = 512 * KiB;  // behind the writer by no more: caught up, as far as one can with a fast one
   static constexpr Duration unclear_max = std::chrono::seconds(1);  // of a WAL that is not as its index says
 
   void attach();
@@ -53,7 +54,7 @@ class SqliteWorker {
 
   void turn();
   bool capture_to(WalIndex& index);
-  void settle(const WalIndex& index);
+  void settle(const WalIndex& captured);
   void unclear();
   bool lose(const std::string& reason, const std::string& cause);
   bool announce_loss(const std::string& reason, const std::string& cause);
@@ -79,7 +80,6 @@ class SqliteWorker {
   std::string replaced_;      // why the next session begins with a loss, whatever the cursor says
   std::uint64_t losses_ = 0;
   bool failed_ = false;       // an error was delivered: nothing follows
-  bool in_slot_zero_ = false;
   Instant unclear_since_;
   Instant identity_checked_;
   Instant last_look_;

@@ -54,6 +54,7 @@ WalCapture::Pass WalCapture::forward(const WalIndex& index, bool marked) {
     const std::uint32_t before = place_.frame;
     WalDecoder::Outcome outcome;
     while ((outcome = decoder.feed(window_.from(decoder.next_frame()), index.last_frame)) == WalDecoder::Outcome::commit) {
+      if (!marked && channel_.queued_bytes() > SourceChannel::queued_bytes_max / 2) return Pass::need_mark;  // it would wait for the engine
       const Pass taken = take(decoder.take_commit(), window_, true);
       if (taken != Pass::caught_up) return taken;
     }

@@ -29,7 +29,7 @@ class WalCapture {
 
   enum class Pass : std::uint8_t {
     caught_up,  // everything up to the look is captured
-    need_mark,  // a commit longer than the window: take a mark, look again, advance again
+    need_mark,  // a commit longer than the window, or an engine to wait for: take a mark, look again, advance again
     moved_on,   // the WAL is not as the look said: look again
     gap,        // commits are missing: lose()
     torn,       // the WAL was reset under a commit that was half delivered: the source must be opened anew
