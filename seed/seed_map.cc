@@ -4,8 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "seed/seed_plan.h"
 #include "storage/log_format.h"
-#include "storage/page_digests.h"
 
 namespace ccr::seed {
 namespace {
@@ -92,7 +92,7 @@ void SeedMap::begin(SeedPassId pass) {
   CCR_ASSERT(pass.from.known());
   CCR_ASSERT(served_page_size(pass.page_size));
   pass_ = pass;
-  extents_ = storage::extent_count(pass.page_count, pass.page_size);
+  extents_ = extents_of(pass.page_count, pass.page_size);
   done_ = 0;
   const std::size_t blocks = (std::uint64_t(extents_) + extents_per_block - 1) / extents_per_block;
   bits_.assign(blocks * block_payload_bytes, std::byte{0});

@@ -13,6 +13,11 @@ PageRun pages_of_extent(std::uint32_t extent, PageNumber page_count, std::uint32
   return {static_cast<PageNumber>(before + 1), static_cast<std::uint32_t>(count)};
 }
 
+std::uint32_t extents_of(PageNumber page_count, std::uint32_t page_size) noexcept {
+  const std::uint64_t per_extent = storage::pages_per_extent(page_size);
+  return static_cast<std::uint32_t>((page_count + per_extent - 1) / per_extent);
+}
+
 Result<PageBits> PageBits::decode(std::uint32_t pages, ByteView bytes) {
   PageBits bits(pages);
   if (bytes.size() != bits.bytes_.size()) {

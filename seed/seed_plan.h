@@ -18,6 +18,10 @@
 
 namespace ccr::seed {
 
+// How many extents a target may have asked for and not received yet: enough to keep a gigabit full at 64 ms of round trip, and
+// little to send again after a cut.
+inline constexpr std::size_t seed_asks_in_flight_max = 8;
+
 // Pages [first, first + count); count 0 is none.
 struct PageRun {
   PageNumber first = 0;
@@ -27,6 +31,7 @@ struct PageRun {
 
 // The pages of an extent in a database of page_count pages: short at its end, none beyond it.
 PageRun pages_of_extent(std::uint32_t extent, PageNumber page_count, std::uint32_t page_size) noexcept;
+std::uint32_t extents_of(PageNumber page_count, std::uint32_t page_size) noexcept;  // also for the largest database
 
 // What a run costs on the wire besides its images: frame header, message header, and the room TLS takes for a record.
 inline constexpr std::uint64_t run_overhead_bytes = 160;
