@@ -132,9 +132,8 @@ inline Task<Result<void>> PageMemoryDisk::sync_directory(std::string directory) 
 
 inline Task<Result<void>> PageMemoryDisk::rename(std::string from, std::string to) {
   if (!begin()) co_return page_memory_disk::off();
-  const auto found = names_.find(from);
-  if (found == names_.end()) co_return Error{ErrorKind::not_found, from, ""};
-  names_[to] = found->second;
+  if (!names_.contains(from)) co_return Error{ErrorKind::not_found, from, ""};
+  names_[to] = names_[from];
   names_.erase(from);
   co_return Result<void>();
 }
