@@ -1,7 +1,7 @@
 // Every way to get the file wrong that we know of, with the words the user reads. One part of the example is replaced by another.
 #include <gtest/gtest.h>
 
-#include "config_example.h"
+#include "tests/config_example.h"
 #include "engine/config.h"
 
 namespace ccr::engine {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "config_example.h"
+#include "tests/config_example.h"
 
 namespace ccr::engine {
 namespace {

@@ -1,0 +1,57 @@
+// The seam files: the only ones that may reach past Clock, Disk, Network and Random, each with what it reaches and why.
+#pragma once
+
+#include <string_view>
+
+namespace ccr::tidy {
+
+enum class Reach {
+  time,         // the machine's clocks
+  chance,       // entropy
+  threads,      // threads of its own
+  environment,  // variables of the process
+  files,        // file streams of the standard library
+  system,       // calls of the operating system, which the house writes with a leading ::
+};
+
+struct Seam {
+  std::string_view path;
+  Reach reach;
+  std::string_view reason;
+};
+
+inline constexpr Seam seams[] = {
+    {"base/random.cc", Reach::chance, "the one seed that the machine gives a production node"},
+    {"base/signal.h", Reach::time, "a timer that never expires, used as a condition"},
+    {"base/signal.cc", Reach::time, "a timer that never expires, used as a condition"},
+    {"base/system_clock.cc", Reach::time, "the Clock seam of production"},
+    {"engine/control_server.cc", Reach::system, "asks whether a socket file is served, and sets its mode"},
+    {"storage/directory_lock.cc", Reach::system, "locks a directory against a second process before any Disk exists"},
+    {"storage/posix_directory_calls.cc", Reach::system, "the Disk seam of production"},
+    {"storage/posix_file_calls.cc", Reach::system, "the Disk seam of production"},
+    {"storage/submission_ring.cc", Reach::system, "the Disk seam of production, its io_uring"},
+    {"storage/sqlite/file_state.cc", Reach::system, "looks at a file that belongs to SQLite"},
+    {"storage/sqlite/source_channel.h", Reach::threads, "whole commits cross from SQLite's worker to the node's executor"},
+    {"storage/sqlite/sqlite_source.cc", Reach::threads, "sqlite3 calls block, and one thread keeps its POSIX locks together"},
+    {"storage/sqlite/wal_watch.cc", Reach::system, "waits for a WAL to change, on SQLite's worker"},
+    {"storage/sqlite/wal_watch.cc", Reach::time, "measures that wait, on SQLite's worker"},
+    {"tests/control_test.cc", Reach::time, "asks again and again whether a server on another thread has done it"},
+    {"tests/sqlite_app.cc", Reach::chance, "an application of its own, not a test"},
+    {"tests/sqlite_app.cc", Reach::time, "an application of its own, not a test"},
+    {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},
+    {"tools/commands_copy.cc", Reach::environment, "who suspends, for the comment"},
+    {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
+    {"tools/commands_log.cc", Reach::files, "a command may ask for a directory"},
+    {"tools/commands_status.cc", Reach::system, "a command waits between two looks"},
+    {"tools/config_file.cc", Reach::files, "reads the configuration before a node is there"},
+    {"tools/config_file.cc", Reach::system, "the host's name is a node's default name"},
+    {"tools/control_client.cc", Reach::system, "a command's end of the control socket"},
+    {"tools/interrupts.cc", Reach::system, "a command waits for Ctrl-C"},
+    {"tools/service_notify.cc", Reach::environment, "systemd names the socket it listens on"},
+    {"tools/service_notify.cc", Reach::system, "tells systemd that a node is ready"},
+    {"tools/state_status.cc", Reach::files, "status without a daemon reads the state files"},
+    {"tools/terminal.cc", Reach::environment, "NO_COLOR and TERM"},
+    {"tools/terminal.cc", Reach::system, "asks whether a stream is a terminal, and how wide"},
+};
+
+}  // namespace ccr::tidy
