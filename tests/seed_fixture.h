@@ -315,6 +315,11 @@ class FakeCopy final : public SeedObserver {
     std::optional<Result<SeedOutcome>> result = run_virtual(context, clock, seed_task(std::move(script)));
     return result ? std::move(*result) : Result<SeedOutcome>(Error{ErrorKind::timeout, "never ended", ""});
   }
+  // A run whose owner stops it.
+  void seed_stopped_after(Duration duration) {
+    const std::optional<Result<void>> result = run_virtual(context, clock, stopped_task(duration));
+    EXPECT_TRUE(result && result->ok());
+  }
   // The engine's part after a pass: the log from P to the source's present end, over the copy. Then both must be the same, byte for
   // byte.
   void replay_and_compare() {
@@ -391,6 +396,31 @@ class FakeCopy final : public SeedObserver {
     ends.here.close();
     served = co_await serving.join();
     co_return outcome;
+  }
+
+  Task<Result<void>> stopped_task(Duration duration) {
+    Own own;
+    CCR_CO_TRY(co_await open_own(own));
+    const Executor executor = context.get_executor();
+    Ends ends(executor, link);
+    limits.clock = &clock;
+    const SeedOptions options{open_pass, full, own_table};
+    SeedTarget target(clock, small_, "/state", *own.file, *own.digests, *this, options);
+    TaskGroup serving(executor), seeding(executor);
+    serving.spawn(serve_seed(ends.there, source_, "beta", limits));
+    seeding.spawn(run_only(target, ends.here));
+    co_await clock.sleep(duration);
+    seeding.stop();
+    const Result<void> stopped = co_await seeding.join();
+    ends.here.close();
+    served = co_await serving.join();
+    co_return stopped;
+  }
+
+  static Task<Result<void>> run_only(SeedTarget& target, transport::FramedConnection& connection) {
+    const Result<SeedOutcome> outcome = co_await target.run(connection);
+    ADD_FAILURE() << "ended by itself: " << (outcome.ok() ? "ok" : outcome.error().message);
+    co_return Result<void>();
   }
 
   Task<Result<void>> ask_task(std::function<Task<Result<void>>(transport::FramedConnection&)> body) {
