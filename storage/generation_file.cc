@@ -160,7 +160,8 @@ Task<Result<void>> quarantine_generation(Disk& disk, std::string directory, std:
     const std::string name = sealed_name(generation) + "." + std::to_string(number);
     const auto same = [&name](const DirectoryEntry& entry) { return entry.name == name; };
     if (std::any_of(entries->begin(), entries->end(), same)) continue;
-    co_return co_await disk.rename(path, path_in(folder, name));
+    const std::string to = path_in(folder, name);
+    co_return co_await disk.rename(path, to);
   }
   co_return Error{ErrorKind::refused, folder + " holds " + std::to_string(quarantine_max) + " files of generation " + to_text(generation), ""};
 }

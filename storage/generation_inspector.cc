@@ -88,7 +88,8 @@ Task<Result<GenerationFacts>> inspect_generation(Disk& disk, std::string path, s
   expected.signature = signature;
   const std::optional<Generation> number = generation_of_name(name_of_path(path));
   if (number) expected.generation = *number;
-  Result<Inspection> found = co_await inspect_file(**file, expected, number && !in_incoming(path));
+  const bool must_be_sealed = number && !in_incoming(path);
+  Result<Inspection> found = co_await inspect_file(**file, expected, must_be_sealed);
   if (!found.ok()) co_return found.error().within(context);
   co_return facts_of(std::move(*found));
 }
@@ -106,7 +107,8 @@ Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::stri
     if (!size.ok()) co_return size.error();
     files->push_back({header->generation, *size, false, current});
   }
-  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk, path_in(directory, incoming_folder), false);
+  const std::string folder = path_in(directory, incoming_folder);
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk, folder, false);
   if (!incoming.ok()) co_return incoming.error();
   files->insert(files->end(), incoming->begin(), incoming->end());
   co_return files;
@@ -134,47 +136,6 @@ Task<Result<std::vector<ChainLink>>> verify_chain(Disk& disk, std::string direct
     records = scan.records();
   }
   co_return chain.links();
-}
-
-Task<Result<std::optional<Digest128>>> generation_digest(Disk& disk, LogDirectory directory, Generation generation, std::uint64_t bytes) {
-  const std::optional<Digest128> unknown;
-  if (bytes % block_bytes != 0) co_return unknown;
-  Result<std::optional<OpenedGeneration>> opened = co_await open_generation(disk, directory, generation);
-  if (!opened.ok()) co_return opened.error();
-  if (!opened->has_value()) co_return unknown;
-  if (bytes == 0) {
-    Result<std::optional<OpenedGeneration>> next = co_await open_generation(disk, directory, generation.next());
-    if (!next.ok()) co_return next.error();
-    if (next->has_value()) co_return std::optional<Digest128>((*next)->header.previous);
-  }
-  GenerationScan scan{GenerationScan::Expected{}};
-  BlockCursor cursor(*(*opened)->file);
-  while (!scan.sealed() && (bytes == 0 || scan.bytes() < bytes)) {
-    Result<ByteView> block = co_await cursor.next();
-    if (!block.ok()) co_return block.error();
-    if (block->empty() || (bytes == 0 && is_zero(*block))) co_return unknown;
-    const Result<void> taken = scan.take(*block);
-    if (!taken.ok() && is_zero(*block)) co_return unknown;
-    if (!taken.ok()) co_return taken.error().within((*opened)->path);
-  }
-  if (bytes == 0 ? !scan.sealed() : scan.bytes() != bytes) co_return unknown;
-  co_return std::optional<Digest128>(scan.link().digest);
-}
-
-Task<Result<std::vector<ChainLink>>> newest_links(Disk& disk, LogDirectory directory, std::size_t count) {
-  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory.path, true);
-  if (!files.ok()) co_return files.error();
-  std::vector<ChainLink> links;
-  for (std::size_t i = files->size(); i > 0 && links.size() < count; --i) {
-    const GenerationFile& file = (*files)[i - 1];
-    Result<std::optional<Digest128>> digest = co_await generation_digest(disk, directory, file.generation, 0);
-    if (!digest.ok()) co_return digest.error();
-    Result<std::optional<OpenedGeneration>> opened = co_await open_generation(disk, directory, file.generation);
-    if (!opened.ok()) co_return opened.error();
-    if (!digest->has_value() || !opened->has_value()) break;
-    links.push_back({file.generation, **digest, file.bytes, (*opened)->header.epoch, true});
-  }
-  co_return links;
 }
 
 }  // namespace ccr::storage

@@ -39,7 +39,6 @@ class GenerationScan {
   const RecordScan& records() const;
   Position position() const { return records().position(); }
   Generation generation() const noexcept { return header_ ? header_->generation : expected_.generation; }
-  const std::optional<ChainLink>& before() const noexcept { return expected_.before; }
   std::uint32_t next_block() const noexcept { return next_block_; }
   std::uint64_t bytes() const noexcept { return std::uint64_t(next_block_) * block_bytes; }
   bool digest_known() const noexcept { return digest_.has_value(); }

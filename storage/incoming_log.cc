@@ -15,7 +15,7 @@ constexpr std::size_t sealed_waiting_max = 16;
 class IncomingWriter final : public IncomingLog {
  public:
   IncomingWriter(Disk& disk, LogDirectory directory, IncomingState state)
-      : disk_(disk), directory_(std::move(directory)), scan_(std::move(state.scan)) {
+      : disk_(disk), directory_(std::move(directory)), folder_(path_in(directory_.path, incoming_folder)), scan_(state.scan) {
     adopt(std::move(state));
   }
 
@@ -57,7 +57,6 @@ class IncomingWriter final : public IncomingLog {
     Generation generation;
   };
 
-  std::string folder() const { return path_in(directory_.path, incoming_folder); }
   Result<GenerationScan> verified(Generation generation, std::uint64_t offset, ByteView bytes) const;
   Task<Result<void>> write(GenerationScan verified, std::uint64_t offset, ByteView bytes);
   Task<Result<void>> finish_sealed();
@@ -70,6 +69,7 @@ class IncomingWriter final : public IncomingLog {
 
   Disk& disk_;
   LogDirectory directory_;
+  std::string folder_;                 // incoming/ of it
   GenerationScan scan_;                // of the open generation
   std::unique_ptr<File> file_;         // of the open generation; none while its header is not here
   bool name_synced_ = true;            // file_'s entry in incoming/
@@ -154,10 +154,12 @@ Task<Result<void>> IncomingWriter::finish_sealed() {
   if (waiting_.empty()) co_return Result<void>();
   for (const SealedFile& sealed : waiting_) {
     CCR_CO_TRY(co_await sealed.file->sync());
-    CCR_CO_TRY(co_await disk_.rename(incoming_path(directory_.path, sealed.generation), sealed_path(directory_.path, sealed.generation)));
+    const std::string from = incoming_path(directory_.path, sealed.generation);
+    const std::string to = sealed_path(directory_.path, sealed.generation);
+    CCR_CO_TRY(co_await disk_.rename(from, to));
   }
   CCR_CO_TRY(co_await disk_.sync_directory(directory_.path));
-  CCR_CO_TRY(co_await disk_.sync_directory(folder()));
+  CCR_CO_TRY(co_await disk_.sync_directory(folder_));
   waiting_.clear();
   co_return Result<void>();
 }
@@ -173,7 +175,7 @@ Task<Result<void>> IncomingWriter::sync() {
 Task<Result<void>> IncomingWriter::sync_all() {
   CCR_CO_TRY(co_await finish_sealed());
   if (file_) CCR_CO_TRY(co_await file_->sync());
-  if (file_ && !name_synced_) CCR_CO_TRY(co_await disk_.sync_directory(folder()));
+  if (file_ && !name_synced_) CCR_CO_TRY(co_await disk_.sync_directory(folder_));
   name_synced_ = true;
   settle();
   co_return Result<void>();
@@ -184,22 +186,25 @@ Task<Result<void>> IncomingWriter::move_aside(Generation from) {
   waiting_.clear();
   Result<std::vector<GenerationFile>> files = co_await numbered_files(disk_, directory_.path, true);
   if (!files.ok()) co_return files.error();
-  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder(), false);
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder_, false);
   if (!incoming.ok()) co_return incoming.error();
   files->insert(files->end(), incoming->begin(), incoming->end());
+  const std::string quarantine = path_in(directory_.path, quarantine_folder);
   // From the highest down, each durably, so that a crash in between leaves a chain without a hole.
   for (std::size_t i = files->size(); i > 0; --i) {
     const GenerationFile& file = (*files)[i - 1];
     if (file.generation < from) continue;
     CCR_CO_TRY(co_await quarantine_generation(disk_, directory_.path, file.path, file.generation));
-    CCR_CO_TRY(co_await disk_.sync_directory(path_in(directory_.path, quarantine_folder)));
-    CCR_CO_TRY(co_await disk_.sync_directory(file.sealed ? directory_.path : folder()));
+    CCR_CO_TRY(co_await disk_.sync_directory(quarantine));
+    const std::string where = file.sealed ? directory_.path : folder_;
+    CCR_CO_TRY(co_await disk_.sync_directory(where));
   }
   co_return Result<void>();
 }
 
 Task<Result<void>> IncomingWriter::open_again(Generation start) {
-  Result<IncomingState> state = co_await open_incoming(disk_, directory_, start, Position{});
+  const Position nothing_proven;
+  Result<IncomingState> state = co_await open_incoming(disk_, directory_, start, nothing_proven);
   if (!state.ok()) co_return state.error();
   adopt(std::move(*state));
   co_return Result<void>();
@@ -218,12 +223,13 @@ Task<Result<void>> IncomingWriter::restart(Generation start) {
   CCR_CO_TRY(co_await move_aside(start));
   Result<std::vector<GenerationFile>> old = co_await numbered_files(disk_, directory_.path, true);
   if (!old.ok()) co_return old.error();
-  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder(), false);
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder_, false);
   if (!incoming.ok()) co_return incoming.error();
   old->insert(old->end(), incoming->begin(), incoming->end());
   for (const GenerationFile& file : *old) {
     CCR_CO_TRY(co_await disk_.remove(file.path));
-    CCR_CO_TRY(co_await disk_.sync_directory(file.sealed ? directory_.path : folder()));
+    const std::string where = file.sealed ? directory_.path : folder_;
+    CCR_CO_TRY(co_await disk_.sync_directory(where));
   }
   co_return co_await open_again(start);
 }

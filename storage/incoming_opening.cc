@@ -35,14 +35,20 @@ Task<Result<void>> promote_sealed(Disk& disk, const LogDirectory& directory) {
   co_return Result<void>();
 }
 
+// A generation, or the copy of one on its way to replace it.
+bool is_incoming_name(const std::string& name) {
+  const std::string_view suffix(rewritten_suffix);
+  const std::size_t stem = name.size() - std::min(name.size(), suffix.size());
+  return generation_of_name(name) || (generation_of_name(name.substr(0, stem)) && name.substr(stem) == suffix);
+}
+
 // Files under incoming/ that are not the open generation: bytes that were never reported, and copies on their way.
 Task<Result<void>> remove_leftovers(Disk& disk, std::string folder, std::string keep) {
   Result<std::vector<DirectoryEntry>> entries = co_await disk.list(folder);
   if (!entries.ok()) co_return entries.error();
   for (const DirectoryEntry& entry : *entries) {
     const std::string path = path_in(folder, entry.name);
-    const std::size_t stem = entry.name.size() - std::min(entry.name.size(), std::string_view(rewritten_suffix).size());
-    const bool ours = generation_of_name(entry.name) || (generation_of_name(entry.name.substr(0, stem)) && entry.name.substr(stem) == rewritten_suffix);
+    const bool ours = is_incoming_name(entry.name);
     if (ours && path != keep) CCR_CO_TRY(co_await disk.remove(path));
   }
   co_return Result<void>();
@@ -76,12 +82,15 @@ Task<Result<IncomingState>> open_incoming(Disk& disk, LogDirectory directory, Ge
   const bool begun = found.ok();
   const bool fetch_again = !begun && (found.error().kind == ErrorKind::not_found || found.error().kind == ErrorKind::corrupt);
   if (!begun && !fetch_again) co_return found.error();
-  IncomingState state{std::move(*sealed), begun ? std::move(found->scan) : GenerationScan(plan.expected), nullptr};
+  IncomingState state{std::move(*sealed), GenerationScan(plan.expected), nullptr};
+  if (begun) state.scan = std::move(found->scan);
   const Position end = end_of_incoming(state.sealed, state.scan);
   if (end < proven)
     co_return Error{ErrorKind::gap, path + ": the verified log ends at " + to_text(end) + ", but " + to_text(proven) + " was durable", ""};
 
-  CCR_CO_TRY(co_await remove_leftovers(disk, folder, begun ? path : std::string()));
+  std::string keep;
+  if (begun) keep = path;
+  CCR_CO_TRY(co_await remove_leftovers(disk, folder, keep));
   if (begun) {
     plan.directory = folder;
     plan.from = path;

@@ -157,7 +157,8 @@ Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string d
   const ByteView bytes = block.view();
   CCR_CO_TRY(co_await file.write_at(0, bytes));
   CCR_CO_TRY(co_await file.sync());
-  CCR_CO_TRY(co_await disk.rename(path, path_in(directory, current_name)));
+  const std::string current = path_in(directory, current_name);
+  CCR_CO_TRY(co_await disk.rename(path, current));
   CCR_CO_TRY(co_await disk.sync_directory(directory));
   co_return std::move(scan);
 }

@@ -21,10 +21,10 @@ namespace ccr::storage {
 inline constexpr std::uint64_t survey_bytes_max = 64 * MiB;
 
 struct SealedSurvey {
-  std::vector<GenerationFile> files;   // rising, without a gap
+  std::vector<GenerationFile> files;   // the newest row without a hole, rising
   std::optional<GenerationScan> last;  // of the newest
 };
-// gap where a number is missing; corrupt, identity, diverged as the checks say, naming the file.
+// corrupt, identity, diverged as the checks say, naming the file.
 Task<Result<SealedSurvey>> survey_sealed(Disk& disk, LogDirectory directory);
 
 // Reads a sealed generation whole; nothing may lie behind its seal.

@@ -102,13 +102,6 @@ Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::stri
 // header behind it is checked against it.
 Task<Result<std::uint64_t>> truncate_generations(Disk& disk, std::string directory, Generation below);
 
-// For the handshake. The chain digest of a sealed generation (`bytes` 0), or the digest of the first `bytes` bytes of one; nullopt
-// where the generation is not here, is not sealed, or is shorter. At the chain's inner places one block is read, else the file.
-Task<Result<std::optional<Digest128>>> generation_digest(Disk& disk, LogDirectory directory, Generation generation, std::uint64_t bytes);
-
-// The newest `count` sealed generations, newest first.
-Task<Result<std::vector<ChainLink>>> newest_links(Disk& disk, LogDirectory directory, std::size_t count);
-
 // Reads and verifies one generation whole: header, blocks, continuity, seal (when sealed). The digest is the chain digest.
 struct GenerationFacts {
   GenerationHeader header;

@@ -197,7 +197,9 @@ Task<Result<void>> LogWriter::seal_and_go_on() {
 
   Result<NextFile> next = co_await next_file();
   if (!next.ok()) co_return next.error();
-  CCR_CO_TRY(co_await disk_.rename(path_in(options_.directory, current_name), sealed_path(options_.directory, generation)));
+  const std::string current = path_in(options_.directory, current_name);
+  const std::string final_name = sealed_path(options_.directory, generation);
+  CCR_CO_TRY(co_await disk_.rename(current, final_name));
   CCR_CO_TRY(co_await disk_.sync_directory(options_.directory));
   const HeaderOptions wanted{options_.epoch, options_.generation_bytes, clock_.wall_now()};
   const GenerationHeader header = header_behind(sealed, wanted);

@@ -13,14 +13,12 @@ std::size_t whole_from(const std::vector<GenerationFile>& files) {
   return index;
 }
 
-Result<void> check_contiguous(const std::vector<GenerationFile>& files, const std::string& directory) {
-  for (std::size_t i = 1; i < files.size(); ++i) {
-    const Generation expected = files[i - 1].generation.next();
-    if (files[i].generation != expected)
-      return Error{ErrorKind::gap, directory + ": generation " + to_text(expected) + " is missing between " +
-                   to_text(files[i - 1].generation) + " and " + to_text(files[i].generation), ""};
-  }
-  return {};
+// The newest row without a hole. Truncation that a power cut interrupted may leave older files in front of a hole; whoever needs what is
+// missing there meets ErrorKind::gap, and verify_chain names it.
+void keep_newest_row(std::vector<GenerationFile>& files) {
+  std::size_t first = files.size();
+  while (first > 1 && files[first - 2].generation.next() == files[first - 1].generation) --first;
+  if (first > 1) files.erase(files.begin(), files.begin() + static_cast<std::ptrdiff_t>(first - 1));
 }
 
 // Of an older generation: the header alone.
@@ -73,7 +71,7 @@ Task<Result<SealedSurvey>> survey_sealed(Disk& disk, LogDirectory directory) {
   if (!files.ok()) co_return files.error();
   SealedSurvey survey;
   survey.files = std::move(*files);
-  CCR_CO_TRY(check_contiguous(survey.files, directory.path));
+  keep_newest_row(survey.files);
   const std::size_t whole = whole_from(survey.files);
   Epoch epoch = 0;
   for (std::size_t i = 0; i < whole; ++i) {
