@@ -56,7 +56,10 @@ void TaskGroup::stop() {
   }
 }
 
-Task<Result<void>> TaskGroup::join() {
+Task<Result<void>> TaskGroup::join() { return wait_for_all(true); }
+Task<Result<void>> TaskGroup::join_undisturbed() { return wait_for_all(false); }
+
+Task<Result<void>> TaskGroup::wait_for_all(bool stop_with_caller) {
   bool stopped = false;
   while (!tasks_.empty()) {
     try {
@@ -64,7 +67,7 @@ Task<Result<void>> TaskGroup::join() {
     } catch (const std::system_error& error) {
       if (!is_stopped(error)) throw;
       stopped = true;
-      stop();
+      if (stop_with_caller) stop();
     }
     // From here on nothing may interrupt the wait: the children use what the caller owns.
     if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());

@@ -31,6 +31,8 @@ class TaskGroup {
   void spawn(Task<Result<void>> task, OnError on_error = OnError::stop_all);
   void stop();
   Task<Result<void>> join();
+  // As join(), but when the joining task is stopped the group's tasks run to their own end first: for what must not be cut in the middle.
+  Task<Result<void>> join_undisturbed();
 
   std::size_t running() const noexcept { return tasks_.size(); }
   bool stopping() const noexcept { return stopping_; }
@@ -41,6 +43,7 @@ class TaskGroup {
     bool ended = false;
   };
 
+  Task<Result<void>> wait_for_all(bool stop_with_caller);
   Task<void> run(Task<Result<void>> task, OnError on_error);
 
   Executor executor_;

@@ -43,6 +43,7 @@ Task<Result<void>> ActiveCopy::run() {
 Task<Result<void>> ActiveCopy::live() {
   CCR_CO_TRY(co_await mount());
   ready_ = true;
+  if (store_ != nullptr) standing_.enter(State::mounted, "");  // an sqlite source says by itself when it serves
   group_.spawn(capture());
   group_.spawn(keep_house());
   if (replayer_) group_.spawn(replayer_->run());

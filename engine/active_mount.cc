@@ -84,7 +84,7 @@ Task<Result<void>> ActiveCopy::redo(storage::ReplayTarget& target) {
 Task<Result<void>> ActiveCopy::mount_pages(bool known) {
   CCR_CO_TRY(co_await open_log(known, known ? keeper_.state().page_size : database_.page_size));
   const std::uint32_t page_size = keeper_.state().page_size;
-  Result<std::unique_ptr<storage::PageFile>> file = co_await storage::PageFile::open(context_.disk, paths_.page_file, page_size);
+  Result<std::unique_ptr<storage::PageFile>> file = co_await storage::PageFile::open(context_.disk, paths_.page_file, page_size, storage::PageFile::TornTail::cut);
   if (!file.ok()) co_return file.error();
   page_file_ = std::move(*file);
   storage::PageFileTarget redo_target(*page_file_, *digests_, storage::PageFileTarget::Digests::set);
@@ -99,7 +99,6 @@ Task<Result<void>> ActiveCopy::mount_pages(bool known) {
   auto store = std::make_unique<PageStore>(context_.executor, context_.clock, page_size, digests_->page_count());
   store_ = store.get();
   source_ = std::move(store);
-  standing_.enter(State::mounted, "");
   co_return Result<void>();
 }
 

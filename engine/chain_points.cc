@@ -57,8 +57,12 @@ Task<Result<std::vector<std::optional<Digest128>>>> own_digests(storage::Disk& d
     // Of an open generation only the durable part may be compared: the rest may still be written differently after a crash.
     const bool durable_here = file->sealed ? bytes <= file->bytes : Position{point.generation, bytes} <= durable;
     if (!durable_here) continue;
-    const Result<Digest128> digest = co_await digest_of_prefix(disk, file->path, bytes);
-    if (!digest.ok() && digest.error().kind == ErrorKind::not_found) continue;  // sealed, or truncated, while we looked
+    Result<Digest128> digest = co_await digest_of_prefix(disk, file->path, bytes);
+    if (!digest.ok() && digest.error().kind == ErrorKind::not_found) {
+      // Sealed while we looked: the same bytes have their final name now. Truncated: it stays not found.
+      digest = co_await digest_of_prefix(disk, log.path + "/" + storage::sealed_name(point.generation), bytes);
+    }
+    if (!digest.ok() && digest.error().kind == ErrorKind::not_found) continue;
     if (!digest.ok()) co_return digest.error();
     own.back() = *digest;
   }

@@ -68,7 +68,7 @@ Result<PassiveCopy*> Commands::passive_of(const ControlRequest& request) const {
     return Error{ErrorKind::refused, subject_of((*hosted)->config, node_.config().node) + " is the active copy",
                  "name a passive one: " + request.database() + "@" + (copies.size() > 1 ? copies[1] : std::string("NODE"))};
   }
-  if (!(*hosted)->passive) {
+  if (!(*hosted)->passive->opened()) {
     return Error{ErrorKind::busy, subject_of((*hosted)->config, node_.config().node) + " is not open: " + (*hosted)->standing->cause(),
                  (*hosted)->standing->hint()};
   }

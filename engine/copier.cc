@@ -1,5 +1,6 @@
 #include "engine/copier.h"
 
+#include <system_error>
 #include <utility>
 
 namespace ccr::engine {
@@ -12,13 +13,27 @@ Copier::Copier(NodeContext& context, storage::IncomingLog* incoming, transport::
       queue_(context.executor, queue_items_max),
       watch_(context.clock, context.config.transport) {}
 
+// However the connection ends, what was received is written and synced to its end: the log is never cut in the middle of a call.
 Task<Result<void>> Copier::run() {
-  TaskGroup group(context_.executor);
-  group.spawn(listen());
-  if (incoming_ != nullptr) group.spawn(write());
-  group.spawn(beat());
-  group.spawn(watch_.run(connection_));
-  co_return co_await group.join();
+  TaskGroup peer(context_.executor);
+  TaskGroup disk(context_.executor);
+  peer.spawn(listen());
+  peer.spawn(beat());
+  peer.spawn(watch_.run(connection_));
+  if (incoming_ != nullptr) disk.spawn(write(peer));
+  Result<void> ended;
+  bool stopped = false;
+  try {
+    ended = co_await peer.join();
+  } catch (const std::exception& exception) {
+    if (!is_stopped(exception)) throw;
+    stopped = true;
+  }
+  queue_.close();
+  if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  const Result<void> written = co_await disk.join_undisturbed();
+  if (stopped) throw std::system_error(asio::error::operation_aborted);
+  co_return written.ok() ? ended : written;
 }
 
 Task<Result<void>> Copier::listen() {
@@ -44,22 +59,33 @@ Task<Result<void>> Copier::listen() {
     watch_.reading(false);
     const bool taken = co_await queue_.push(std::move(blocks));
     watch_.reading(true);
-    CCR_ASSERT(taken);
+    if (!taken) co_return Error{ErrorKind::disconnected, "the connection is ending", ""};
   }
 }
 
+Task<Result<void>> Copier::write(TaskGroup& peer) {
+  const Result<void> ended = co_await write_blocks();
+  if (!ended.ok()) peer.stop();
+  co_return ended;
+}
+
 // One sync covers everything that came while the last one ran.
-Task<Result<void>> Copier::write() {
+Task<Result<void>> Copier::write_blocks() {
   for (;;) {
     std::optional<Blocks> blocks = co_await queue_.pop();
-    CCR_ASSERT(blocks.has_value());
-    CCR_CO_TRY(co_await incoming_->accept(blocks->generation, blocks->offset, blocks->bytes));
-    unsynced_bytes_ += blocks->bytes.size();
-    if (queue_.size() > 0 && unsynced_bytes_ < unsynced_bytes_max) continue;
-    CCR_CO_TRY(co_await incoming_->sync());
-    unsynced_bytes_ = 0;
-    owner_.log_durable();
-    CCR_CO_TRY(co_await report());
+    if (blocks) {
+      CCR_CO_TRY(co_await incoming_->accept(blocks->generation, blocks->offset, blocks->bytes));
+      unsynced_bytes_ += blocks->bytes.size();
+      if (queue_.size() > 0 && unsynced_bytes_ < unsynced_bytes_max) continue;
+    }
+    if (unsynced_bytes_ > 0) {
+      CCR_CO_TRY(co_await incoming_->sync());
+      unsynced_bytes_ = 0;
+      owner_.log_durable();
+    }
+    if (!blocks) co_return Result<void>();
+    const Result<void> told = co_await report();
+    if (!told.ok()) continue;  // the connection's own tasks end it
   }
 }
 

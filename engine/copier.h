@@ -43,8 +43,8 @@ class Copier {
   };
 
   Task<Result<void>> listen();
-  Task<Result<void>> write();
-  Task<Result<void>> sync();
+  Task<Result<void>> write(TaskGroup& peer);
+  Task<Result<void>> write_blocks();
   Task<Result<void>> beat();
   Task<Result<void>> report();
 

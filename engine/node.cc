@@ -37,6 +37,8 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
     if (hosted->is_active_here) {
       std::vector<std::string> passive(std::next(database.copies.begin()), database.copies.end());
       hosted->copies = std::make_unique<CopyTable>(context_.clock, std::move(passive));
+    } else {
+      hosted->passive = std::make_unique<PassiveCopy>(context_, hosted->config, *hosted->standing);
     }
     databases_.emplace(name, std::move(hosted));
   }
@@ -96,10 +98,7 @@ Task<Result<void>> Node::host_once(Hosted& hosted) {
     hosted.active.reset();
     co_return ended;
   }
-  hosted.passive = std::make_unique<PassiveCopy>(context_, hosted.config, *hosted.standing);
-  const Result<void> ended = co_await hosted.passive->run();
-  hosted.passive.reset();
-  co_return ended;
+  co_return co_await hosted.passive->run();
 }
 
 // --- peers -----------------------------------------------------------------------------------------------------------------

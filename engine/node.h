@@ -27,7 +27,7 @@ struct Hosted {
   std::unique_ptr<CopyStanding> standing;
   std::unique_ptr<CopyTable> copies;     // on the active node
   std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
-  std::unique_ptr<PassiveCopy> passive;  // while it is open
+  std::unique_ptr<PassiveCopy> passive;  // on a passive node, as long as the node runs: requests may wait in it
   // Newest connection of each peer and purpose: a newer one replaces it.
   std::map<std::pair<std::string, int>, transport::FramedConnection*> connections;
   bool is_active_here = false;

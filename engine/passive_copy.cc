@@ -20,6 +20,8 @@ PassiveCopy::PassiveCopy(NodeContext& context, const DatabaseConfig& database, C
 PassiveCopy::~PassiveCopy() = default;
 
 Task<Result<void>> PassiveCopy::run() {
+  close_files();
+  opened_ = false;
   Result<bool> known = co_await open_directories(context_, database_, paths_, keeper_);
   if (!known.ok()) co_return known.error();
   if (!*known) {
@@ -27,6 +29,7 @@ Task<Result<void>> PassiveCopy::run() {
     if (database_.seed_auto) keeper_.state().seed.source = active_node();
     CCR_CO_TRY(co_await keeper_.save());
   }
+  opened_ = true;
   for (;;) {
     if (keeper_.state().page_size != 0 && !files_) CCR_CO_TRY(co_await open_files());
     CCR_CO_TRY(co_await run_phase(next_phase()));
@@ -45,7 +48,10 @@ PassiveCopy::Phase PassiveCopy::next_phase() const {
 Task<Result<void>> PassiveCopy::open_files() {
   const storage::CopyState& state = keeper_.state();
   auto files = std::make_unique<Files>();
-  Result<std::unique_ptr<storage::PageFile>> pages = co_await storage::PageFile::open(context_.disk, paths_.page_file, state.page_size);
+  // A growing file that a power cut tore is made whole by the replay that was under way; anywhere else a partial page is damage.
+  const bool under_way = !state.seeded || state.max_required > state.min_required;
+  const storage::PageFile::TornTail torn = under_way ? storage::PageFile::TornTail::cut : storage::PageFile::TornTail::refuse;
+  Result<std::unique_ptr<storage::PageFile>> pages = co_await storage::PageFile::open(context_.disk, paths_.page_file, state.page_size, torn);
   if (!pages.ok()) co_return pages.error();
   files->pages = std::move(*pages);
   if (state.seeded && files->pages->page_count() == 0 && state.replayed_commit > 1) {
@@ -59,7 +65,6 @@ Task<Result<void>> PassiveCopy::open_files() {
     CCR_CO_TRY(co_await scan_digests(*files->pages, *files->digests));
     CCR_CO_TRY(co_await files->digests->flush());
   }
-  files->target = std::make_unique<storage::PageFileTarget>(*files->pages, *files->digests, storage::PageFileTarget::Digests::set);
   storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
   storage::IncomingLog::Start start;
   if (state.min_required.known()) start.generation = state.min_required.generation;

@@ -3,7 +3,7 @@
 //
 // A phase is a task group; everything of it has ended before the next begins, so no two of them touch a file at once. What a person asked for
 // (suspend, resume, seed) is durable before the request returns. run() returns the errors that stop a copy from opening its files; the owner
-// shows them and tries again. engine/README.md has the table of states.
+// shows them and calls run() again, which begins by reading everything from disk. engine/README.md has the table of states.
 // Threads: the node's executor. Bounds: see Copier, Replayer, SeedTarget.
 #pragma once
 
@@ -73,6 +73,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   double lag_seconds() const;            // since the oldest tip heard that is not durable here; call when connected
   seed::SeedCounters seed_counters() const;
   Signal& changed() noexcept { return changed_; }
+  bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
   bool idle() const;  // connected, everything heard of is replayed
   const std::string& active_node() const noexcept { return database_.copies.front(); }
 
@@ -91,6 +92,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
 
   Task<Result<void>> contact();
   Task<Result<void>> follow();
+  void make_replayer();
   Task<Result<void>> copy_log(bool in_seed);
   Task<Result<void>> copy_once(bool in_seed);
   Task<Result<transport::Hello>> log_hello(bool with_log);
@@ -139,7 +141,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Position behind_from_;
   transport::FramedConnection* connection_ = nullptr;
   int inspect_tries_ = 0;
-  bool full_ = false, leaving_ = false;
+  bool opened_ = false, full_ = false, leaving_ = false;
   bool pass_open_ = false;
   std::optional<RootVerdict> seed_verdict_;
   std::string difference_reason_;

@@ -22,10 +22,7 @@ Task<Result<void>> PassiveCopy::contact() {
   storage::CopyState& state = keeper_.state();
   if (files_ && state.seeded && state.min_required < state.max_required) {
     // A crash interrupted a batch; whoever suspends wants pages that can be opened.
-    storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
-    ReplayObserver& observer = *this;
-    files_->replayer =
-        std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, directory, *files_->target, keeper_, observer);
+    make_replayer();
     CCR_CO_TRY(co_await files_->replayer->replay_to(state.max_required));
     files_->replayer.reset();
   }
@@ -53,16 +50,24 @@ Task<Result<void>> PassiveCopy::contact() {
   }
 }
 
+// Target and replayer begin with the page file as it is now; a seed may have made it longer or shorter since the last ones.
+void PassiveCopy::make_replayer() {
+  const storage::CopyState& state = keeper_.state();
+  storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
+  ReplayObserver& observer = *this;
+  files_->replayer.reset();
+  files_->target = std::make_unique<storage::PageFileTarget>(*files_->pages, *files_->digests, storage::PageFileTarget::Digests::set);
+  files_->replayer =
+      std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, directory, *files_->target, keeper_, observer);
+}
+
 Task<Result<void>> PassiveCopy::follow() {
   const storage::CopyState& state = keeper_.state();
   CCR_ASSERT(files_ != nullptr);
   const State before = standing_.state();
   if (before == State::suspended || before == State::failed_and_suspended) standing_.enter(State::initializing, "");
   changed_.notify();
-  storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
-  ReplayObserver& observer = *this;
-  files_->replayer =
-      std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, directory, *files_->target, keeper_, observer);
+  make_replayer();
   files_->replayer->set_limit(files_->log->inspected());
   if (state.min_required >= state.max_required) commit_applied(state.min_required, state.replayed_commit);
   TaskGroup group(context_.executor);

@@ -1,0 +1,224 @@
+#include "tests/sim/cluster.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ccr::sim {
+
+using engine::Node;
+
+Cluster::Cluster(World& world, ClusterOptions options)
+    : world_(world), options_(std::move(options)), network_(world, options_.network) {
+  for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
+    const std::string name = options_.nodes[i];
+    NodeHostOptions host;
+    host.name = name;
+    host.addresses = {"10.77.0." + std::to_string(i + 1)};
+    host.disk = options_.disk;
+    auto factory = [this, name](Incarnation& incarnation) { return live(name, incarnation); };
+    hosts_.emplace(name, std::make_unique<NodeHost>(world_, network_, host, factory));
+    hosts_.at(name)->trace().listener = [this](const std::string& node, const Event& event) { events_.emplace_back(node, event); };
+  }
+}
+
+Cluster::~Cluster() {
+  for (auto& [name, host] : hosts_)
+    if (host->alive()) host->kill({Damage::process_only, Ordering::ordered});
+}
+
+engine::Config Cluster::config_of(const std::string& name) const {
+  engine::Config config;
+  config.cluster = "sim";
+  config.node = name;
+  config.state_dir = "/state";
+  config.tls_off = true;
+  for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
+    engine::NodeConfig node;
+    node.name = options_.nodes[i];
+    node.addresses = {{"10.77.0." + std::to_string(i + 1), 64327}};
+    config.nodes.emplace(node.name, node);
+  }
+  engine::DatabaseConfig orders;
+  orders.name = database;
+  orders.kind = engine::DatabaseKind::pages;
+  orders.path = "/data/orders.pages";
+  orders.logs = "/log";
+  orders.copies = options_.nodes;
+  orders.generation_bytes = options_.generation_bytes;
+  orders.log_budget_bytes = options_.log_budget_bytes;
+  orders.page_size = options_.page_size;
+  orders.seed_auto = options_.seed_auto;
+  config.databases.emplace(orders.name, orders);
+  return config;
+}
+
+// One life of a node. The directory of the page file is the user's: it is there before the node starts.
+Task<Result<void>> Cluster::live(std::string name, Incarnation& incarnation) {
+  CCR_CO_TRY(co_await incarnation.disk->make_directories("/data"));
+  engine::SourceFactory none;
+  Node node(incarnation.executor, *incarnation.clock, *incarnation.disk, *incarnation.network, incarnation.random.fork(), *incarnation.trace,
+            config_of(name), none);
+  struct Known {
+    std::map<std::string, Node*>& nodes;
+    std::string name;
+    Known(std::map<std::string, Node*>& n, std::string k, Node& node) : nodes(n), name(std::move(k)) { nodes[name] = &node; }
+    ~Known() { nodes.erase(name); }
+  } known(nodes_, name, node);
+  co_return co_await node.run();
+}
+
+Node* Cluster::node(const std::string& name) {
+  const auto found = nodes_.find(name);
+  return found == nodes_.end() ? nullptr : found->second;
+}
+
+engine::ActiveCopy* Cluster::active() {
+  Node* alpha = node(options_.nodes.front());
+  if (alpha == nullptr) return nullptr;
+  engine::ActiveCopy* copy = alpha->find(database)->active.get();
+  return copy != nullptr && copy->ready() ? copy : nullptr;
+}
+
+engine::PassiveCopy* Cluster::passive(const std::string& name) {
+  Node* here = node(name);
+  return here == nullptr ? nullptr : here->find(database)->passive.get();
+}
+
+std::string Cluster::state(const std::string& name) {
+  Node* here = node(name);
+  return here == nullptr ? "" : std::string(engine::name_of(here->find(database)->standing->state()));
+}
+
+void Cluster::start_all() {
+  for (auto& [name, host] : hosts_) host->start();
+}
+
+Task<Result<void>> Cluster::commit_task(std::vector<engine::PageWrite> writes, std::shared_ptr<Written> written) {
+  struct Pending {
+    std::uint64_t& count;
+    explicit Pending(std::uint64_t& c) : count(c) { ++count; }
+    ~Pending() { --count; }
+  } pending(pending_);
+  const Result<void> committed = co_await active()->store()->commit(std::move(writes));
+  if (committed.ok()) {
+    written->acknowledged = true;
+    ++acknowledged_;
+  }
+  co_return Result<void>();
+}
+
+bool Cluster::commit(Random& random, std::vector<PageNumber> pages) {
+  engine::ActiveCopy* copy = active();
+  if (copy == nullptr || copy->store() == nullptr) return false;
+  auto written = std::make_shared<Written>();
+  written->sequence = ++sequence_;
+  std::vector<engine::PageWrite> writes;
+  for (const PageNumber page : pages) {
+    Bytes image(options_.page_size);
+    Encoder encoder(image);
+    for (std::size_t i = 0; i < image.size(); i += 8) encoder.u64(random.next());
+    written->pages[page] = page_digest(page, image);
+    writes.push_back({page, std::move(image)});
+  }
+  history_.push_back(written);
+  copy->group().spawn(commit_task(std::move(writes), written));
+  return true;
+}
+
+void Cluster::request_seed(const std::string& name, bool full) {
+  engine::PassiveCopy* copy = passive(name);
+  if (copy == nullptr) return;
+  engine::SeedRequest request;
+  request.full = full;
+  host(name).run_in_life(copy->seed(request));
+}
+
+void Cluster::request_suspend(const std::string& name) {
+  if (engine::PassiveCopy* copy = passive(name)) host(name).run_in_life(copy->suspend("by the simulator"));
+}
+
+void Cluster::request_resume(const std::string& name) {
+  if (engine::PassiveCopy* copy = passive(name)) host(name).run_in_life(copy->resume());
+}
+
+namespace {
+
+Task<Result<void>> read_whole(storage::Disk& disk, std::string path, Bytes& content) {
+  Result<std::unique_ptr<storage::File>> file = co_await disk.open(path, storage::OpenMode::read);
+  if (!file.ok()) co_return file.error();
+  const Result<std::uint64_t> size = co_await (*file)->size();
+  if (!size.ok()) co_return size.error();
+  content.resize(*size);
+  const Result<std::size_t> got = co_await (*file)->read_at(0, content);
+  if (!got.ok()) co_return got.error();
+  CCR_ASSERT(*got == content.size());
+  co_return Result<void>();
+}
+
+}  // namespace
+
+// The node must be down: its disk is mounted for the look.
+Result<Bytes> Cluster::page_file_of(const std::string& name) {
+  CCR_ASSERT(!host(name).alive());
+  Bytes content;
+  TaskGroup group(world_.executor());
+  const std::unique_ptr<storage::Disk> disk = host(name).disk().mount();
+  std::optional<Result<void>> outcome;
+  auto look = [&]() -> Task<Result<void>> {
+    outcome = co_await read_whole(*disk, "/data/orders.pages", content);
+    co_return Result<void>();
+  };
+  group.spawn(look());
+  world_.run_until([&] { return group.running() == 0; }, std::chrono::minutes(10));
+  CCR_ASSERT(outcome.has_value());
+  if (!outcome->ok()) return outcome->error();
+  return content;
+}
+
+Result<void> Cluster::check_content(const Bytes& content, const std::string& where) const {
+  const std::size_t page_size = options_.page_size;
+  std::map<PageNumber, std::set<Digest64>> allowed;
+  for (const auto& written : history_) {
+    for (const auto& [page, digest] : written->pages) {
+      if (written->acknowledged) allowed[page].clear();  // nothing older may be there any more
+      allowed[page].insert(digest);
+      if (!written->acknowledged && allowed[page].size() == 1) allowed[page].insert(zero_digest(page));
+    }
+  }
+  for (const auto& [page, digests] : allowed) {
+    const bool there = std::size_t(page) * page_size <= content.size();
+    const Digest64 digest = there ? page_digest(page, ByteView(content).subspan((page - 1) * page_size, page_size)) : zero_digest(page);
+    if (digests.count(digest) == 0) {
+      return Error{ErrorKind::corrupt, where + ": page " + std::to_string(page) + " does not hold what was acknowledged last", ""};
+    }
+  }
+  return Result<void>();
+}
+
+Digest64 Cluster::zero_digest(PageNumber page) const {
+  const Bytes zeros(options_.page_size);
+  return page_digest(page, zeros);
+}
+
+std::vector<std::string> Cluster::events_of(const std::string& name) const {
+  std::vector<std::string> found;
+  for (const auto& [node, event] : events_) {
+    if (event.name != name) continue;
+    std::string line = node + " " + event.subject;
+    for (const auto& [key, value] : event.fields) line += " " + key + "=" + value;
+    found.push_back(line);
+  }
+  return found;
+}
+
+std::string Cluster::story() const {
+  std::string text;
+  for (const auto& [node, event] : events_) {
+    text += node + " " + event.name + " " + event.subject;
+    for (const auto& [key, value] : event.fields) text += " " + key + "=" + value;
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace ccr::sim

@@ -1,0 +1,82 @@
+// Cluster is a handful of whole nodes in one world: alpha has the active copies, the others passive ones. Source kind `pages`.
+//
+// commit() runs a transaction on alpha's store and remembers what was acknowledged: the model that every copy is held against.
+// Threads: one. Lifetime: the world outlives it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/node.h"
+#include "tests/sim/node_host.h"
+
+namespace ccr::sim {
+
+struct ClusterOptions {
+  std::vector<std::string> nodes = {"alpha", "beta"};
+  std::uint64_t generation_bytes = 256 * KiB;
+  std::uint32_t page_size = 512;
+  std::uint64_t log_budget_bytes = 64 * GiB;
+  bool seed_auto = false;
+  DiskOptions disk;
+  NetworkOptions network;
+};
+
+class Cluster {
+ public:
+  static constexpr const char* database = "orders";
+
+  Cluster(World& world, ClusterOptions options);
+  ~Cluster();
+
+  NodeHost& host(const std::string& name) { return *hosts_.at(name); }
+  SimNetwork& network() noexcept { return network_; }
+  engine::Node* node(const std::string& name);            // null while it is not running
+  engine::ActiveCopy* active();                           // alpha's, when it is mounted
+  engine::PassiveCopy* passive(const std::string& name);  // when it is open
+  std::string state(const std::string& name);             // "" when not running
+
+  void start_all();
+  // A transaction on `pages` with content drawn from `random`; pending until the store answers. False: alpha is not serving.
+  bool commit(Random& random, std::vector<PageNumber> pages);
+  std::uint64_t acknowledged() const noexcept { return acknowledged_; }
+  std::uint64_t pending() const noexcept { return pending_; }
+
+  // Operators. Each runs in the node's own life and ends with it; no effect while the copy is not open.
+  void request_seed(const std::string& name, bool full = false);
+  void request_suspend(const std::string& name);
+  void request_resume(const std::string& name);
+
+  // With the node down: its page file; whether it holds every acknowledged commit (a page may also hold a newer one that was never
+  // answered). The oracle of FAULTS invariants 1 and 3.
+  Result<Bytes> page_file_of(const std::string& name);
+  Result<void> check_content(const Bytes& content, const std::string& where) const;
+  std::vector<std::string> events_of(const std::string& event) const;
+  std::string story() const;  // every event so far, a line each
+
+ private:
+  struct Written {
+    std::uint64_t sequence = 0;
+    std::map<PageNumber, Digest64> pages;
+    bool acknowledged = false;
+  };
+
+  Digest64 zero_digest(PageNumber page) const;
+  engine::Config config_of(const std::string& name) const;
+  Task<Result<void>> live(std::string name, Incarnation& incarnation);
+  Task<Result<void>> commit_task(std::vector<engine::PageWrite> writes, std::shared_ptr<Written> written);
+
+  World& world_;
+  ClusterOptions options_;
+  SimNetwork network_;
+  std::map<std::string, std::unique_ptr<NodeHost>> hosts_;
+  std::map<std::string, engine::Node*> nodes_;
+  std::vector<std::shared_ptr<Written>> history_;  // in the order of the calls
+  std::vector<std::pair<std::string, Event>> events_;
+  std::uint64_t acknowledged_ = 0, pending_ = 0, sequence_ = 0;
+};
+
+}  // namespace ccr::sim
