@@ -1,0 +1,235 @@
+#include "tools/command_line.h"
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "engine/config.h"
+#include "tools/commands.h"
+#include "tools/config_file.h"
+
+namespace ccr::tools {
+namespace {
+
+constexpr const char* description =
+    "ccr keeps a second, proven copy of a database on another host.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 daemon or peer not reachable, 4 refused, 5 difference or damage,\n"
+    "6 waited too long, 10 warnings, 11 failed checks, 130 interrupted.";
+
+class CommandLine {
+ public:
+  CommandLine();
+  ExitCode run(int count, const char* const* arguments);
+
+ private:
+  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& about, std::function<ExitCode()> action);
+  CLI::App* group(const std::string& name, const std::string& about);
+  void add_common();
+  void add_node_commands();
+  void add_status_commands();
+  void add_copy_commands();
+  void add_load();
+  void add_log_commands();
+
+  const CLI::App& deepest() const;
+  ExitCode unknown_word(const std::string& word) const;
+  ExitCode misused(const std::string& message) const;
+  ExitCode dispatch() const;
+
+  CLI::App app_{description, "ccr"};
+  std::vector<std::pair<CLI::App*, std::function<ExitCode()>>> actions_;
+  CommonOptions common_;
+  bool version_ = false;
+  StatusOptions status_;
+  WaitOptions wait_;
+  SeedOptions seed_;
+  SuspendOptions suspend_;
+  ResumeOptions resume_;
+  LoadOptions load_;
+  EventsOptions events_;
+  std::string verify_target_, log_file_, log_directory_;
+};
+
+CLI::App* CommandLine::add(CLI::App& parent, const std::string& name, const std::string& about, std::function<ExitCode()> action) {
+  CLI::App* command = parent.add_subcommand(name, about);
+  command->fallthrough();   // so that --json may stand behind the command
+  command->allow_extras();  // so that we say what was meant, not CLI11
+  actions_.emplace_back(command, std::move(action));
+  return command;
+}
+
+CLI::App* CommandLine::group(const std::string& name, const std::string& about) {
+  CLI::App* noun = app_.add_subcommand(name, about);
+  noun->fallthrough();
+  noun->allow_extras();
+  noun->require_subcommand(0, 1);
+  return noun;
+}
+
+void CommandLine::add_common() {
+  app_.allow_extras();
+  app_.require_subcommand(0, 1);
+  common_.config_file = config_file_default;
+  app_.add_option("--config", common_.config_file, "configuration file [CCR_CONFIG, /etc/ccr/ccr.toml]")->envname("CCR_CONFIG");
+  app_.add_option("--node", common_.node, "this node's name [CCR_NODE, the host's name]")->envname("CCR_NODE");
+  app_.add_flag("--json", common_.json, "machine-readable result: raw numbers, UTC");
+  const std::map<std::string, ColorChoice> choices{
+      {"auto", ColorChoice::automatic}, {"always", ColorChoice::always}, {"never", ColorChoice::never}};
+  app_.add_option_function<std::string>(
+      "--color",
+      [this, choices](const std::string& word) {
+        const auto choice = choices.find(word);
+        if (choice == choices.end()) throw CLI::ValidationError("--color", "expected auto, always or never, found '" + word + "'");
+        common_.color = choice->second;
+      },
+      "auto, always or never; NO_COLOR is honoured");
+  app_.add_flag("--version", version_, "the same as the command version");
+}
+
+void CommandLine::add_node_commands() {
+  add(app_, "serve", "run a node in the foreground", [this] { return run_serve(common_); });
+  CLI::App* config = group("config", "check or show the configuration");
+  add(*config, "check", "check the file; 10 when something in it is not in force", [this] { return run_config_check(common_); });
+  add(*config, "show", "print what is in force, defaults included", [this] { return run_config_show(common_); });
+  add(app_, "version", "version, formats, compiled-in parts", [this] { return run_version(common_); });
+}
+
+void CommandLine::add_status_commands() {
+  CLI::App* status = add(app_, "status", "every copy: role, state, queues, rate, lag, last proof",
+                         [this] { return run_status(common_, status_); });
+  status->add_option("target", status_.target, "DB or DB@NODE; all without it")->type_name("[DB[@NODE]]");
+  status->add_flag("--watch", status_.watch, "again each second");
+  CLI::App* wait = add(app_, "wait", "return when a copy is in a state", [this] { return run_wait(common_, wait_); });
+  wait->add_option("copy", wait_.target, "the copy")->type_name("DB@NODE")->required();
+  wait->add_option("--for", wait_.state, "state [healthy: with empty queues]")->type_name("STATE");
+  wait->add_option("--timeout", wait_.timeout, "how long at most [30s]; then 6")->type_name("DURATION");
+  CLI::App* events = add(app_, "events", "state changes as JSON lines", [this] { return run_events(common_, events_); });
+  events->add_option("database", events_.target, "only of this database")->type_name("[DB]");
+  events->add_flag("--follow,-f", events_.follow, "go on until interrupted");
+}
+
+void CommandLine::add_copy_commands() {
+  CLI::App* seed = add(app_, "seed", "make a copy equal to its source, by difference", [this] { return run_seed(common_, seed_); });
+  seed->add_option("copy", seed_.target, "the copy")->type_name("DB@NODE")->required();
+  seed->add_flag("--full", seed_.full, "fetch everything instead of what differs");
+  seed->add_option("--from", seed_.from, "the source [the active node]")->type_name("NODE");
+  seed->add_option("--streams", seed_.streams, "connections [auto]")->type_name("N");
+  seed->add_option("--rate", seed_.rate, "at most, such as 80MB/s [transport.seed_rate]")->type_name("RATE");
+  seed->add_flag("--manual-resume", seed_.manual_resume, "leave the copy suspended when its pages are equal");
+  seed->add_flag("--detach", seed_.detach, "start it and return");
+  seed->add_flag("--dry-run", seed_.dry_run, "print checks and plan, change nothing");
+  CLI::App* suspend = add(app_, "suspend", "stop copying and replay of a copy", [this] { return run_suspend(common_, suspend_); });
+  suspend->add_option("copy", suspend_.target, "the copy")->type_name("DB@NODE")->required();
+  suspend->add_option("--comment", suspend_.comment, "why; shown in status")->type_name("TEXT");
+  suspend->add_flag("--dry-run", suspend_.dry_run, "print checks and plan, change nothing");
+  CLI::App* resume = add(app_, "resume", "start a suspended or failed copy again", [this] { return run_resume(common_, resume_); });
+  resume->add_option("copy", resume_.target, "the copy")->type_name("DB@NODE")->required();
+  resume->add_flag("--dry-run", resume_.dry_run, "print checks and plan, change nothing");
+  CLI::App* verify = add(app_, "verify", "read the pages of both sides and compare; 5 on a difference",
+                         [this] { return run_verify(common_, verify_target_); });
+  verify->add_option("copy", verify_target_, "the copy")->type_name("DB@NODE")->required();
+}
+
+void CommandLine::add_load() {
+  CLI::App* load = add(app_, "load", "write transactions whose content can be checked, on the active node",
+                       [this] { return run_load(common_, load_); });
+  load->add_option("database", load_.database, "the database")->type_name("DB")->required();
+  load->add_option("--rate", load_.rate, "such as 20MB/s, or unlimited")->type_name("RATE")->required();
+  load->add_option("--seconds", load_.seconds, "how long [10]")->type_name("N");
+  load->add_option("--pattern", load_.pattern, "seq, random or oltp [oltp]")->type_name("PATTERN");
+  load->add_option("--transaction-pages", load_.transaction_pages, "pages of a transaction [the pattern's]")->type_name("N");
+}
+
+void CommandLine::add_log_commands() {
+  CLI::App* log = group("log", "look into log generations");
+  CLI::App* show = add(*log, "show", "print a generation", [this] { return run_log_show(common_, log_file_); });
+  show->add_option("file", log_file_, "a generation's file")->type_name("FILE")->required();
+  CLI::App* verify =
+      add(*log, "verify", "check a directory's chain; 5 on damage", [this] { return run_log_verify(common_, log_directory_); });
+  verify->add_option("directory", log_directory_, "a log directory")->type_name("DIR")->required();
+}
+
+CommandLine::CommandLine() {
+  add_common();
+  add_node_commands();
+  add_status_commands();
+  add_copy_commands();
+  add_load();
+  add_log_commands();
+}
+
+const CLI::App& CommandLine::deepest() const {
+  const CLI::App* at = &app_;
+  for (;;) {
+    const std::vector<CLI::App*> chosen = at->get_subcommands();
+    if (chosen.empty()) return *at;
+    at = chosen.front();
+  }
+}
+
+// "ccr config" for the noun, "ccr" at the top.
+std::string words_of(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return parent == nullptr ? command.get_name() : words_of(*parent) + " " + command.get_name();
+}
+
+ExitCode CommandLine::misused(const std::string& message) const {
+  return report({ErrorKind::usage, message, words_of(deepest()) + " --help"});
+}
+
+ExitCode CommandLine::unknown_word(const std::string& word) const {
+  const CLI::App& command = deepest();
+  const bool option = word.starts_with("-");
+  const std::string name = option ? word.substr(0, word.find('=')) : word;
+  std::vector<std::string> known;
+  if (option) {
+    for (const CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
+      for (const CLI::Option* each : app->get_options()) {
+        for (const std::string& long_name : each->get_lnames()) known.push_back("--" + long_name);
+      }
+    }
+  } else {
+    for (const CLI::App* each : command.get_subcommands([](const CLI::App*) { return true; })) known.push_back(each->get_name());
+  }
+  const std::optional<std::string> near = engine::did_you_mean(name, known);
+  const std::string what = option ? "unknown option '" : known.empty() ? "unexpected argument '" : "unknown command '";
+  const std::string place = &command == &app_ ? "" : " for " + words_of(command);
+  const std::string hint = near ? "did you mean '" + *near + "'?" : words_of(command) + " --help";
+  return report({ErrorKind::usage, what + name + "'" + place, hint});
+}
+
+ExitCode CommandLine::dispatch() const {
+  const CLI::App& chosen = deepest();
+  for (const auto& [command, action] : actions_) {
+    if (command == &chosen) return action();
+  }
+  if (version_) return run_version(common_);
+  return misused(&chosen == &app_ ? "which command?" : "which command of '" + words_of(chosen) + "'?");
+}
+
+ExitCode CommandLine::run(int count, const char* const* arguments) {
+  try {
+    app_.parse(count, arguments);
+  } catch (const CLI::Success& help) {
+    app_.exit(help);
+    return ExitCode::done;
+  } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> unknown = app_.remaining(true);
+    return unknown.empty() ? misused(error.what()) : unknown_word(unknown.front());
+  }
+  const std::vector<std::string> unknown = app_.remaining(true);
+  return unknown.empty() ? dispatch() : unknown_word(unknown.front());
+}
+
+}  // namespace
+
+ExitCode run_command_line(int count, const char* const* arguments) {
+  CommandLine line;
+  return line.run(count, arguments);
+}
+
+}  // namespace ccr::tools

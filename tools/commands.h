@@ -1,0 +1,71 @@
+// What each command of `ccr` does, once its arguments are read (tools/command_line.h). Each prints its result to stdout, says what
+// went wrong on stderr, and answers with the exit code.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "tools/exit_code.h"
+#include "tools/terminal.h"
+
+namespace ccr::tools {
+
+struct CommonOptions {
+  std::string config_file;
+  std::string node;  // empty: the host's name
+  bool json = false;
+  ColorChoice color = ColorChoice::automatic;
+};
+
+// DB or DB@NODE.
+struct Target {
+  std::string database, node;
+};
+Result<Target> parse_target(const std::string& text);
+Result<Target> parse_copy(const std::string& text);  // the node must be named
+
+struct StatusOptions {
+  std::string target;
+  bool watch = false;
+};
+struct WaitOptions {
+  std::string target, state = "healthy", timeout = "30s";
+};
+struct SeedOptions {
+  std::string target, from, rate, streams = "auto";
+  bool full = false, manual_resume = false, detach = false, dry_run = false;
+};
+struct SuspendOptions {
+  std::string target, comment;
+  bool dry_run = false;
+};
+struct ResumeOptions {
+  std::string target;
+  bool dry_run = false;
+};
+struct LoadOptions {
+  std::string database, rate, pattern = "oltp";
+  double seconds = 10;
+  unsigned transaction_pages = 0;
+};
+struct EventsOptions {
+  std::string target;
+  bool follow = false;
+};
+
+ExitCode run_serve(const CommonOptions& common);
+ExitCode run_config_check(const CommonOptions& common);
+ExitCode run_config_show(const CommonOptions& common);
+ExitCode run_status(const CommonOptions& common, const StatusOptions& options);
+ExitCode run_wait(const CommonOptions& common, const WaitOptions& options);
+ExitCode run_seed(const CommonOptions& common, const SeedOptions& options);
+ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options);
+ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
+ExitCode run_verify(const CommonOptions& common, const std::string& target);
+ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
+ExitCode run_log_show(const CommonOptions& common, const std::string& file);
+ExitCode run_log_verify(const CommonOptions& common, const std::string& directory);
+ExitCode run_events(const CommonOptions& common, const EventsOptions& options);
+ExitCode run_version(const CommonOptions& common);
+
+}  // namespace ccr::tools

@@ -1,0 +1,111 @@
+// ccr seed, suspend, resume, verify: what is done to one copy.
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/config.h"
+#include "tools/commands.h"
+#include "tools/daemon_call.h"
+#include "tools/json_fields.h"
+#include "tools/result_text.h"
+
+namespace ccr::tools {
+
+using nlohmann::json;
+
+namespace {
+
+// Who asks, for the record; behind sudo the person, not root.
+std::string user_name() {
+  const char* sudo = std::getenv("SUDO_USER");
+  if (sudo != nullptr && ::geteuid() == 0) return sudo;
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
+}
+
+ExitCode show_result(const CommonOptions& common, const json& result, const std::string& text) {
+  if (common.json) {
+    print_json(result);
+  } else {
+    print(text);
+  }
+  return field(result, "allowed") == false ? ExitCode::refused : ExitCode::done;
+}
+
+ExitCode show_change(const CommonOptions& common, const std::string& copy, const Result<json>& result) {
+  if (!result) return report(result.error());
+  return show_result(common, *result, change_text(copy, *result));
+}
+
+}  // namespace
+
+ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
+  const Result<Target> target = parse_copy(options.target);
+  if (!target) return report(target.error());
+  json request{{"command", "seed"},          {"database", target->database}, {"node", target->node},
+               {"full", options.full},       {"from", options.from},         {"manual_resume", options.manual_resume},
+               {"dry_run", options.dry_run}, {"detach", options.detach}};
+  if (!options.rate.empty()) {
+    const Result<std::uint64_t> rate = engine::parse_rate(options.rate);
+    if (!rate) return report(rate.error().within("--rate"));
+    request["rate"] = *rate;
+  }
+  if (options.streams != "auto" && options.streams != "1") {
+    return report(
+        {ErrorKind::unsupported, "--streams " + options.streams + ": a seed uses one connection yet", "leave --streams out"});
+  }
+  const Result<json> result = watch(common, request);
+  if (!result) {
+    return report_watched(result.error(), "detached: the seed of " + options.target + " goes on in the daemon",
+                          "ccr seed " + options.target + " attaches again, ccr suspend " + options.target + " ends it");
+  }
+  return show_result(common, *result, seed_text(options.target, *result));
+}
+
+ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options) {
+  const Result<Target> target = parse_copy(options.target);
+  if (!target) return report(target.error());
+  const json request{{"command", "suspend"}, {"database", target->database}, {"node", target->node}, {"comment", options.comment},
+                     {"by", user_name()},    {"dry_run", options.dry_run}};
+  return show_change(common, options.target, ask(common, request));
+}
+
+ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options) {
+  const Result<Target> target = parse_copy(options.target);
+  if (!target) return report(target.error());
+  const json request{{"command", "resume"}, {"database", target->database}, {"node", target->node}, {"dry_run", options.dry_run}};
+  return show_change(common, options.target, ask(common, request));
+}
+
+ExitCode run_verify(const CommonOptions& common, const std::string& copy) {
+  const Result<Target> target = parse_copy(copy);
+  if (!target) return report(target.error());
+  const json request{{"command", "verify"}, {"database", target->database}, {"node", target->node}};
+  const Result<json> result = watch(common, request);
+  if (!result)
+    return report_watched(result.error(), "detached from the verification of " + copy, "ccr verify " + copy + " takes it up again");
+  show_result(common, *result, verify_text(copy, *result));
+  return field(*result, "equal") == true ? ExitCode::done : ExitCode::damage;
+}
+
+Result<Target> parse_target(const std::string& text) {
+  const std::size_t at = text.find('@');
+  const Target target{text.substr(0, at), at == std::string::npos ? "" : text.substr(at + 1)};
+  const bool node_missing = at != std::string::npos && target.node.empty();
+  if (target.database.empty() || node_missing || target.node.find('@') != std::string::npos) {
+    return Error{ErrorKind::usage, "expected DB or DB@NODE, found '" + text + "'", "such as orders@beta"};
+  }
+  return target;
+}
+
+Result<Target> parse_copy(const std::string& text) {
+  const Result<Target> target = parse_target(text);
+  if (target && !target->node.empty()) return target;
+  return Error{ErrorKind::usage, "expected DB@NODE, found '" + text + "'", "such as orders@beta; ccr status shows the copies"};
+}
+
+}  // namespace ccr::tools

@@ -1,0 +1,141 @@
+// ccr status, ccr wait, ccr events.
+#include <poll.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/system_clock.h"
+#include "tools/amounts.h"
+#include "tools/commands.h"
+#include "tools/config_file.h"
+#include "tools/daemon_call.h"
+#include "tools/interrupts.h"
+#include "tools/json_fields.h"
+#include "tools/state_status.h"
+#include "tools/status_text.h"
+
+namespace ccr::tools {
+namespace {
+
+using nlohmann::json;
+
+constexpr int watch_interval_ms = 1000;
+constexpr const char* clear_screen = "\x1b[H\x1b[2J";
+
+// Only what the target names stays; a database that is not there is an error.
+Result<void> narrow(json& status, const Target& target) {
+  if (target.database.empty()) return {};
+  std::vector<std::string> names;
+  json kept = json::array();
+  for (const json& database : status["databases"]) {
+    names.push_back(text_field(database, "name"));
+    if (names.back() == target.database) kept.push_back(database);
+  }
+  if (kept.empty()) {
+    const std::optional<std::string> near = engine::did_you_mean(target.database, names);
+    return Error{ErrorKind::not_found, "no database '" + target.database + "'", near ? "did you mean '" + *near + "'?" : ""};
+  }
+  status["databases"] = std::move(kept);
+  if (target.node.empty()) return {};
+  json copies = json::array();
+  for (const json& copy : status["databases"][0]["copies"]) {
+    if (text_field(copy, "node") == target.node) copies.push_back(copy);
+  }
+  if (copies.empty())
+    return Error{ErrorKind::not_found, "database " + target.database + " has no copy on '" + target.node + "'", ""};
+  status["databases"][0]["copies"] = std::move(copies);
+  return {};
+}
+
+// From the daemon; from the state files where nobody answers on its socket.
+Result<json> find_status(const engine::Config& config, const Target& target) {
+  Result<ControlClient> client = ControlClient::connect(config.control_socket);
+  if (client) {
+    const json request{{"command", "status"}, {"database", target.database}, {"node", target.node}};
+    return client->call(request, {});
+  }
+  if (client.error().kind != ErrorKind::not_found) return client.error();
+  json status = status_from_disk(config);
+  CCR_TRY(narrow(status, target));
+  return status;
+}
+
+WallTime time_of(const json& status, const Clock& clock) {
+  const double at = seconds_of_rfc3339(text_field(status, "at"));
+  if (at < 0) return clock.wall_now();
+  return {static_cast<std::int64_t>(at) * 1'000'000'000};
+}
+
+ExitCode show_status(const CommonOptions& common, const engine::Config& config, const Target& target, bool clear) {
+  Result<json> status = find_status(config, target);
+  if (!status) return report(status.error());
+  const SystemClock clock;
+  if (common.json) {
+    print_json(*status);
+  } else {
+    const bool color = stdout_color(common.color);
+    print((clear ? clear_screen : "") + status_text(*status, time_of(*status, clock), color));
+  }
+  return field(*status, "daemon") == false ? ExitCode::unreachable : ExitCode::done;
+}
+
+// False: interrupted.
+bool pause(const Interrupts& interrupts) {
+  pollfd wait{interrupts.descriptor(), POLLIN, 0};
+  return ::poll(&wait, 1, watch_interval_ms) == 0;
+}
+
+}  // namespace
+
+ExitCode run_status(const CommonOptions& common, const StatusOptions& options) {
+  const Result<Target> target = options.target.empty() ? Result<Target>(Target{}) : parse_target(options.target);
+  if (!target) return report(target.error());
+  const Result<engine::Config> config = load_config(common.config_file, common.node);
+  if (!config) return report(config.error());
+  if (!options.watch) return show_status(common, *config, *target, false);
+  const Interrupts interrupts;
+  const bool clear = stdout_color(common.color) && !common.json;
+  do {
+    const ExitCode shown = show_status(common, *config, *target, clear);
+    if (shown == ExitCode::usage) return shown;
+  } while (pause(interrupts));
+  return ExitCode::interrupted;
+}
+
+ExitCode run_wait(const CommonOptions& common, const WaitOptions& options) {
+  const Result<Target> target = parse_copy(options.target);
+  if (!target) return report(target.error());
+  const Result<Duration> timeout = engine::parse_duration(options.timeout);
+  if (!timeout) return report(timeout.error().within("--timeout"));
+  const std::string state = state_name(options.state);
+  const double seconds = std::chrono::duration<double>(*timeout).count();
+  const json request{
+      {"command", "wait"}, {"database", target->database}, {"node", target->node}, {"for", state}, {"timeout_seconds", seconds}};
+  const Result<json> result = watch(common, request);
+  if (!result)
+    return report_watched(result.error(), "no longer waiting for " + options.target, "ccr wait " + options.target + " waits again");
+  if (common.json) {
+    print_json(*result);
+  } else {
+    print(fmt::format("{} is {}\n", options.target, state_title(state)));
+  }
+  return ExitCode::done;
+}
+
+ExitCode run_events(const CommonOptions& common, const EventsOptions& options) {
+  Result<engine::Config> config = load_config(common.config_file, common.node);
+  if (!config) return report(config.error());
+  Result<ControlClient> client = connect_daemon(*config);
+  if (!client) return report(client.error());
+  const Interrupts interrupts;
+  ControlClient::Watch watched;
+  watched.on_event = [](const json& event) { print(event.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); };
+  watched.interrupt = interrupts.descriptor();
+  if (options.follow) watched.silence_max = Duration::zero();
+  const json request{{"command", "events"}, {"follow", options.follow}, {"database", options.target}};
+  const Result<json> result = client->call(request, watched);
+  if (result) return ExitCode::done;
+  return result.error().kind == ErrorKind::stopped ? ExitCode::interrupted : report(result.error());
+}
+
+}  // namespace ccr::tools

@@ -1,0 +1,19 @@
+// The configuration file as a command finds it: --config or CCR_CONFIG, --node or CCR_NODE, else the defaults.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "engine/config.h"
+
+namespace ccr::tools {
+
+inline constexpr const char* config_file_default = "/etc/ccr/ccr.toml";
+inline constexpr std::size_t config_bytes_max = 1 * MiB;
+
+Result<std::string> read_config_text(const std::string& file);
+Result<engine::Config> load_config(const std::string& file, const std::string& node);  // an empty node: the host's name
+
+std::string host_name();  // up to the first dot
+
+}  // namespace ccr::tools

@@ -1,0 +1,64 @@
+#include "tools/config_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace ccr::tools {
+namespace {
+
+using nlohmann::json;
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+json database_json(const engine::DatabaseConfig& database) {
+  json lags = json::object();
+  for (const auto& [copy, lag] : database.replay_lag) lags[copy] = seconds(lag);
+  return {{"kind", engine::name_of(database.kind)},
+          {"path", database.path},
+          {"logs", database.logs},
+          {"copies", database.copies},
+          {"generation_size", database.generation_bytes},
+          {"log_budget", database.log_budget_bytes},
+          {"wal_limit", database.wal_limit_bytes},
+          {"catch_up_limit", database.catch_up_limit_bytes},
+          {"page_size", database.page_size},
+          {"seed", database.seed_auto ? "auto" : "manual"},
+          {"replay_lag", std::move(lags)}};
+}
+
+json transport_json(const engine::TransportConfig& transport) {
+  json rate = nullptr;
+  if (transport.seed_bytes_per_second != 0) rate = transport.seed_bytes_per_second;
+  return {{"window", transport.window},
+          {"congestion", transport.congestion},
+          {"compression", transport.compression},
+          {"streams", transport.streams},
+          {"seed_rate", std::move(rate)},
+          {"heartbeat", {{"interval", seconds(transport.heartbeat_interval)}, {"missed", transport.heartbeat_missed}}}};
+}
+
+}  // namespace
+
+json config_json(const engine::Config& config) {
+  json nodes = json::object();
+  for (const auto& [name, node] : config.nodes) {
+    json addresses = json::array();
+    for (const transport::Endpoint& address : node.addresses) addresses.push_back(address.text());
+    nodes[name] = {{"addresses", std::move(addresses)}};
+  }
+  json databases = json::object();
+  for (const auto& [name, database] : config.databases) databases[name] = database_json(database);
+  return {
+      {"schema", 1},
+      {"cluster", config.cluster},
+      {"node", config.node},
+      {"state_dir", config.state_dir},
+      {"control_socket", config.control_socket},
+      {"nodes", std::move(nodes)},
+      {"tls",
+       {{"mode", config.tls_off ? "off" : "require"}, {"ca", config.tls_ca}, {"cert", config.tls_cert}, {"key", config.tls_key}}},
+      {"databases", std::move(databases)},
+      {"transport", transport_json(config.transport)},
+      {"warnings", config.warnings}};
+}
+
+}  // namespace ccr::tools

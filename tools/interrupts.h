@@ -1,0 +1,26 @@
+// Interrupts turns SIGINT and SIGTERM into something that a blocking command can poll for, so that Ctrl-C detaches instead of
+// killing.
+//
+// From construction to destruction the two signals are blocked for the thread and readable at descriptor(). Threads: the one that
+// made it.
+#pragma once
+
+#include <csignal>
+
+namespace ccr::tools {
+
+class Interrupts {
+ public:
+  Interrupts();
+  ~Interrupts();
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+
+  int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  sigset_t before_{};
+  int descriptor_;
+};
+
+}  // namespace ccr::tools

@@ -1,0 +1,108 @@
+#include "tools/result_text.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "tools/amounts.h"
+#include "tools/json_fields.h"
+#include "tools/status_text.h"
+#include "tools/text_table.h"
+
+namespace ccr::tools {
+namespace {
+
+using nlohmann::json;
+
+std::string plan_text(const std::string& copy, const json& result) {
+  std::string text = fmt::format("{}: nothing is changed; this is what would be done\n", copy);
+  for (const json& check : list_field(result, "checks")) {
+    const std::string found = escaped(text_field(check, "found"));
+    text += fmt::format("  {:<7}{}{}\n", flag_field(check, "ok") ? "good" : "refused", escaped(text_field(check, "check")),
+                        found.empty() ? "" : ": " + found);
+  }
+  int step = 0;
+  for (const json& line : list_field(result, "plan")) {
+    if (line.is_string()) text += fmt::format("  {}. {}\n", ++step, escaped(line.get<std::string>()));
+  }
+  return text;
+}
+
+// 'is Suspended: "disk swap"'
+std::string standing_text(const json& copy) {
+  const std::string state = text_field(copy, "state");
+  const std::string comment = escaped(text_field(copy, "comment"));
+  std::string text = "is " + (state.empty() ? "in an unknown state" : escaped(state_title(state)));
+  if (!comment.empty()) text += ": \"" + comment + "\"";
+  return text;
+}
+
+std::string position_text(const json& position) {
+  const std::optional<std::uint64_t> generation = count_field(position, "generation");
+  const std::optional<std::uint64_t> offset = count_field(position, "offset");
+  return generation && offset ? fmt::format("{}+{}", to_hex(*generation), *offset) : "?";
+}
+
+std::string page_list(const json& pages, std::uint64_t total) {
+  constexpr std::size_t shown_max = 20;
+  std::string text;
+  std::size_t shown = 0;
+  for (const json& page : pages) {
+    if (!page.is_number_unsigned() || shown == shown_max) break;
+    text += (text.empty() ? "" : ", ") + std::to_string(page.get<std::uint64_t>());
+    ++shown;
+  }
+  return total > shown ? text + ", …" : text;
+}
+
+}  // namespace
+
+std::string change_text(const std::string& copy, const json& result) {
+  if (flag_field(result, "dry_run")) return plan_text(copy, result);
+  return fmt::format("{} {}\n", copy, standing_text(field(result, "copy")));
+}
+
+std::string seed_text(const std::string& copy, const json& result) {
+  if (flag_field(result, "dry_run")) return plan_text(copy, result);
+  if (flag_field(result, "running")) return fmt::format("the seed of {} runs in the daemon\n", copy);
+  const json& standing = field(result, "copy");
+  const json& seed = field(standing, "seed");
+  std::string text = copy + " " + standing_text(standing);
+  const std::optional<std::uint64_t> sent = count_field(seed, "extents_sent"), equal = count_field(seed, "extents_equal");
+  if (sent && equal) text += fmt::format("; of {} extents {} were equal and {} were sent", *sent + *equal, *equal, *sent);
+  const std::optional<std::uint64_t> wire = count_field(seed, "wire_bytes");
+  if (sent && equal && wire) text += ", " + size_text(*wire) + " on the wire";
+  return text + "\n";
+}
+
+std::string verify_text(const std::string& copy, const json& result) {
+  const std::uint64_t checked = count_field(result, "pages_checked").value_or(0);
+  const std::string where = position_text(field(result, "position"));
+  if (flag_field(result, "equal")) {
+    return fmt::format("{} is equal to the active copy: {} pages read on both sides, as of {}, root {}\n", copy, checked, where,
+                       escaped(text_field(result, "root")));
+  }
+  const json& pages = list_field(result, "differing_pages");
+  const std::uint64_t total = count_field(result, "differing_total").value_or(pages.size());
+  std::string text = fmt::format("{} differs from the active copy: {} of {} pages, as of {}", copy, total, checked, where);
+  if (!pages.empty()) text += ": " + page_list(pages, total);
+  return text + fmt::format("\nhint: ccr seed {}\n", copy);
+}
+
+std::string load_text(const std::string& database, const json& result) {
+  const double commits = number_field(result, "commits").value_or(0);
+  const double bytes = number_field(result, "bytes").value_or(0);
+  const double seconds = number_field(result, "seconds").value_or(0);
+  const double per_second = seconds > 0 ? 1 / seconds : 0;
+  std::string text =
+      fmt::format("{}: {:.0f} commits, {} in {:.1f} s; {:.0f} commits/s, {}", database, commits,
+                  size_text(static_cast<std::uint64_t>(bytes)), seconds, commits * per_second, rate_text(bytes * per_second));
+  const json& latency = field(result, "latency_us");
+  if (latency.is_object()) {
+    const auto of = [&latency](const char* key) { return number_field(latency, key).value_or(0); };
+    text += fmt::format("; commit p50 {:.0f} us, p99 {:.0f} us, p99.9 {:.0f} us", of("p50"), of("p99"), of("p999"));
+  }
+  return text + "\n";
+}
+
+}  // namespace ccr::tools

@@ -1,0 +1,16 @@
+// What the commands that act on a copy say when they are done, from the daemon's JSON. Pure; ends with a newline.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace ccr::tools {
+
+// suspend, resume; with "dry_run" the checks and the plan.
+std::string change_text(const std::string& copy, const nlohmann::json& result);
+std::string seed_text(const std::string& copy, const nlohmann::json& result);
+std::string verify_text(const std::string& copy, const nlohmann::json& result);
+std::string load_text(const std::string& database, const nlohmann::json& result);
+
+}  // namespace ccr::tools

@@ -1,0 +1,161 @@
+// ccr serve: one node in the foreground, put together from the seams of production.
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/signal_set.hpp>
+
+#include "base/system_clock.h"
+#include "engine/control_server.h"
+#include "engine/node.h"
+#include "storage/directory_lock.h"
+#include "storage/sqlite/sqlite_source.h"
+#include "storage/system_disk.h"
+#include "tools/commands.h"
+#include "tools/config_changes.h"
+#include "tools/config_file.h"
+#include "tools/event_line.h"
+#include "tools/service_notify.h"
+#include "transport/tcp_network.h"
+
+namespace ccr::tools {
+namespace {
+
+// Events as lines on stderr, where the service manager keeps them.
+class LogTrace final : public Trace {
+ public:
+  explicit LogTrace(Clock& clock) : clock_(clock) {}
+  void record(const Event& event) override {
+    const std::string line = event_line(event, clock_.wall_now()) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stderr);
+  }
+
+ private:
+  Clock& clock_;
+};
+
+std::unique_ptr<storage::LogSource> open_source(engine::NodeContext& context, const engine::DatabaseConfig& database,
+                                                std::optional<storage::SourceCursor> cursor) {
+  storage::SqliteSourceOptions options;
+  options.path = database.path;
+  options.cursor = cursor;
+  options.wal_limit_bytes = database.wal_limit_bytes;
+  return storage::open_sqlite_source(context.executor, context.clock, std::move(options));
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+class Daemon {
+ public:
+  Daemon(asio::io_context& context, const CommonOptions& common, engine::Config config)
+      : executor_(context.get_executor()),
+        common_(common),
+        config_(std::move(config)),
+        trace_(clock_),
+        disk_(storage::open_system_disk(executor_, storage::DiskChoice::automatic)),
+        network_(executor_) {}
+
+  Task<Result<void>> run();
+
+ private:
+  Task<Result<void>> watch_signals(TaskGroup& group);
+  Task<Result<void>> announce();
+  void read_again();
+
+  Executor executor_;
+  const CommonOptions& common_;
+  engine::Config config_;
+  SystemClock clock_;
+  LogTrace trace_;
+  std::unique_ptr<storage::Disk> disk_;
+  transport::TcpNetwork network_;
+};
+
+Task<Result<void>> Daemon::run() {
+  const std::string state_dir = config_.state_dir;
+  CCR_CO_TRY(co_await disk_->make_directories(state_dir));
+  const Result<storage::DirectoryLock> lock = storage::lock_directory(state_dir);
+  if (!lock) co_return lock.error();
+  engine::Node node(executor_, clock_, *disk_, network_, Random(seed_of_the_machine()), trace_, config_, open_source);
+  engine::ControlServer server(executor_, config_.control_socket, node);
+  CCR_CO_TRY(server.bind());
+  TaskGroup group(executor_);
+  group.spawn(watch_signals(group));
+  group.spawn(node.run());
+  group.spawn(server.run());
+  group.spawn(announce());
+  const Result<void> ended = co_await group.join();
+  const Event stopped{"node_stopped", config_.node, {}};
+  trace_.record(stopped);
+  co_return ended;
+}
+
+// Begins after the node's and the server's first steps: the addresses are bound.
+Task<Result<void>> Daemon::announce() {
+  notify_service("READY=1");
+  co_await clock_.sleep(Duration::zero());
+  co_return Result<void>();
+}
+
+Task<Result<void>> Daemon::watch_signals(TaskGroup& group) {
+  // When this ends the signals have their default effect again: a second Ctrl-C ends a node that does not stop.
+  asio::signal_set signals(executor_, SIGTERM, SIGINT, SIGHUP);
+  for (;;) {
+    const int signal = co_await signals.async_wait(asio::use_awaitable);
+    if (signal != SIGHUP) {
+      const Event stopping{"node_stopping", config_.node, {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}}};
+      trace_.record(stopping);
+      notify_service("STOPPING=1");
+      group.stop();
+      co_return Result<void>();
+    }
+    notify_service("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(clock_.now().nanoseconds / 1000));
+    read_again();
+    notify_service("READY=1");
+  }
+}
+
+// Says what a restart would change; what runs goes on as it is.
+void Daemon::read_again() {
+  const Result<engine::Config> config = load_config(common_.config_file, config_.node);
+  if (!config) {
+    trace_.record({"config_refused", config_.node, {{"cause", config.error().message}, {"hint", config.error().hint}}});
+    return;
+  }
+  const std::vector<std::string> changes = config_changes(config_, *config);
+  trace_.record({"config_read",
+                 config_.node,
+                 {{"changes", changes.empty() ? "none" : joined(changes)}, {"restart", changes.empty() ? "no" : "needed"}}});
+}
+
+Task<void> keep(Task<Result<void>> task, Result<void>& outcome) { outcome = co_await std::move(task); }
+
+}  // namespace
+
+ExitCode run_serve(const CommonOptions& common) {
+  Result<engine::Config> config = load_config(common.config_file, common.node);
+  if (!config) return report(config.error());
+  for (const std::string& warning : config->warnings) note("warning: " + warning);
+  const std::string library = storage::sqlite_warning();
+  if (!library.empty()) note("warning: " + library);
+  std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
+  asio::io_context context;
+  Result<void> outcome;
+  Daemon daemon(context, common, std::move(*config));
+  asio::co_spawn(context, keep(daemon.run(), outcome), [&context](std::exception_ptr failure) {
+    CCR_ASSERT(!failure);
+    context.stop();  // the disk may still watch its ring
+  });
+  context.run();
+  return outcome ? ExitCode::done : report(outcome.error());
+}
+
+}  // namespace ccr::tools

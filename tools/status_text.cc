@@ -1,0 +1,168 @@
+#include "tools/status_text.h"
+
+#include <cctype>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "tools/amounts.h"
+#include "tools/json_fields.h"
+#include "tools/text_table.h"
+
+namespace ccr::tools {
+namespace {
+
+using nlohmann::json;
+
+double seconds_since(const std::string& time, WallTime now) {
+  return static_cast<double>(now.nanoseconds) / 1e9 - seconds_of_rfc3339(time);
+}
+
+std::string generation_text(const json& position) {
+  const std::optional<std::uint64_t> number = count_field(position, "generation");
+  return number ? to_hex(*number) : "?";
+}
+
+std::string queue_text(const json& queue) {
+  const std::optional<std::uint64_t> generations = count_field(queue, "generations");
+  return generations ? std::to_string(*generations) : "?";
+}
+
+template <class Text>
+std::string number_text(const json& object, const char* key, const char* unknown, Text text) {
+  const std::optional<double> value = number_field(object, key);
+  return value ? text(*value) : unknown;
+}
+
+Style style_of(const std::string& state) {
+  if (state == "healthy" || state == "mounted") return Style::good;
+  if (state == "failed" || state == "failed_and_suspended" || state == "dismounted") return Style::bad;
+  return Style::attention;
+}
+
+void append(std::string& text, const std::string& part) {
+  if (part.empty()) return;
+  text += (text.empty() ? "" : ", ") + part;
+}
+
+std::string seed_text(const json& seed) {
+  if (!flag_field(seed, "running")) return "";
+  const double done = number_field(seed, "done_bytes").value_or(0);
+  const std::uint64_t total = count_field(seed, "total_bytes").value_or(0);
+  std::string text =
+      total == 0 ? "seed starts" : fmt::format("seed {:.1f} % of {}", 100.0 * done / static_cast<double>(total), size_text(total));
+  if (const auto rate = number_field(seed, "rate")) text += " at " + rate_text(*rate);
+  if (const auto left = number_field(seed, "eta_seconds")) text += ", " + age_text(*left) + " left";
+  return text;
+}
+
+// 'by root: "disk swap"', either part alone, or nothing.
+std::string reason_text(const json& copy) {
+  const std::string cause = escaped(text_field(copy, "cause"));
+  const std::string comment = escaped(text_field(copy, "comment"));
+  if (comment.empty()) return cause;
+  return cause.empty() || cause == comment ? "\"" + comment + "\"" : cause + ": \"" + comment + "\"";
+}
+
+std::string remark_text(const json& copy, WallTime now) {
+  std::string text = seed_text(field(copy, "seed"));
+  append(text, reason_text(copy));
+  const json& equal_at = field(copy, "root_equal_at");
+  if (equal_at.is_object()) append(text, "root equal at " + generation_text(equal_at));
+  const std::string verified = text_field(copy, "disk_verified_at");
+  if (!verified.empty()) append(text, "disk verified " + rough_age_text(seconds_since(verified, now)) + " ago");
+  return text;
+}
+
+TextTable::Row row_of(const std::string& database, const json& copy, WallTime now) {
+  const std::string role = text_field(copy, "role");
+  const std::string state = text_field(copy, "state");
+  const std::string since = text_field(copy, "since");
+  const bool active = role == "active";
+  TextTable::Row row;
+  row.cells.push_back({escaped(database), Style::none});
+  row.cells.push_back({escaped(text_field(copy, "node")), Style::none});
+  row.cells.push_back({role.empty() ? "?" : escaped(role), Style::none});
+  row.cells.push_back({state.empty() ? "?" : escaped(state_title(state)), style_of(state)});
+  row.cells.push_back({active ? "-" : queue_text(field(copy, "copy_queue")), Style::none});
+  row.cells.push_back({active ? "-" : queue_text(field(copy, "replay_queue")), Style::none});
+  row.cells.push_back({number_text(copy, "ship_bytes_per_second", active ? "-" : "?", rate_text), Style::none});
+  row.cells.push_back({active ? "-" : number_text(copy, "lag_seconds", "?", seconds_text), Style::none});
+  row.cells.push_back({generation_text(field(copy, active ? "generated" : "inspected")), Style::none});
+  row.cells.push_back({since.empty() ? "?" : age_text(seconds_since(since, now)), Style::none});
+  row.remark = remark_text(copy, now);
+  const std::string hint = escaped(text_field(copy, "hint"));
+  if (!hint.empty()) row.notes.push_back("hint: " + hint);
+  return row;
+}
+
+// One number where all databases agree, else each with its name.
+std::string epochs_text(const json& databases) {
+  std::string each;
+  bool same = true;
+  for (const json& database : databases) {
+    same = same && field(database, "epoch") == field(databases.front(), "epoch");
+    const std::optional<std::uint64_t> epoch = count_field(database, "epoch");
+    append(each, escaped(text_field(database, "name")) + " " + (epoch ? std::to_string(*epoch) : "?"));
+  }
+  if (databases.empty()) return "";
+  const std::optional<std::uint64_t> first = count_field(databases.front(), "epoch");
+  if (same) return "   epoch " + (first ? std::to_string(*first) : "?");
+  return "   epochs " + each;
+}
+
+bool tls_off(const json& status) {
+  if (text_field(status, "tls") == "off") return true;
+  for (const json& database : list_field(status, "databases")) {
+    for (const json& copy : list_field(database, "copies")) {
+      if (text_field(field(copy, "connection"), "tls") == "off") return true;
+    }
+  }
+  return false;
+}
+
+std::string heading_text(const json& status, bool color) {
+  std::string text =
+      fmt::format("cluster {}   this node {}", escaped(text_field(status, "cluster")), escaped(text_field(status, "node")));
+  text += epochs_text(list_field(status, "databases"));
+  if (tls_off(status)) text += "   " + styled("TLS off", Style::attention, color);
+  if (field(status, "daemon") == false)
+    text += "   " + styled("(from the state file, daemon not running)", Style::attention, color);
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string state_title(const std::string& name) {
+  std::string title;
+  bool capital = true;
+  for (const char c : name) {
+    if (c != '_') title += capital ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    capital = c == '_';
+  }
+  return title;
+}
+
+std::string state_name(const std::string& typed) {
+  std::string name;
+  for (const char c : typed) {
+    const bool capital = c >= 'A' && c <= 'Z';
+    if (capital && !name.empty() && name.back() != '_') name += '_';
+    name += c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+std::string status_text(const json& status, WallTime now, bool color) {
+  const json& databases = list_field(status, "databases");
+  if (databases.empty()) return heading_text(status, color) + "no databases\n";
+  TextTable table({"DATABASE", "NODE", "ROLE", "STATE", "COPY QUEUE", "REPLAY QUEUE", "RATE", "LAG", "GENERATION", "SINCE"});
+  for (const json& database : databases) {
+    const std::string name = text_field(database, "name");
+    for (const json& copy : list_field(database, "copies")) table.add(row_of(name, copy, now));
+  }
+  return heading_text(status, color) + table.text(color);
+}
+
+}  // namespace ccr::tools
