@@ -126,8 +126,7 @@ TEST(SqliteChanges, AFileReplacedByRenameIsNoticedAndItsContentWins) {
   Directory::sql(database, {insert, insert});
   ASSERT_TRUE(follower.wait([&] { return follower.commits == 2; }));
   run_and_read("rm " + database + "-wal " + database + "-shm; mv " + directory.file("old.db") + " " + database);
-  ASSERT_TRUE(follower.wait([&] { return follower.catch_ups == 2 && follower.standing == SourceStanding::Kind::serving; }));
-  EXPECT_EQ(follower.reasons.at(follower.reasons.size() - 2), "file_replaced");
+  ASSERT_TRUE(follower.wait([&] { return follower.serves_after("file_replaced"); }));
   Directory::sql(database, {insert});
   const Bytes content = directory.content(database);
   EXPECT_TRUE(follower.wait_equal(content)) << follower.difference(content);
@@ -146,10 +145,9 @@ TEST(SqliteChanges, AFileOverwrittenInPlaceIsNoticed) {
   bool noticed = false;
   for (int tries = 0; tries < 20 && !noticed; ++tries) {
     run_and_read("cp " + directory.file("old.db") + " " + database);
-    noticed = follower.wait([&] { return follower.catch_ups >= 2 && follower.standing == SourceStanding::Kind::serving; }, 1);
+    noticed = follower.wait([&] { return follower.serves_after("file_replaced"); }, 2);
   }
   ASSERT_TRUE(noticed);
-  EXPECT_EQ(follower.reasons.at(2), "file_replaced");
   const Bytes content = directory.content(database);
   EXPECT_TRUE(follower.wait_equal(content)) << follower.difference(content);
 }

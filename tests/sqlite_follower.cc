@@ -79,6 +79,10 @@ std::uint64_t Follower::losses() const {
   }));
 }
 
+bool Follower::serves_after(const std::string& reason) const {
+  return standing == SourceStanding::Kind::serving && std::count(reasons.begin(), reasons.end(), reason) > 0;
+}
+
 Task<void> Follower::follow() {
   for (;;) {
     Result<SourceItem> item = co_await source_->next();

@@ -57,6 +57,7 @@ class Follower {
   std::string error;
   std::optional<SourceCursor> cursor;
   std::uint64_t losses() const;
+  bool serves_after(const std::string& reason) const;  // after a standing of this reason
 
  private:
   using Images = std::vector<std::pair<PageNumber, Bytes>>;

@@ -1,4 +1,4 @@
-// When read marks are taken, moved and dropped; the queue between the threads.
+// What is held in the wal-index, and when; the queue between the threads.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -17,24 +17,26 @@ struct Marks : testing::Test {
   Marks() {
     before.now = after.now = Instant{1'000'000'000};
     after.last_frame = 100;
-    after.captured = after.near = after.marked = true;
+    after.captured = after.near = true;
+    after.hold = Hold::anchor;
   }
   void pass(Duration time) { before.now = after.now = after.now + time; }
   Move news() {
     before.moved = true;
+    before.hold = after.hold;
     return policy.before(before);
   }
   Move nothing() {
     before.moved = before.wal_written = before.reset = before.fully_backfilled = false;
+    before.hold = after.hold;
     return policy.before(before);
   }
-  // Commits arrive and a checkpoint is held back by our mark.
   void yield() {
     news();
-    after.backfilled = 90;
+    after.over_limit = true;
     EXPECT_EQ(policy.after(after), Move::release);
     EXPECT_EQ(policy.state(), State::yielding);
-    after.marked = false;
+    after.hold = Hold::nothing;
   }
   MarkPolicy policy;
   MarkPolicy::Before before;
@@ -42,24 +44,26 @@ struct Marks : testing::Test {
 };
 
 TEST_F(Marks, AtRestNothingIsHeldAndWeListen) {
-  after.marked = false;
+  after.hold = Hold::nothing;
   EXPECT_EQ(nothing(), Move::keep);
   EXPECT_EQ(policy.after(after), Move::keep);
   EXPECT_TRUE(policy.listens(before.now));
   EXPECT_EQ(policy.poll(before.now), MarkPolicy::rest_poll);
 }
 
-TEST_F(Marks, TheFirstFrameWrittenTakesAMarkBeforeItsCommit) {
+TEST_F(Marks, TheFirstFrameWrittenTakesAnAnchorBeforeItsCommit) {
+  after.hold = before.hold = Hold::nothing;
   before.wal_written = true;
-  EXPECT_EQ(policy.before(before), Move::hand_over);
+  EXPECT_EQ(policy.before(before), Move::anchor);
+  after.hold = Hold::anchor;
   EXPECT_EQ(policy.after(after), Move::keep);
   EXPECT_EQ(policy.poll(before.now), MarkPolicy::follow_poll);
 }
 
-TEST_F(Marks, EachCommitMovesTheMarkAndQuietDropsIt) {
-  EXPECT_EQ(news(), Move::hand_over);
+TEST_F(Marks, TheAnchorStaysWhileCommitsComeAndQuietDropsIt) {
+  EXPECT_EQ(news(), Move::keep);
   pass(1ms);
-  EXPECT_EQ(news(), Move::hand_over);
+  EXPECT_EQ(news(), Move::keep);
   pass(3ms);
   EXPECT_EQ(nothing(), Move::keep);
   EXPECT_EQ(policy.after(after), Move::keep);
@@ -68,24 +72,34 @@ TEST_F(Marks, EachCommitMovesTheMarkAndQuietDropsIt) {
   EXPECT_EQ(policy.state(), State::resting);
 }
 
-TEST_F(Marks, AFullyBackfilledWalIsHeldByTheSlotThatHoldsNobodyBack) {
+TEST_F(Marks, WhenAllIsCapturedAndInTheFileItSettlesInSlotZero) {
   news();
   after.backfilled = after.last_frame;
-  EXPECT_EQ(policy.after(after), Move::hand_over);
-  after.in_slot_zero = true;
+  after.captured = false;
+  EXPECT_EQ(policy.after(after), Move::keep) << "a commit came: a reset now would take it";
+  after.captured = true;
+  EXPECT_EQ(policy.after(after), Move::settle);
+  after.hold = Hold::slot_zero;
   EXPECT_EQ(policy.after(after), Move::keep);
   pass(1s);
   EXPECT_EQ(policy.after(after), Move::keep) << "it stays while nothing happens";
   EXPECT_EQ(policy.state(), State::resting);
+  EXPECT_EQ(news(), Move::anchor) << "and gives way to an anchor, or checkpoints would wait";
 }
 
-TEST_F(Marks, ACheckpointHeldBackMakesUsYieldUntilTheReset) {
+TEST_F(Marks, ARealMarkForAReadGivesWayToTheAnchor) {
+  news();
+  after.hold = Hold::mark;
+  EXPECT_EQ(policy.after(after), Move::anchor);
+}
+
+TEST_F(Marks, AWalAboveItsLimitIsYieldedUntilTheReset) {
   yield();
   pass(1ms);
   before.moved = true;
-  EXPECT_EQ(policy.before(before), Move::keep) << "no mark: the checkpoint must find none";
+  EXPECT_EQ(policy.before(before), Move::keep);
   before.reset = true;
-  EXPECT_EQ(policy.before(before), Move::hand_over);
+  EXPECT_EQ(policy.before(before), Move::anchor);
   EXPECT_EQ(policy.state(), State::following);
 }
 
@@ -99,43 +113,46 @@ TEST_F(Marks, AGapEndsAfterTwentyMillisecondsOfCommits) {
   pass(19ms);
   EXPECT_EQ(news(), Move::keep);
   pass(1ms);
-  EXPECT_EQ(news(), Move::hand_over);
-  after.marked = true;
+  EXPECT_EQ(news(), Move::anchor);
+  after.hold = Hold::anchor;
   EXPECT_EQ(policy.after(after), Move::keep) << "other readers hold it back: not again at once";
   pass(250ms);
   news();
   EXPECT_EQ(policy.after(after), Move::release);
 }
 
-TEST_F(Marks, TheNextFillingIsYieldedBeforeTheCheckpointIsDue) {
-  yield();
-  before.reset = true;
-  news();
-  after.marked = true;
-  after.backfilled = 0;
-  after.last_frame = 40;
-  EXPECT_EQ(policy.after(after), Move::keep);
-  after.last_frame = 86;  // learned: held back at 90
-  EXPECT_EQ(policy.after(after), Move::release);
-}
-
 TEST_F(Marks, NobodyYieldsWhoIsFarBehind) {
   news();
-  after.backfilled = 90;
+  after.over_limit = true;
   after.near = after.captured = false;
   EXPECT_EQ(policy.after(after), Move::keep);
   after.near = true;
   EXPECT_EQ(policy.after(after), Move::release);
   after.near = false;
-  after.marked = true;  // the capture took a mark because it would have had to wait
+  after.hold = Hold::anchor;  // the capture took one because it would have had to wait
   EXPECT_EQ(policy.after(after), Move::keep);
   EXPECT_EQ(policy.state(), State::following);
 }
 
-TEST_F(Marks, AWalAboveItsLimitIsYielded) {
+TEST_F(Marks, LooksOftenWhileCheckpointsComeAndAroundTheFrameWhereTheyCame) {
   news();
-  after.over_limit = true;
-  EXPECT_EQ(policy.after(after), Move::release);
+  policy.after(after);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::follow_poll);
+  after.backfill_attempted = after.last_frame = 800;
+  policy.after(after);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::hot_poll);
+  after.backfilled = 800;
+  after.captured = false;
+  policy.after(after);
+  // The next filling.
+  after.backfilled = after.backfill_attempted = 0;
+  for (const auto& [frame, poll] : {std::pair(600u, MarkPolicy::follow_poll), {700u, MarkPolicy::hot_poll}, {901u, MarkPolicy::follow_poll}}) {
+    pass(20ms);
+    news();
+    after.last_frame = frame;
+    policy.after(after);
+    EXPECT_EQ(policy.poll(after.now), poll) << frame;
+  }
 }
 
 ImageBatch batch_of(std::size_t bytes) {

@@ -3,58 +3,47 @@
 namespace ccr::storage::sqlite {
 
 MarkPolicy::Move MarkPolicy::before(const Before& facts) {
-  if (facts.wal_written || facts.moved) last_news_ = facts.now;
-  switch (state_) {
-    case State::resting:
-      if (!facts.wal_written && !facts.moved) return Move::keep;
-      state_ = State::following;
-      return Move::hand_over;
-    case State::following:
-      return facts.moved ? Move::hand_over : Move::keep;
-    case State::yielding:
-      break;
-  }
-  if (facts.reset || facts.fully_backfilled) {
+  const bool news = facts.wal_written || facts.moved;
+  if (news) last_news_ = facts.now;
+  if (state_ == State::yielding) {
+    if (facts.moved && gap_since_.nanoseconds == 0) gap_since_ = facts.now;
+    const bool too_long = gap_since_.nanoseconds != 0 && facts.now - gap_since_ >= yield_max;
+    if (!facts.reset && !facts.fully_backfilled && !too_long) return Move::keep;
+    if (too_long) yield_again_ = facts.now + yield_pause;
     state_ = State::following;
-    return Move::hand_over;
+    return Move::anchor;
   }
-  if (facts.moved && gap_since_.nanoseconds == 0) gap_since_ = facts.now;
-  if (gap_since_.nanoseconds != 0 && facts.now - gap_since_ >= yield_max) {
-    state_ = State::following;
-    due_frame_ = 0;  // the application checkpoints elsewhere, or others hold it back
-    yield_again_ = facts.now + yield_pause;
-    return Move::hand_over;
-  }
-  return Move::keep;
+  if (!news) return Move::keep;
+  state_ = State::following;
+  return facts.hold == Hold::anchor ? Move::keep : Move::anchor;
 }
 
-bool MarkPolicy::checkpoint_is_due(const After& facts) {
-  const bool held_back = facts.backfilled > 0 && facts.backfilled < facts.last_frame;
-  if (held_back && due_frame_ == 0) due_frame_ = facts.backfilled;
-  if (held_back || facts.over_limit) return true;
-  return due_frame_ != 0 && facts.last_frame >= due_frame_ - due_frame_ / 16;
+void MarkPolicy::note_checkpoints(const After& facts) {
+  const bool changed = facts.backfilled != backfilled_ || facts.backfill_attempted != backfill_attempted_;
+  if (changed && facts.backfill_attempted != 0) last_checkpoint_ = facts.now;
+  if (backfilled_ == 0 && facts.backfilled != 0) due_frame_ = facts.backfilled;
+  backfilled_ = facts.backfilled;
+  backfill_attempted_ = facts.backfill_attempted;
+  const std::uint32_t margin = due_frame_ / 8;  // some milliseconds of a fast writer
+  due_ = due_frame_ != 0 && facts.last_frame >= due_frame_ - margin && facts.last_frame <= due_frame_ + margin;
 }
 
 MarkPolicy::Move MarkPolicy::after(const After& facts) {
+  note_checkpoints(facts);
   if (state_ == State::yielding) {
-    if (!facts.marked) return Move::keep;
+    if (facts.hold == Hold::nothing) return Move::keep;
     if (facts.near) return Move::release;
-    state_ = State::following;  // too far behind to be without a mark
+    state_ = State::following;  // too far behind to hold nothing
   }
-  if (facts.captured && facts.backfilled == facts.last_frame) {
-    if (state_ == State::following && quiet(facts.now)) state_ = State::resting;
-    return facts.in_slot_zero ? Move::keep : Move::hand_over;
+  if (state_ == State::following && facts.captured && quiet(facts.now)) state_ = State::resting;
+  if (facts.captured && facts.backfilled == facts.last_frame) return facts.hold == Hold::slot_zero ? Move::keep : Move::settle;
+  if (state_ == State::resting) return facts.hold == Hold::nothing || !facts.captured ? Move::keep : Move::release;
+  if (facts.near && facts.over_limit && facts.now >= yield_again_) {
+    state_ = State::yielding;
+    gap_since_ = {};
+    return Move::release;
   }
-  if (state_ == State::following) {
-    if (facts.near && facts.now >= yield_again_ && checkpoint_is_due(facts)) {
-      state_ = State::yielding;
-      gap_since_ = {};
-      return Move::release;
-    }
-    if (!facts.captured || !quiet(facts.now)) return Move::keep;
-    state_ = State::resting;
-  }
-  return facts.marked && facts.captured ? Move::release : Move::keep;
+  return facts.hold == Hold::anchor ? Move::keep : Move::anchor;
 }
 
 void MarkPolicy::touched(Instant now) {
@@ -64,7 +53,9 @@ void MarkPolicy::touched(Instant now) {
 
 Duration MarkPolicy::poll(Instant now) const noexcept {
   if (listens(now)) return rest_poll;
-  return state_ == State::yielding ? yield_poll : follow_poll;
+  if (state_ == State::yielding) return yield_poll;
+  const bool checkpoints = backfill_attempted_ != 0 && now - last_checkpoint_ < hot_max;
+  return !quiet(now) && (due_ || checkpoints) ? hot_poll : follow_poll;
 }
 
 bool MarkPolicy::listens(Instant now) const noexcept {

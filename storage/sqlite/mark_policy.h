@@ -1,16 +1,16 @@
-// MarkPolicy decides when a read mark is taken, moved and dropped. Pure: facts and times in, a move out.
+// MarkPolicy decides what is held in the wal-index, and when. Pure: facts and times in, a move out.
 //
-//   resting    nothing happens. No mark, or one in slot 0 (below).
-//   following  commits arrive: each turn takes a new mark, reads to it and drops the old one, hand over hand.
-//   yielding   everything is captured and a checkpoint is held back by us, or the WAL is above its limit: no mark at all, so that the
-//              application's own checkpoint completes and its next write resets the WAL. Ends with the reset, with everything in the
-//              file, or 20 ms after the first commit of the gap without either (then other readers hold it back; tried again later).
+//   resting    nothing happens. Nothing is held, or slot 0.
+//   following  commits arrive. An anchor is held: no writer can reset the WAL, checkpoints copy it into the file as they like.
+//   yielding   the WAL is above its limit and no moment for slot 0 could be had: nothing is held, for the application to reset it. Ends with the
+//              reset, with everything in the file, or 20 ms after the first commit of the gap without either (then other readers hold it
+//              back; tried again later).
 //
-// Slot 0: when a checkpoint has brought the whole WAL into the file, a new mark lands in slot 0, which holds back no reset and no
-// TRUNCATE, only the backfill of commits that come later, that is, of those we have not read yet. So moving to it when everything is in the
-// file lets a waiting TRUNCATE go at once and still loses nothing.
-// The 1000 frames of an autocheckpoint are reached again and again: from the frame where one was first held back (learned in each
-// filling) the next fillings are yielded a little before, so that the writer's checkpoint finds the way free.
+// The moment for slot 0: everything is captured, and a checkpoint has brought everything into the file. Whoever holds slot 0 from
+// then on lets the next writer reset the WAL (or a waiting TRUNCATE go) and still loses nothing: what is committed later cannot be
+// brought into the file, so it cannot be reset away, until it is captured under the next anchor. No thread need wake up in time for that.
+// A writer at full speed reaches that moment only between its checkpoint and its next commit, some ten microseconds: so around the frame at
+// which its checkpoints come (learned), and while they come, we look often. Each miss costs it a checkpoint of one commit.
 #pragma once
 
 #include <cstdint>
@@ -19,16 +19,21 @@
 
 namespace ccr::storage::sqlite {
 
+// What a session holds in the wal-index (sqlite_session.h).
+enum class Hold : std::uint8_t { nothing, anchor, mark, slot_zero };
+
 class MarkPolicy {
  public:
   enum class State : std::uint8_t { resting, following, yielding };
-  enum class Move : std::uint8_t { keep, hand_over, release };
+  enum class Move : std::uint8_t { keep, anchor, settle, release };
 
   static constexpr Duration quiet_max = std::chrono::milliseconds(4);    // without news for so long: rest
   static constexpr Duration yield_max = std::chrono::milliseconds(20);   // of a gap in which commits arrive
   static constexpr Duration yield_pause = std::chrono::milliseconds(250);  // after a gap that brought nothing
   static constexpr Duration follow_poll = std::chrono::milliseconds(1);
   static constexpr Duration yield_poll = std::chrono::microseconds(200);
+  static constexpr Duration hot_poll = std::chrono::microseconds(20);
+  static constexpr Duration hot_max = std::chrono::milliseconds(10);  // after the last sign of a checkpoint
   static constexpr Duration rest_poll = std::chrono::milliseconds(250);
 
   struct Before {
@@ -37,19 +42,20 @@ class MarkPolicy {
     bool moved = false;        // the wal-index is ahead of what is captured
     bool reset = false;        // …and has other salts
     bool fully_backfilled = false;
+    Hold hold = Hold::nothing;
   };
-  // Before a look is captured: hand_over takes the mark that it is read under.
+  // Before a look is captured: anchor means that another look is needed under it.
   Move before(const Before& facts);
 
   struct After {
     Instant now;
     std::uint32_t last_frame = 0;
     std::uint32_t backfilled = 0;
+    std::uint32_t backfill_attempted = 0;
     bool captured = false;    // nothing was committed since
     bool near = false;        // little was, and the engine takes what we capture
     bool over_limit = false;  // the WAL is above its limit
-    bool marked = false;
-    bool in_slot_zero = false;
+    Hold hold = Hold::nothing;
   };
   // After everything of a look is captured; the facts are those of another look after that.
   Move after(const After& facts);
@@ -64,13 +70,17 @@ class MarkPolicy {
 
  private:
   bool quiet(Instant now) const noexcept { return now - last_news_ >= quiet_max; }
-  bool checkpoint_is_due(const After& facts);
+  void note_checkpoints(const After& facts);
 
   State state_ = State::resting;
   Instant last_news_;
-  Instant gap_since_;       // first commit seen while yielding; 0: none yet
-  Instant yield_again_;     // not before
-  std::uint32_t due_frame_ = 0;  // where the application's checkpoint is expected; 0: not known
+  Instant gap_since_;    // first commit seen while yielding; 0: none yet
+  Instant yield_again_;  // not before
+  Instant last_checkpoint_;       // last change of how far checkpoints have come
+  std::uint32_t backfilled_ = 0;  // as last seen
+  std::uint32_t backfill_attempted_ = 0;
+  std::uint32_t due_frame_ = 0;   // where the application's checkpoints come; 0: not known
+  bool due_ = false;              // near that frame
 };
 
 }  // namespace ccr::storage::sqlite

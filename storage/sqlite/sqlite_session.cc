@@ -14,7 +14,9 @@ constexpr int busy_tries_max = 200;        // another process recovers or closes
 constexpr int busy_pause_ms = 5;
 constexpr int torn_tries_max = 100;
 constexpr int mark_tries_max = 20;
+constexpr int anchor_tries_max = 3;
 constexpr int slots = 5;
+constexpr std::uint32_t frame_not_used = 0xffffffff;  // of a slot that no reader uses
 constexpr int first_slot_lock = 3;        // SQLite's number of the lock of slot 0
 constexpr std::size_t first_mark_word = 25;  // offset 100 of the wal-index: the frame numbers of the five slots
 
@@ -104,68 +106,102 @@ std::optional<Refusal> SqliteSession::map_index() {
   return std::nullopt;
 }
 
+bool SqliteSession::anchor() {
+  if (hold_ == Hold::anchor) return true;
+  sqlite3_file* file = free_file();
+  for (int tries = 0; tries < anchor_tries_max; ++tries) {
+    for (int slot = slots - 1; slot >= 1; --slot) {
+      if (!lock(file, slot, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE)) continue;
+      set_slot_frame(slot, frame_not_used);
+      lock(file, slot, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+      if (!lock(file, slot, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)) continue;
+      if (slot_frame(slot) == frame_not_used) {
+        hand_over(slot, Hold::anchor);
+        return true;
+      }
+      lock(file, slot, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);  // a reader took it between the two locks
+    }
+  }
+  return mark();
+}
+
 bool SqliteSession::mark() {
-  const int next = held_ == 0 ? 1 : 0;
-  sqlite3_file* file = connections_[static_cast<std::size_t>(next)].file;
   for (int tries = 0; tries < mark_tries_max; ++tries) {
     const std::optional<WalIndex> index = look();
     if (!index) continue;
-    const std::optional<int> slot = index->fully_backfilled() ? lock_slot_zero(file, *index) : lock_slot(file, *index);
-    if (!slot) continue;
-    release();
-    held_ = next;
-    slot_ = *slot;
-    return true;
+    if (index->fully_backfilled() ? lock_slot_zero(*index) : lock_marked_slot(*index)) return true;
   }
   return false;
 }
 
+bool SqliteSession::settle(const WalIndex& place) {
+  // A look first: even a short lock of slot 0 turns away a checkpoint that is about to begin.
+  const std::optional<WalIndex> index = look();
+  return index && *index == place && index->fully_backfilled() && lock_slot_zero(place);
+}
+
 // Good if nothing was committed before the lock was there: otherwise that could have been brought into the file already.
-std::optional<int> SqliteSession::lock_slot_zero(sqlite3_file* file, const WalIndex& index) {
-  if (!lock(file, 0, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)) return std::nullopt;
+bool SqliteSession::lock_slot_zero(const WalIndex& index) {
+  sqlite3_file* file = free_file();
+  if (!lock(file, 0, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)) return false;
   const std::optional<WalIndex> after = look();
-  const bool same = after && after->salts == index.salts && after->last_frame == index.last_frame && after->change == index.change;
-  if (same) return 0;
+  if (after && *after == index) {
+    hand_over(0, Hold::slot_zero);
+    return true;
+  }
   lock(file, 0, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
-  return std::nullopt;
+  return false;
 }
 
 // Good if the slot still has its frame number and the WAL its salts once the lock is there: from then on neither can change.
-std::optional<int> SqliteSession::lock_slot(sqlite3_file* file, const WalIndex& index) {
-  const int slot = set_slot(file, index);
-  if (slot == 0) return std::nullopt;
-  const std::uint32_t frame = slot_mark(slot);
-  if (frame > index.last_frame || !lock(file, slot, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)) return std::nullopt;
+bool SqliteSession::lock_marked_slot(const WalIndex& index) {
+  sqlite3_file* file = free_file();
+  const int slot = find_slot(index);
+  const std::uint32_t frame = slot == 0 ? frame_not_used : slot_frame(slot);
+  if (frame > index.last_frame || !lock(file, slot, SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)) return false;
   const std::optional<WalIndex> after = look();
-  if (after && after->salts == index.salts && slot_mark(slot) == frame) return slot;
+  if (after && after->salts == index.salts && slot_frame(slot) == frame) {
+    hand_over(slot, Hold::mark);
+    return true;
+  }
   lock(file, slot, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
-  return std::nullopt;
+  return false;
 }
 
 // A slot with the last frame: one that has it, or one that nobody holds and that is given it, or the nearest below (a mark further back holds
 // more than we need, and loses nothing). 0: none.
-int SqliteSession::set_slot(sqlite3_file* file, const WalIndex& index) {
+int SqliteSession::find_slot(const WalIndex& index) {
   int nearest = 0;
   for (int slot = 1; slot < slots; ++slot) {
-    const std::uint32_t frame = slot_mark(slot);
+    const std::uint32_t frame = slot_frame(slot);
     if (frame == index.last_frame) return slot;
-    if (frame < index.last_frame && (nearest == 0 || frame > slot_mark(nearest))) nearest = slot;
+    if (frame < index.last_frame && (nearest == 0 || frame > slot_frame(nearest))) nearest = slot;
   }
+  sqlite3_file* file = free_file();
   for (int slot = 1; slot < slots; ++slot) {
     if (!lock(file, slot, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE)) continue;
-    index_[first_mark_word + static_cast<std::size_t>(slot)] = index.last_frame;
+    set_slot_frame(slot, index.last_frame);
     lock(file, slot, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
     return slot;
   }
   return nearest;
 }
 
-std::uint32_t SqliteSession::slot_mark(int slot) const { return index_[first_mark_word + static_cast<std::size_t>(slot)]; }
+void SqliteSession::hand_over(int slot, Hold hold) {
+  const std::size_t next = held_by_ == 0 ? 1 : 0;
+  release();
+  held_by_ = next;
+  slot_ = slot;
+  hold_ = hold;
+}
 
 void SqliteSession::release() {
-  if (held_ >= 0) lock(connections_[static_cast<std::size_t>(held_)].file, slot_, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
-  held_ = -1;
+  if (hold_ != Hold::nothing) lock(connections_[held_by_].file, slot_, SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
+  hold_ = Hold::nothing;
 }
+
+std::uint32_t SqliteSession::slot_frame(int slot) const { return index_[first_mark_word + static_cast<std::size_t>(slot)]; }
+void SqliteSession::set_slot_frame(int slot, std::uint32_t frame) { index_[first_mark_word + static_cast<std::size_t>(slot)] = frame; }
 
 std::optional<WalIndex> SqliteSession::look() const {
   std::array<std::byte, wal_index_head_bytes> bytes;

@@ -9,17 +9,21 @@
 //      it and no writer resets the WAL. A TRUNCATE waits for them once it has copied everything.
 //   3. Slot 0 (byte 123) is for readers that need no WAL, because a checkpoint has brought all of it into the file. It holds back no
 //      reset and no TRUNCATE, but any backfill. So commits that come after it may reset the WAL but cannot leave it again, by no
-//      TRUNCATE either, until the mark has gone: holding slot 0 while nothing happens costs the application nothing and loses nothing.
-//   4. A read transaction of SQLite takes such a mark, and a thousand of them a second beside a writer at full speed gave that writer a
+//      TRUNCATE either, until it has gone: holding slot 0 while nothing happens costs the application nothing and loses nothing.
+//   4. Capture needs frames not to be overwritten; whether they are copied into the file is nothing to it. So while commits arrive an *anchor*
+//      is held: the lock of a slot whose frame number says 'not used'. Checkpoints pass it by, only the reset waits. With real
+//      marks, moved each millisecond, a writer at full speed was always one commit ahead: its checkpoint never completed, and dropping the
+//      mark to let it was a gap in which a thread that is not scheduled for 20 ms loses commits (seen on a busy machine).
+//   5. A read transaction of SQLite takes a mark, and a thousand of them a second beside a writer at full speed gave that writer a
 //      SQLITE_BUSY every few seconds: a reader that meets the wal-index while it is being published takes the *write* lock to look
-//      again. So marks are taken here as SQLite's readers take them ("WAL-mode File Format", 2.3.3), but a torn header is waited for. Only
+//      again. So locks are taken here as SQLite's readers take them ("WAL-mode File Format", 2.3.3), but a torn header is waited for. Only
 //      connecting reads through SQLite, twice.
-//   5. No descriptor of our own is opened on the database, the WAL or the -shm: all reads go through sqlite3_file (FCNTL_FILE_POINTER,
+//   6. No descriptor of our own is opened on the database, the WAL or the -shm: all reads go through sqlite3_file (FCNTL_FILE_POINTER,
 //      FCNTL_JOURNAL_POINTER, xRead), locks and mapping through xShmLock and xShmMap. So the rule of POSIX locks (closing any
 //      descriptor of an inode drops the process's locks) cannot be broken here, whatever other connections this process has.
-//   6. Whoever connects first after a crash rebuilds the wal-index from the WAL, under locks, for as long as it takes to read the WAL. That
+//   7. Whoever connects first after a crash rebuilds the wal-index from the WAL, under locks, for as long as it takes to read the WAL. That
 //      may be us; it is a moment at which another program could meet SQLITE_BUSY_RECOVERY because of us.
-//   7. An application cannot leave WAL mode or enter locking_mode=EXCLUSIVE while any other connection is open, ours included.
+//   8. An application cannot leave WAL mode or enter locking_mode=EXCLUSIVE while any other connection is open, ours included.
 //
 // Threads: one worker for all calls. This is a seam file.
 #pragma once
@@ -32,6 +36,7 @@
 #include <variant>
 
 #include "storage/sqlite/file_state.h"
+#include "storage/sqlite/mark_policy.h"
 #include "storage/sqlite/wal_format.h"
 
 struct sqlite3;
@@ -47,12 +52,14 @@ class SqliteSession {
   SqliteSession(const SqliteSession&) = delete;
   SqliteSession& operator=(const SqliteSession&) = delete;
 
-  // A new mark at the last commit, then the old one goes. False, and the old mark stays, when the wal-index cannot be read or all slots
-  // are being changed: try again.
-  bool mark();
+  // Each takes its lock and then lets go of what was held before. False, and the old hold stays, when the wal-index cannot be read or
+  // the slots are being changed: try again.
+  bool anchor();  // no reset from now on; falls back to a mark when readers of others have all slots
+  bool mark();    // no reset, and no backfill beyond the last commit: for reading pages. May be slot 0.
+  // Slot 0, if the wal-index still says `place` and all of it is in the file.
+  bool settle(const WalIndex& place);
   void release();
-  bool marked() const noexcept { return held_ >= 0; }
-  bool in_slot_zero() const noexcept { return marked() && slot_ == 0; }
+  Hold hold() const noexcept { return hold_; }
 
   // The head of the wal-index; nullopt while a writer is in the midst of publishing (or died there).
   std::optional<WalIndex> look() const;
@@ -78,15 +85,19 @@ class SqliteSession {
   std::optional<Refusal> connect(Connection& connection);
   std::optional<Refusal> read_once(Connection& connection);
   std::optional<Refusal> map_index();
-  std::optional<int> lock_slot(sqlite3_file* file, const WalIndex& index);
-  std::optional<int> lock_slot_zero(sqlite3_file* file, const WalIndex& index);
-  int set_slot(sqlite3_file* file, const WalIndex& index);
-  std::uint32_t slot_mark(int slot) const;
+  sqlite3_file* free_file() const noexcept { return connections_[held_by_ == 0 ? 1 : 0].file; }
+  bool lock_marked_slot(const WalIndex& index);
+  bool lock_slot_zero(const WalIndex& index);
+  int find_slot(const WalIndex& index);
+  void hand_over(int slot, Hold hold);
+  std::uint32_t slot_frame(int slot) const;
+  void set_slot_frame(int slot, std::uint32_t frame);
 
   DatabasePath path_;
   std::array<Connection, 2> connections_{};
-  int held_ = -1;  // which connection has the mark
-  int slot_ = 0;   // and in which slot
+  Hold hold_ = Hold::nothing;
+  std::size_t held_by_ = 0;  // which connection has the lock
+  int slot_ = 0;             // and of which slot
   sqlite3_file* wal_file_ = nullptr;
   volatile std::uint32_t* index_ = nullptr;  // mapped by SQLite as long as the connections are open
   std::uint64_t wal_inode_ = 0;

@@ -2,20 +2,22 @@
 //
 // A thread of its own makes every call into SQLite (sqlite_worker.h); whole commits pass to the engine through a bounded queue
 // (source_channel.h). The engine never takes the write lock, never checkpoints and writes nothing into the database; the only trace of a
-// source is a read mark for as long as it takes to read what was committed (mark_policy.h), and, where there were none, an empty -wal and a
-// -shm beside the file.
+// source is a reader's lock for as long as it takes to read what was committed (mark_policy.h), and, where there were none, an empty -wal
+// and a -shm beside the file.
 //
 // How a commit is kept from vanishing, as a story:
-//   1. An application commits. inotify wakes the worker at the first frame written; it takes a mark at the last commit. No checkpoint can
-//      bring later frames into the file now, so no reset and no TRUNCATE can take them away.
-//   2. The commit is published in the wal-index. The worker takes a new mark there, drops the old one, reads the frames between the two, and
-//      proves them: salts, running checksum, commit frame.
-//   3. The application's checkpoint copies the WAL into the file up to the mark. When that is all of it, the worker's next mark is in
-//      slot 0: the next writer resets the WAL at will, a TRUNCATE passes. Commits after it are safe as in 1.
-//   4. A writer that never pauses is always one commit ahead of our mark, and its checkpoint never completes. So after it was held back once the
-//      worker drops its mark just before the place, for one checkpoint. What was committed in that gap is read without a mark, or found
-//      behind the new frames after the reset; that all of it was found is proven by iChange, which counts commits.
+//   1. An application commits. inotify wakes the worker at the first frame written; it takes an anchor: no writer can reset the WAL and no
+//      TRUNCATE can empty it now; checkpoints copy it into the file as they like.
+//   2. The commit is published in the wal-index. The worker reads the frames up to it and proves them: salts, running checksum,
+//      commit frame.
+//   3. The application's checkpoint completes. When everything is in the file and everything is captured, the worker moves from the
+//      anchor to slot 0: the next writer resets the WAL at will, a waiting TRUNCATE goes. A commit after that cannot be copied into the
+//      file, so it cannot be reset away, until the worker has a new anchor and lets slot 0 go. So nothing depends on how soon a thread runs.
+//   4. When nothing happens for a few milliseconds nothing is held, or slot 0. What is committed and truncated within the time that a wake
+//      takes, while nothing is held, passes unseen; and so may what is committed in the gaps of a WAL above its limit (mark_policy.h).
+//      What of it still lies behind the new frames is found there. That nothing is missing is proven by iChange, which counts commits.
 //   5. If that proof fails, or a restart finds no proof (sqlite_cursor.h): standing `lost`, and the file's content wins.
+//   6. For pages read beside the commits (seeds, scrubs, catch-ups) a real mark is taken for one answer: the file stays at the commit it names.
 // Lifetime: the clock outlives the source. close() before destruction, or the destructor waits for the thread (at most a second or two, when
 // another process holds a lock that the thread is waiting for).
 #pragma once
@@ -33,7 +35,7 @@ struct SqliteSourceOptions {
   static constexpr std::uint64_t wal_limit_bytes_default = 16 * MiB;
 
   std::string path;
-  std::uint64_t wal_limit_bytes = wal_limit_bytes_default;  // above it the worker makes way for a reset, whoever wants one
+  std::uint64_t wal_limit_bytes = wal_limit_bytes_default;  // above it the worker holds nothing for a moment, so that a reset can happen
   std::optional<SourceCursor> cursor;  // of the last commit in the log; none: standing `lost`, first_start
 };
 

@@ -16,6 +16,7 @@ SqliteWorker::SqliteWorker(Options options, Clock& clock, SourceChannel& channel
     : options_(std::move(options)), clock_(clock), channel_(channel), watch_(watch), facts_(facts), cursor_(options_.cursor) {}
 
 void SqliteWorker::run() {
+  WalWatch::wait_precisely();
   while (!channel_.stopped()) {
     if (failed_) {
       watch_.wait(refused_pause, false);
@@ -66,19 +67,18 @@ bool SqliteWorker::start_capture(const WalIndex& index) {
   capture_ = std::make_unique<WalCapture>(*session_, channel_, clock_, header->page_size);
   capture_->set_change_counter(header->change_counter);
   ResumeVerdict verdict = capture_->resume(cursor_, index);
-  if (!replaced_.empty() && verdict.how != ResumeVerdict::How::same_wal) verdict = {ResumeVerdict::How::lost, "file_replaced", replaced_};
+  if (loss_ && verdict.how != ResumeVerdict::How::lost) verdict = *loss_;
   if (verdict.how == ResumeVerdict::How::lost) {
     if (capture_->lose(index) != WalCapture::Pass::caught_up) return false;
     announce_loss(verdict.reason, verdict.cause);
   } else {
     channel_.push(SourceStanding{SourceStanding::Kind::serving, "", "", ""});
   }
-  replaced_.clear();
   return true;
 }
 
 void SqliteWorker::detach() {
-  if (capture_) cursor_ = capture_->lost() ? std::nullopt : std::optional(capture_->cursor());
+  if (capture_) cursor_ = capture_->cursor();
   capture_.reset();
   session_.reset();
   file_seen_.reset();
@@ -123,10 +123,11 @@ void SqliteWorker::turn() {
   facts.moved = !capture_->at(*index);
   facts.reset = index->salts != capture_->salts();
   facts.fully_backfilled = index->fully_backfilled();
+  facts.hold = session_->hold();
   if (facts.moved) note_progress(*index, false);
   last_look_ = facts.now;
-  if (policy_.before(facts) == MarkPolicy::Move::hand_over) {
-    index = session_->mark() ? session_->look() : std::nullopt;
+  if (policy_.before(facts) == MarkPolicy::Move::anchor) {
+    index = session_->anchor() ? session_->look() : std::nullopt;
     if (!index) return unclear();
   }
   if (!capture_to(*index)) return;
@@ -138,7 +139,7 @@ void SqliteWorker::turn() {
 bool SqliteWorker::capture_to(WalIndex& index) {
   constexpr int looks_max = 4;
   for (int looks = 0; looks < looks_max; ++looks) {
-    const WalCapture::Pass pass = capture_->at(index) ? WalCapture::Pass::caught_up : capture_->advance(index, session_->marked());
+    const WalCapture::Pass pass = capture_->at(index) ? WalCapture::Pass::caught_up : capture_->advance(index, session_->hold() != Hold::nothing);
     switch (pass) {
       case WalCapture::Pass::caught_up:
         unclear_since_ = {};
@@ -151,11 +152,11 @@ bool SqliteWorker::capture_to(WalIndex& index) {
         return false;
       case WalCapture::Pass::gap:
         return lose("wal_gap", "commits passed unseen: the WAL was reset before it could be read") && false;
-      case WalCapture::Pass::need_mark:
+      case WalCapture::Pass::need_hold:
       case WalCapture::Pass::moved_on:
         break;
     }
-    const std::optional<WalIndex> again = session_->mark() ? session_->look() : std::nullopt;
+    const std::optional<WalIndex> again = session_->anchor() ? session_->look() : std::nullopt;
     if (!again) break;
     index = *again;
   }
@@ -172,19 +173,22 @@ void SqliteWorker::settle(const WalIndex& captured) {
   facts.now = worker_now();
   facts.last_frame = index.last_frame;
   facts.backfilled = index.backfilled;
+  facts.backfill_attempted = index.backfill_attempted;
   facts.captured = capture_->at(index);
   facts.near = same_wal && (index.last_frame - capture_->frame()) * frame <= near_bytes_max &&
                channel_.queued_bytes() <= SourceChannel::queued_bytes_max / 4;
   facts.over_limit = index.last_frame * frame > options_.wal_limit_bytes;
-  facts.marked = session_->marked();
-  facts.in_slot_zero = session_->in_slot_zero();
+  facts.hold = session_->hold();
   switch (policy_.after(facts)) {
     case MarkPolicy::Move::keep:
       return;
     case MarkPolicy::Move::release:
       return session_->release();
-    case MarkPolicy::Move::hand_over:
-      if (!session_->mark()) unclear();
+    case MarkPolicy::Move::anchor:
+      if (!session_->anchor()) unclear();
+      return;
+    case MarkPolicy::Move::settle:
+      session_->settle(index);  // if a commit came between, the next turn sees it
       return;
   }
 }
@@ -212,6 +216,7 @@ bool SqliteWorker::lose(const std::string& reason, const std::string& cause) {
 
 bool SqliteWorker::announce_loss(const std::string& reason, const std::string& cause) {
   ++losses_;
+  loss_ = ResumeVerdict{ResumeVerdict::How::lost, reason, cause};
   return channel_.push(SourceStanding{SourceStanding::Kind::lost, reason, cause, ""});
 }
 
@@ -222,6 +227,7 @@ bool SqliteWorker::hold_view() {
     return false;
   }
   if (!capture_to(*index)) return false;
+  if (session_->hold() == Hold::anchor) return false;  // the capture needed one: the file may be ahead of it
   capture_->begin_view(*index);
   return true;
 }
@@ -246,7 +252,10 @@ void SqliteWorker::serve(const SourceRequest& request) {
   const auto& rejoin = std::get<RejoinRequest>(request);
   if (!capture_->lost() || rejoin.losses != losses_) return;  // another gap was found since: its standing is on the way
   const WalCapture::Pass pass = capture_->rejoin(rejoin);
-  if (pass == WalCapture::Pass::caught_up) channel_.push(SourceStanding{SourceStanding::Kind::serving, "", "", ""});
+  if (pass == WalCapture::Pass::caught_up) {
+    loss_.reset();
+    channel_.push(SourceStanding{SourceStanding::Kind::serving, "", "", ""});
+  }
   if (pass == WalCapture::Pass::torn) fail("reading pages of " + options_.path + " failed");
 }
 
@@ -257,9 +266,8 @@ void SqliteWorker::check_identity(bool hinted) {
   if (!session_->still_in_place()) {
     detach();
   } else if (overwritten()) {
-    replaced_ = "the database file was overwritten in place";
+    loss_ = ResumeVerdict{ResumeVerdict::How::lost, "file_replaced", "the database file was overwritten in place"};
     detach();
-    cursor_.reset();
   }
 }
 

@@ -1,4 +1,4 @@
-// SqliteWorker is the loop of a source's thread: sleep, look, take or drop marks as MarkPolicy says, capture, answer requests.
+// SqliteWorker is the loop of a source's thread: sleep, look, hold what MarkPolicy says, capture, settle, answer requests.
 //
 // It opens the database as soon as it can be served and looks again every second while it cannot; it opens it anew when the path leads
 // elsewhere (the file, its WAL or its wal-index were replaced or removed), and then the cursor of the last delivered commit decides
@@ -74,10 +74,10 @@ class SqliteWorker {
 
   std::unique_ptr<SqliteSession> session_;
   std::unique_ptr<WalCapture> capture_;  // with session_ only
-  std::optional<SqliteCursor> cursor_;   // where to go on when a session is opened; of the last delivered commit
+  std::optional<SqliteCursor> cursor_;   // where to go on when a session is opened; of the last captured commit
   MarkPolicy policy_;
   std::string refused_;       // reason of the standing refusal; empty: none
-  std::string replaced_;      // why the next session begins with a loss, whatever the cursor says
+  std::optional<ResumeVerdict> loss_;  // not made good yet: the next session begins with it, whatever the cursor says
   std::uint64_t losses_ = 0;
   bool failed_ = false;       // an error was delivered: nothing follows
   Instant unclear_since_;

@@ -35,12 +35,12 @@ bool WalCapture::at(const WalIndex& index) const noexcept {
   return index.salts == place_.shape.salts && index.last_frame == place_.frame && index.change == place_.change;
 }
 
-WalCapture::Pass WalCapture::advance(const WalIndex& index, bool marked) {
-  if (index.salts == place_.shape.salts) return forward(index, marked);
-  return cross(index, marked);
+WalCapture::Pass WalCapture::advance(const WalIndex& index, bool held) {
+  if (index.salts == place_.shape.salts) return forward(index, held);
+  return cross(index, held);
 }
 
-WalCapture::Pass WalCapture::forward(const WalIndex& index, bool marked) {
+WalCapture::Pass WalCapture::forward(const WalIndex& index, bool held) {
   if (index.last_frame < place_.frame) return Pass::gap;  // published frames are gone: the index was rebuilt from a shorter WAL
   if (place_.frame == 0 && index.last_frame > 0) {
     const std::optional<WalHeader> header = wal_header(index.salts);
@@ -54,14 +54,14 @@ WalCapture::Pass WalCapture::forward(const WalIndex& index, bool marked) {
     const std::uint32_t before = place_.frame;
     WalDecoder::Outcome outcome;
     while ((outcome = decoder.feed(window_.from(decoder.next_frame()), index.last_frame)) == WalDecoder::Outcome::commit) {
-      if (!marked && channel_.queued_bytes() > SourceChannel::queued_bytes_max / 2) return Pass::need_mark;  // it would wait for the engine
+      if (!held && channel_.queued_bytes() > SourceChannel::queued_bytes_max / 2) return Pass::need_hold;  // it would wait for the engine
       const Pass taken = take(decoder.take_commit(), window_, true);
       if (taken != Pass::caught_up) return taken;
     }
     if (outcome == WalDecoder::Outcome::invalid) return Pass::moved_on;
     if (place_.frame != before) continue;
     if (outcome == WalDecoder::Outcome::limit || window_.from(before + 1).empty()) return Pass::moved_on;
-    if (!marked) return Pass::need_mark;
+    if (!held) return Pass::need_hold;
     const Pass taken = forward_long(decoder, index);
     if (taken != Pass::caught_up) return taken;
   }
@@ -82,7 +82,7 @@ WalCapture::Pass WalCapture::forward_long(WalDecoder& decoder, const WalIndex& i
   }
 }
 
-WalCapture::Pass WalCapture::cross(const WalIndex& index, bool marked) {
+WalCapture::Pass WalCapture::cross(const WalIndex& index, bool held) {
   WalWindow tail_window(session_, page_size_, tail_bytes_max);
   const std::vector<WalCommit> tail = read_tail(tail_window);
   const std::optional<Walked> current = walk(index.salts, index.last_frame, nullptr);
@@ -96,7 +96,7 @@ WalCapture::Pass WalCapture::cross(const WalIndex& index, bool marked) {
     if (taken != Pass::caught_up) return taken;
   }
   enter_wal(index);
-  return forward(index, marked);
+  return forward(index, held);
 }
 
 std::vector<WalCommit> WalCapture::read_tail(WalWindow& window) const {

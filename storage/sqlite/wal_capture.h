@@ -1,6 +1,6 @@
 // WalCapture follows one database from commit to commit: what it finds in the WAL becomes pieces for the engine, in order.
 //
-// A turn: the session holds a mark or not, the wal-index was looked at; advance() takes every commit up to that look.
+// A turn: the session holds off resets or it does not (`held`), the wal-index was looked at; advance() takes every commit up to that look.
 //   1. Same salts as before: the frames behind our place, up to the published last frame, are whole commits.
 //   2. Other salts: the WAL was reset. Commits that we had not seen still lie behind the new frames with the old salts (read into memory at
 //      once: a writer is overwriting them); the growth of iChange minus the commits of the new filling says how many of them are real.
@@ -29,7 +29,7 @@ class WalCapture {
 
   enum class Pass : std::uint8_t {
     caught_up,  // everything up to the look is captured
-    need_mark,  // a commit longer than the window, or an engine to wait for: take a mark, look again, advance again
+    need_hold,  // a commit longer than the window, or an engine to wait for: take an anchor, look again, advance again
     moved_on,   // the WAL is not as the look said: look again
     gap,        // commits are missing: lose()
     torn,       // the WAL was reset under a commit that was half delivered: the source must be opened anew
@@ -43,7 +43,7 @@ class WalCapture {
   ResumeVerdict resume(const std::optional<SqliteCursor>& cursor, const WalIndex& index);
   Pass lose(const WalIndex& index);
 
-  Pass advance(const WalIndex& index, bool marked);
+  Pass advance(const WalIndex& index, bool held);
   bool at(const WalIndex& index) const noexcept;
   bool lost() const noexcept { return !delivering_; }
 
@@ -58,9 +58,9 @@ class WalCapture {
   void set_change_counter(std::uint32_t counter) noexcept { place_.change_counter = counter; }
 
  private:
-  Pass forward(const WalIndex& index, bool marked);
+  Pass forward(const WalIndex& index, bool held);
   Pass forward_long(WalDecoder& decoder, const WalIndex& index);
-  Pass cross(const WalIndex& index, bool marked);
+  Pass cross(const WalIndex& index, bool held);
   Pass take(const WalCommit& commit, WalWindow& window, bool in_current_wal);
   std::vector<PageFrame> images_of(const WalCommit& commit);
   Pass deliver(RecordKind kind, const std::vector<PageFrame>& images, WalWindow* window);

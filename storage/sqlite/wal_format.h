@@ -72,6 +72,10 @@ struct WalIndex {
   std::uint32_t backfill_attempted = 0;  // frames that a checkpoint has begun to bring into the file
 
   bool fully_backfilled() const noexcept { return backfilled == last_frame; }
+  // The same commit of the same filling, however far checkpoints have come.
+  bool operator==(const WalIndex& other) const noexcept {
+    return salts == other.salts && last_frame == other.last_frame && change == other.change;
+  }
 };
 
 // `bytes` in whole pairs of 32-bit words.

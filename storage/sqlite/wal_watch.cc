@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,6 +76,8 @@ WalWatch::Seen WalWatch::drain() {
     }
   }
 }
+
+void WalWatch::wait_precisely() noexcept { ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
 
 void WalWatch::wake() noexcept {
   const std::uint64_t one = 1;
