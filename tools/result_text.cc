@@ -18,7 +18,7 @@ std::string plan_text(const std::string& copy, const json& result) {
   std::string text = fmt::format("{}: nothing is changed; this is what would be done\n", copy);
   for (const json& check : list_field(result, "checks")) {
     const std::string found = escaped(text_field(check, "found"));
-    text += fmt::format("  {:<7}{}{}\n", flag_field(check, "ok") ? "good" : "refused", escaped(text_field(check, "check")),
+    text += fmt::format("  {:<9}{}{}\n", flag_field(check, "ok") ? "good" : "refused", escaped(text_field(check, "check")),
                         found.empty() ? "" : ": " + found);
   }
   int step = 0;

@@ -1,0 +1,206 @@
+// The built binary, run as a user runs it.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/config_example.h"
+
+namespace ccr::tools {
+namespace {
+
+using nlohmann::json;
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+class CommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/ccr-command-XXXXXX";
+    directory_ = mkdtemp(name);
+    std::string text = engine::example_config;
+    text.insert(text.find('\n') + 1, "state_dir = \"" + directory_ + "/{node}\"\n");
+    write("ccr.toml", text);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  void write(const std::string& name, const std::string& text) const { std::ofstream(directory_ + "/" + name) << text; }
+  std::string read(const std::string& name) const {
+    std::ifstream in(directory_ + "/" + name);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  Outcome run(const std::string& arguments, const std::string& environment = "") const {
+    const std::string command = "cd " + directory_ + " && env -u CCR_NODE -u NO_COLOR CCR_CONFIG=ccr.toml " + environment +
+                                " timeout 20 " + CCR_BINARY + " " + arguments + " >out 2>err </dev/null";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("out"), read("err")};
+  }
+
+  std::string directory_;
+};
+
+TEST_F(CommandTest, AMistypedCommandIsCorrected) {
+  const Outcome result = run("staus");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err, "ccr: unknown command 'staus'\nhint: did you mean 'status'?\n");
+}
+
+TEST_F(CommandTest, AMistypedOptionIsCorrected) {
+  const Outcome result = run("status --jsn");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "ccr: unknown option '--jsn' for ccr status\nhint: did you mean '--json'?\n");
+}
+
+TEST_F(CommandTest, AMistypedOptionIsToldBeforeWhatIsMissing) {
+  const Outcome result = run("seed --ful");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "ccr: unknown option '--ful' for ccr seed\nhint: did you mean '--full'?\n");
+}
+
+TEST_F(CommandTest, AMistypedCommandOfANounIsCorrected) {
+  const Outcome result = run("config chek");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "ccr: unknown command 'chek' for ccr config\nhint: did you mean 'check'?\n");
+}
+
+TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
+  for (const char* arguments :
+       {"", "config", "log", "wait", "suspend", "load orders", "status a b", "status --config", "--color=blue version",
+        "wait orders", "suspend orders", "seed orders@", "wait orders@beta --timeout 30", "seed orders@beta --rate fast",
+        "load orders --rate 1MB --pattern sequence", "load orders --rate 1MB --seconds 0", "--node alpha status ordres"}) {
+    const Outcome result = run(arguments);
+    EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
+    EXPECT_EQ(result.out, "") << arguments;
+    EXPECT_TRUE(result.err.starts_with("ccr: ")) << arguments;
+  }
+}
+
+TEST_F(CommandTest, HelpIsData) {
+  const Outcome result = run("--help");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.err, "");
+  for (const char* command :
+       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "load", "log", "events", "version"}) {
+    EXPECT_NE(result.out.find(std::string("\n  ") + command + " "), std::string::npos) << command;
+  }
+  EXPECT_EQ(run("seed --help").code, 0);
+}
+
+TEST_F(CommandTest, TheVersionIsToldInBothForms) {
+  EXPECT_TRUE(run("version").out.starts_with("ccr 0."));
+  const json version = json::parse(run("version --json").out);
+  EXPECT_EQ(version["schema"], 1);
+  EXPECT_EQ(version["formats"]["log"], 1);
+  EXPECT_EQ(run("--version").out, run("version").out);
+}
+
+TEST_F(CommandTest, AGoodConfigurationPasses) {
+  const Outcome result = run("config check");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.out, "ccr.toml: good: cluster lab, 2 nodes, 1 database\n");
+  EXPECT_EQ(json::parse(run("config check --json").out), json::parse(R"({"schema":1,"ok":true,"warnings":[]})"));
+}
+
+TEST_F(CommandTest, AConfigurationThatIsNotAllInForceWarns) {
+  std::string text = engine::example_config;
+  text.replace(text.find("window      = \"auto\""), 20, "window = \"8MiB\"");
+  write("ccr.toml", text);
+  const Outcome result = run("config check");
+  EXPECT_EQ(result.code, 10);
+  EXPECT_EQ(result.err,
+            "warning: transport.window = \"8MiB\" is accepted but not in force yet: the kernel tunes the window by itself\n");
+}
+
+TEST_F(CommandTest, ABadConfigurationIsPlacedAndCorrected) {
+  write("ccr.toml", engine::example_config + "seed_rte = \"80MB/s\"\n");
+  const Outcome result = run("config check");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "ccr: ccr.toml:30:1: unknown key 'seed_rte' in [transport]\nhint: did you mean 'seed_rate'?\n");
+}
+
+TEST_F(CommandTest, ATlsThatIsRequiredIsRefusedByServe) {
+  std::string text = engine::example_config;
+  text.replace(text.find("\"off\""), 5, "\"require\"");
+  write("ccr.toml", text);
+  const Outcome result = run("serve --node alpha");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err,
+            "ccr: ccr.toml:9:8: tls.mode: expected \"off\": TLS is not in this build yet\n"
+            "hint: set mode = \"off\" in [tls] for a lab on a network you trust\n");
+}
+
+TEST_F(CommandTest, TheConfigurationInForceIsShown) {
+  const Outcome result = run("config show --node beta");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_NE(result.out.find("control_socket = \"" + directory_ + "/beta/control.sock\"\n"), std::string::npos);
+  EXPECT_EQ(json::parse(run("config show --node beta --json").out)["databases"]["orders"]["generation_size"], 1048576);
+}
+
+TEST_F(CommandTest, AMissingConfigurationSaysHowToNameIt) {
+  const Outcome result = run("config show --config /nonexistent.toml");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err,
+            "ccr: configuration '/nonexistent.toml': No such file or directory\nhint: name it with --config FILE or CCR_CONFIG\n");
+}
+
+TEST_F(CommandTest, TheNodeMayComeFromTheEnvironment) {
+  EXPECT_EQ(run("status", "CCR_NODE=alpha").code, 3);
+  const Outcome result = run("status", "CCR_NODE=alhpa");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find("hint: did you mean 'alpha'?\n"), std::string::npos) << result.err;
+}
+
+TEST_F(CommandTest, StatusWithoutADaemonReadsTheStateFiles) {
+  const Outcome text = run("status --node beta");
+  EXPECT_EQ(text.code, 3);
+  EXPECT_TRUE(
+      text.out.starts_with("cluster lab   this node beta   epoch ?   TLS off   (from the state file, daemon not running)\n"))
+      << text.out;
+  const Outcome result = run("status orders@beta --node beta --json");
+  EXPECT_EQ(result.code, 3);
+  const json status = json::parse(result.out);
+  EXPECT_EQ(status["daemon"], false);
+  EXPECT_EQ(status["databases"][0]["copies"].size(), 1u);
+  EXPECT_EQ(status["databases"][0]["copies"][0]["state"], "needs_seed");
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/beta"));
+}
+
+TEST_F(CommandTest, WithoutADaemonEveryOrderIsUnreachable) {
+  for (const char* arguments : {"wait orders@beta", "seed orders@beta", "suspend orders@beta --comment x", "resume orders@beta",
+                                "verify orders@beta", "load orders --rate 1MB/s", "events", "events --follow"}) {
+    const Outcome result = run(std::string("--node beta ") + arguments);
+    EXPECT_EQ(result.code, 3) << arguments << "\n" << result.err;
+    EXPECT_NE(result.err.find("hint: start it: ccr serve --node beta\n"), std::string::npos) << arguments << "\n" << result.err;
+  }
+}
+
+TEST_F(CommandTest, ADamagedGenerationIsCodeFive) {
+  write("00000000000001a3.log", std::string(12288, 'x'));
+  const Outcome result = run("log show 00000000000001a3.log");
+  EXPECT_EQ(result.code, 5) << result.err;
+  EXPECT_EQ(run("log verify .").code, 5);
+  EXPECT_EQ(json::parse(run("log verify . --json").out)["ok"], false);
+  EXPECT_EQ(run("log show none.log").code, 2);
+  EXPECT_EQ(run("log verify none").code, 2);
+}
+
+TEST_F(CommandTest, ColourIsForTerminals) {
+  EXPECT_EQ(run("status --node alpha").out.find('\x1b'), std::string::npos);
+  EXPECT_NE(run("status --node alpha --color=always").out.find('\x1b'), std::string::npos);
+  EXPECT_EQ(run("status --node alpha --color=never").out.find('\x1b'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ccr::tools

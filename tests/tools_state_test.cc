@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/config_example.h"
+#include "tools/state_status.h"
+#include "tools/status_text.h"
+
+namespace ccr::tools {
+namespace {
+
+using nlohmann::json;
+using storage::CopyState;
+
+engine::Config config_of(const std::string& node) { return *engine::parse_config(engine::example_config, "ccr.toml", node); }
+
+CopyState seeded_state() {
+  CopyState state;
+  state.signature.bytes[0] = std::byte{0xab};
+  state.epoch = 41;
+  state.page_size = 4096;
+  state.durable = {Generation{0x1a3f2}, 8192};
+  state.min_required = {Generation{0x1a3f0}, 4096};
+  state.max_required = state.min_required;
+  state.seeded = true;
+  state.tip = {Generation{0x1a3f4}, 4096};
+  state.tip_heard = WallTime{1767323045LL * 1'000'000'000};
+  state.root_equal_at = {Generation{0x1a3ef}, 4096};
+  return state;
+}
+
+json copy_of(const json& status, const std::string& node) {
+  for (const json& copy : status["databases"][0]["copies"]) {
+    if (copy["node"] == node) return copy;
+  }
+  return nullptr;
+}
+
+TEST(StateStatus, APassiveCopyShowsWhatItRememberedAndNothingElse) {
+  const json status = status_of_states(config_of("beta"), {{"orders", {seeded_state(), ""}}});
+  EXPECT_EQ(status["schema"], 1);
+  EXPECT_EQ(status["daemon"], false);
+  EXPECT_EQ(status["databases"][0]["epoch"], 41);
+  const json beta = copy_of(status, "beta");
+  EXPECT_EQ(beta["state"], "disconnected");
+  EXPECT_EQ(beta["cause"], "the daemon is not running");
+  EXPECT_EQ(beta["hint"], "start it: ccr serve --node beta");
+  EXPECT_EQ(beta["inspected"], json::parse(R"({"generation":107506,"offset":8192})"));
+  EXPECT_EQ(beta["generated"]["generation"], 107508);
+  EXPECT_EQ(beta["copy_queue"]["generations"], nullptr);
+  EXPECT_EQ(beta["replay_queue"]["generations"], 2);
+  EXPECT_EQ(beta["replay_queue"]["bytes"], 2 * 1048576 + 4096);
+  EXPECT_EQ(beta["tip_heard_at"], "2026-01-02T03:04:05Z");
+  EXPECT_EQ(beta["disk_verified_at"], nullptr);
+  EXPECT_EQ(copy_of(status, "alpha")["state"], nullptr);
+}
+
+TEST(StateStatus, ASuspensionKeepsItsCommentAndTime) {
+  CopyState state = seeded_state();
+  state.suspended = true;
+  state.comment = "disk swap";
+  state.since = WallTime{1767323045LL * 1'000'000'000};
+  const json beta = copy_of(status_of_states(config_of("beta"), {{"orders", {state, ""}}}), "beta");
+  EXPECT_EQ(beta["state"], "suspended");
+  EXPECT_EQ(beta["comment"], "disk swap");
+  EXPECT_EQ(beta["since"], "2026-01-02T03:04:05Z");
+  EXPECT_EQ(beta["hint"], "ccr resume orders@beta");
+}
+
+TEST(StateStatus, ACopyThatWasNeverMadeNeedsASeed) {
+  const json beta = copy_of(status_of_states(config_of("beta"), {}), "beta");
+  EXPECT_EQ(beta["state"], "needs_seed");
+  EXPECT_EQ(beta["hint"], "ccr seed orders@beta");
+}
+
+TEST(StateStatus, TheTextIsMarked) {
+  const json status = status_of_states(config_of("alpha"), {{"orders", {seeded_state(), ""}}});
+  EXPECT_EQ(status_text(status, WallTime{1767510600'000'000'000}, false),
+            "cluster lab   this node alpha   epoch 41   TLS off   (from the state file, daemon not running)\n"
+            "DATABASE  NODE   ROLE     STATE       COPY QUEUE  REPLAY QUEUE  RATE  LAG  GENERATION  SINCE\n"
+            "orders    alpha  active   Dismounted  -           -             -     -    1a3f2       ?       the daemon is not "
+            "running, root equal "
+            "at 1a3ef\n"
+            "  hint: start it: ccr serve --node alpha\n"
+            "orders    beta   passive  ?           ?           ?             ?     ?    ?           ?\n");
+}
+
+class StateFilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/ccr-state-XXXXXX";
+    directory_ = mkdtemp(name);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void put(const char* slot, const Bytes& bytes) const {
+    std::ofstream(directory_ + "/" + slot, std::ios::binary) << to_text(bytes);
+  }
+  std::string directory_;
+};
+
+TEST_F(StateFilesTest, TheNewerSlotIsRead) {
+  CopyState older = seeded_state();
+  CopyState newer = seeded_state();
+  newer.epoch = 42;
+  put("state.0", storage::encode_state(newer, 8));
+  put("state.1", storage::encode_state(older, 7));
+  const Result<CopyState> state = read_state(directory_);
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(state->epoch, 42u);
+}
+
+TEST_F(StateFilesTest, ADamagedSlotLeavesTheOther) {
+  put("state.0", storage::encode_state(seeded_state(), 7));
+  put("state.1", Bytes(4096, std::byte{7}));
+  EXPECT_TRUE(read_state(directory_).ok());
+}
+
+TEST_F(StateFilesTest, TwoDamagedSlotsAreAnError) {
+  put("state.0", Bytes(10, std::byte{7}));
+  put("state.1", Bytes());
+  EXPECT_EQ(read_state(directory_).error().kind, ErrorKind::corrupt);
+}
+
+TEST_F(StateFilesTest, NoSlotIsNotFoundAndNothingIsWritten) {
+  EXPECT_EQ(read_state(directory_).error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+}
+
+}  // namespace
+}  // namespace ccr::tools

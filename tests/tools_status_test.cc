@@ -1,0 +1,157 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/status_text.h"
+
+namespace ccr::tools {
+namespace {
+
+using nlohmann::json;
+
+// 2026-01-04T07:10:00Z
+constexpr WallTime now{1'767'510'600'000'000'000};
+
+const char* const example_status = R"({"schema":1,"cluster":"lab","node":"alpha","databases":[
+ {"name":"orders","kind":"sqlite","active":"alpha","epoch":41,"signature":"00112233445566778899aabbccddeeff","copies":[
+  {"node":"alpha","role":"active","state":"mounted","cause":"","comment":"","hint":"","since":"2026-01-02T03:04:05Z",
+   "generated":{"generation":107506,"offset":4096},"received":null,"durable":null,"inspected":null,"replayed":null,
+   "copy_queue":null,"replay_queue":null,"ship_bytes_per_second":112400000,"lag_seconds":null,"mode":null,"root":null,
+   "root_equal_at":null,"disk_verified_at":null,"tip_heard_at":null,"seed":{"running":false},"connection":null},
+  {"node":"beta","role":"passive","state":"healthy","cause":"","comment":"","hint":"","since":"2026-01-02T03:04:05Z",
+   "generated":{"generation":107506,"offset":4096},"received":{"generation":107506,"offset":4096},
+   "durable":{"generation":107506,"offset":4096},"inspected":{"generation":107506,"offset":4096},
+   "replayed":{"generation":107506,"offset":4096},
+   "copy_queue":{"generations":0,"bytes":0,"seconds":0.0},"replay_queue":{"generations":0,"bytes":0,"seconds":0.0},
+   "ship_bytes_per_second":112400000,"lag_seconds":0.004,"mode":"block","root":"5d199d01778ec63e",
+   "root_equal_at":{"generation":107505,"offset":4096},"disk_verified_at":"2026-01-04T04:00:00Z","tip_heard_at":"2026-01-04T07:09:59Z",
+   "seed":{"running":false,"done_bytes":0,"total_bytes":0},"connection":{"path":"10.77.0.2:64327","tls":"TLS_AES_128_GCM_SHA256"}}]},
+ {"name":"mail","kind":"sqlite","active":"alpha","epoch":41,"signature":"ffeeddccbbaa99887766554433221100","copies":[
+  {"node":"beta","role":"passive","state":"suspended","cause":"by root","comment":"disk swap","hint":"","since":"2026-01-04T07:08:48Z",
+   "generated":{"generation":2869,"offset":4096},"inspected":{"generation":2832,"offset":4096},"replayed":{"generation":2832,"offset":4096},
+   "copy_queue":{"generations":37,"bytes":38797312,"seconds":72},"replay_queue":{"generations":0,"bytes":0,"seconds":0},
+   "ship_bytes_per_second":0,"lag_seconds":72,"root_equal_at":null,"disk_verified_at":null,"seed":{"running":false},"connection":null}]}]})";
+
+const char* const example_text =
+    "cluster lab   this node alpha   epoch 41\n"
+    "DATABASE  NODE   ROLE     STATE      COPY QUEUE  REPLAY QUEUE  RATE        LAG     GENERATION  SINCE\n"
+    "orders    alpha  active   Mounted    -           -             112.4 MB/s  -       1a3f2       2d 04h\n"
+    "orders    beta   passive  Healthy    0           0             112.4 MB/s  0.004s  1a3f2       2d 04h   root equal at 1a3f1, "
+    "disk verified 3h ago\n"
+    "mail      beta   passive  Suspended  37          0             0 B/s       1m 12s  b10         1m 12s   by root: \"disk "
+    "swap\"\n";
+
+// The example with one copy changed.
+std::string text_with(const json& changes, bool color = false) {
+  json status = json::parse(example_status);
+  status["databases"].erase(1);
+  status["databases"][0]["copies"].erase(0);
+  status["databases"][0]["copies"][0].update(changes);
+  return status_text(status, now, color);
+}
+
+TEST(StatusText, TheExampleOfTheManualLooksAsItIsPrintedThere) {
+  EXPECT_EQ(status_text(json::parse(example_status), now, false), example_text);
+}
+
+TEST(StatusText, WhatIsNotKnownIsAQuestionMark) {
+  const json unknown{{"state", nullptr},
+                     {"since", nullptr},
+                     {"inspected", nullptr},
+                     {"copy_queue", nullptr},
+                     {"replay_queue", nullptr},
+                     {"lag_seconds", nullptr},
+                     {"root_equal_at", nullptr},
+                     {"disk_verified_at", nullptr},
+                     {"ship_bytes_per_second", nullptr}};
+  EXPECT_EQ(text_with(unknown),
+            "cluster lab   this node alpha   epoch 41\n"
+            "DATABASE  NODE  ROLE     STATE  COPY QUEUE  REPLAY QUEUE  RATE  LAG  GENERATION  SINCE\n"
+            "orders    beta  passive  ?      ?           ?             ?     ?    ?           ?\n");
+}
+
+TEST(StatusText, AHintStandsBelowItsRow) {
+  const json failed{{"state", "failed_and_suspended"},
+                    {"cause", "chain digest 9f3e does not follow 29"},
+                    {"hint", "ccr seed orders@beta"},
+                    {"root_equal_at", nullptr},
+                    {"disk_verified_at", nullptr}};
+  EXPECT_EQ(text_with(failed),
+            "cluster lab   this node alpha   epoch 41\n"
+            "DATABASE  NODE  ROLE     STATE               COPY QUEUE  REPLAY QUEUE  RATE        LAG     GENERATION  SINCE\n"
+            "orders    beta  passive  FailedAndSuspended  0           0             112.4 MB/s  0.004s  1a3f2       2d 04h   chain "
+            "digest 9f3e "
+            "does not follow 29\n"
+            "  hint: ccr seed orders@beta\n");
+}
+
+TEST(StatusText, ARunningSeedShowsHowFarItIs) {
+  const json seeding{
+      {"state", "seeding"},
+      {"root_equal_at", nullptr},
+      {"disk_verified_at", nullptr},
+      {"seed",
+       {{"running", true}, {"done_bytes", 1ULL << 30}, {"total_bytes", 1ULL << 32}, {"rate", 800e6}, {"eta_seconds", 4.03}}}};
+  const std::string text = text_with(seeding);
+  EXPECT_NE(text.find("2d 04h   seed 25.0 % of 4.0 GiB at 800.0 MB/s, 4s left\n"), std::string::npos) << text;
+}
+
+TEST(StatusText, CauseAndCommentThatSayTheSameAreSaidOnce) {
+  const std::string text = text_with({{"state", "suspended"}, {"cause", "disk swap"}, {"comment", "disk swap"}});
+  EXPECT_NE(text.find("2d 04h   \"disk swap\", root equal at 1a3f1"), std::string::npos) << text;
+}
+
+TEST(StatusText, TheStateFileIsNamedWhereTheDaemonIsDown) {
+  json status = json::parse(example_status);
+  status["daemon"] = false;
+  EXPECT_TRUE(status_text(status, now, false)
+                  .starts_with("cluster lab   this node alpha   epoch 41   (from the state file, daemon not running)\n"));
+}
+
+TEST(StatusText, TlsThatIsOffIsShown) {
+  json status = json::parse(example_status);
+  status["tls"] = "off";
+  EXPECT_TRUE(status_text(status, now, false).starts_with("cluster lab   this node alpha   epoch 41   TLS off\n"));
+}
+
+TEST(StatusText, EpochsThatDifferAreNamed) {
+  json status = json::parse(example_status);
+  status["databases"][1]["epoch"] = 3;
+  EXPECT_TRUE(status_text(status, now, false).starts_with("cluster lab   this node alpha   epochs orders 41, mail 3\n"));
+}
+
+TEST(StatusText, ColourIsOnlyThereWhenAskedFor) {
+  EXPECT_EQ(text_with(json::object()).find('\x1b'), std::string::npos);
+  EXPECT_NE(text_with(json::object(), true).find("\x1b[32mHealthy\x1b[0m  "), std::string::npos);
+}
+
+TEST(StatusText, ForeignTextCannotDriveTheTerminal) {
+  const std::string text = text_with({{"cause", "\x1b[2J\nowned \xff"}});
+  EXPECT_NE(text.find("\\x1b[2J\\x0aowned \\xff"), std::string::npos) << text;
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
+TEST(StatusText, AnswersOfAnotherShapeAreSurvived) {
+  for (const char* status :
+       {"{}", "[]", "null", R"({"databases":7})", R"({"databases":[7]})", R"({"databases":[{"copies":[null,3]}]})",
+        R"({"databases":[{"copies":[{"since":"x","copy_queue":{"generations":-1},"lag_seconds":"y"}]}]})"}) {
+    EXPECT_TRUE(status_text(json::parse(status), now, false).starts_with("cluster ")) << status;
+  }
+}
+
+TEST(StatusText, NodesWithoutDatabasesSaySo) {
+  EXPECT_EQ(status_text(json::parse(R"({"cluster":"lab","node":"alpha","databases":[]})"), now, false),
+            "cluster lab   this node alpha\nno databases\n");
+}
+
+TEST(StateNames, EitherSpellingIsUnderstood) {
+  EXPECT_EQ(state_title("failed_and_suspended"), "FailedAndSuspended");
+  EXPECT_EQ(state_title("healthy"), "Healthy");
+  EXPECT_EQ(state_name("FailedAndSuspended"), "failed_and_suspended");
+  EXPECT_EQ(state_name("failed-and-suspended"), "failed_and_suspended");
+  EXPECT_EQ(state_name("healthy"), "healthy");
+  EXPECT_EQ(state_name("needs_seed"), "needs_seed");
+}
+
+}  // namespace
+}  // namespace ccr::tools
