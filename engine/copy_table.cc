@@ -29,6 +29,7 @@ void CopyTable::durable_here(Position position) {
 void CopyTable::heard(const std::string& node, const transport::Watermarks& watermarks) {
   CopyFacts& copy = of(node);
   const Position before = copy.watermarks.durable;
+  if (!copy.heard || copy.watermarks.state != watermarks.state) copy.state_since = clock_.wall_now();
   copy.watermarks = watermarks;
   copy.heard = true;
   copy.heard_at = clock_.wall_now();
@@ -55,7 +56,7 @@ void CopyTable::shipped(const std::string& node, std::uint64_t bytes) {
 
 std::optional<double> CopyTable::lag_of(const std::string& node) const {
   const auto found = copies_.find(node);
-  if (found == copies_.end() || !found->second.connected || !found->second.heard) return std::nullopt;
+  if (found == copies_.end() || !found->second.connected || !found->second.watermarks.inspected.known()) return std::nullopt;
   const CopyFacts& copy = found->second;
   const auto behind = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& mark) { return mark.position > copy.watermarks.durable; });
   if (behind == marks_.end()) return copy.lag_seconds.value_or(0.0);

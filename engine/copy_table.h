@@ -22,6 +22,7 @@ struct CopyFacts {
   bool heard = false;                 // watermarks below were reported at least once since this node started
   transport::Watermarks watermarks;
   WallTime heard_at;
+  WallTime state_since;               // when this node first heard of the state reported now
   std::optional<double> lag_seconds;  // of the last acknowledged group
   std::uint64_t shipped_bytes = 0;
   double bytes_per_second = 0;

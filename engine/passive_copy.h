@@ -81,8 +81,19 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   struct Files;
   enum class Phase { contact, seed, follow };
 
+  // While it lives the copy is connected by this connection, however the task that holds it ends.
+  class Contact {
+   public:
+    Contact(PassiveCopy& copy, const transport::FramedConnection& connection);
+    ~Contact();
+
+   private:
+    PassiveCopy& copy_;
+  };
+
   Phase next_phase() const;
   Task<Result<void>> open_files();
+  Task<Result<void>> meet_damage(Error error);
   void close_files();
   Task<Result<void>> run_phase(Phase phase);
   void end_phase();
@@ -136,10 +147,11 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   bool connected_ = false;
   bool caught_up_ = false;       // since it connected, everything the active had then was inspected here
   Position backlog_end_;
+  Position compare_from_;        // max_required when the phase began
   std::optional<transport::Tip> tip_;
   Instant behind_since_;         // when the oldest tip that is not durable here was heard
   Position behind_from_;
-  transport::FramedConnection* connection_ = nullptr;
+  const transport::FramedConnection* connection_ = nullptr;
   int inspect_tries_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false;
   bool pass_open_ = false;

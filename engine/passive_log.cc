@@ -7,6 +7,16 @@
 
 namespace ccr::engine {
 
+PassiveCopy::Contact::Contact(PassiveCopy& copy, const transport::FramedConnection& connection) : copy_(copy) {
+  copy_.connected_ = true;
+  copy_.connection_ = &connection;
+}
+
+PassiveCopy::Contact::~Contact() {
+  copy_.connected_ = false;
+  copy_.connection_ = nullptr;
+}
+
 State PassiveCopy::resting_state() const {
   if (keeper_.state().suspended) return State::suspended;
   return keeper_.state().failed ? State::failed_and_suspended : State::needs_seed;
@@ -26,6 +36,7 @@ Task<Result<void>> PassiveCopy::contact() {
     CCR_CO_TRY(co_await files_->replayer->replay_to(state.max_required));
     files_->replayer.reset();
   }
+  if (state.failed) CCR_CO_TRY(co_await keeper_.save());  // a verdict on roots is given where nothing can be saved
   const State rest = resting_state();
   const std::string hint = rest == State::suspended ? "ccr resume " : "ccr seed ";
   standing_.enter(rest, resting_cause(), hint + subject_of(database_, context_.config.node));
@@ -38,13 +49,10 @@ Task<Result<void>> PassiveCopy::contact() {
     Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(*hello));
     if (session.ok()) {
       backoff.reset();
-      connected_ = true;
-      connection_ = session->connection.get();
+      const Contact in_contact(*this, *session->connection);
       Copier copier(context_, nullptr, *session->connection, *this);
       const Result<void> ended = co_await copier.run();
       CCR_ASSERT(!ended.ok());
-      connection_ = nullptr;
-      connected_ = false;
     }
     co_await context_.clock.sleep(backoff.next());
   }
@@ -69,6 +77,7 @@ Task<Result<void>> PassiveCopy::follow() {
   changed_.notify();
   make_replayer();
   files_->replayer->set_limit(files_->log->inspected());
+  compare_from_ = state.max_required;
   if (state.min_required >= state.max_required) commit_applied(state.min_required, state.replayed_commit);
   TaskGroup group(context_.executor);
   group.spawn(files_->replayer->run());
@@ -99,6 +108,7 @@ Task<Result<void>> PassiveCopy::copy_log(bool in_seed) {
   for (;;) {
     const Result<void> ended = co_await copy_once(in_seed);
     CCR_ASSERT(!ended.ok());
+    if (leaving_ && ended.error().kind == ErrorKind::stopped) co_return Result<void>();  // the phase ends, and not by an error
     CCR_CO_TRY(co_await log_connection_ended(ended.error(), in_seed, backoff));
   }
 }
@@ -112,15 +122,7 @@ Task<Result<void>> PassiveCopy::copy_once(bool in_seed) {
   const Result<bool> can_follow = judge(session->welcome);
   if (!can_follow.ok()) co_return can_follow.error();
   if (!*can_follow) co_return Error{ErrorKind::stopped, difference_reason_, ""};
-  struct Connected {
-    PassiveCopy& copy;
-    ~Connected() {
-      copy.connected_ = false;
-      copy.connection_ = nullptr;
-    }
-  } connected{*this};
-  connected_ = true;
-  connection_ = session->connection.get();
+  const Contact in_contact(*this, *session->connection);
   caught_up_ = false;
   backlog_end_ = session->welcome.durable;
   if (!in_seed) standing_.enter(State::resynchronizing, "");
@@ -218,7 +220,9 @@ void PassiveCopy::log_durable() {
   changed_.notify();
 }
 
+// What a crash interrupted is applied again on pages that are already ahead of it: nothing is compared before their place is reached.
 void PassiveCopy::commit_applied(Position position, CommitNumber commit) {
+  if (position < compare_from_) return changed_.notify();
   const std::optional<RootVerdict> verdict = roots_.reached(commit, position, files_->digests->root());
   if (verdict) judge_root(*verdict);
   changed_.notify();

@@ -41,6 +41,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     const transport::Watermarks& marks = facts.watermarks;
     copy["state"] = facts.connected ? marks.state : "disconnected";
     copy["cause"] = facts.connected ? marks.cause : "last heard " + to_rfc3339(facts.heard_at) + " as " + marks.state;
+    copy["since"] = to_rfc3339(facts.connected ? facts.state_since : facts.heard_at);
     if (facts.connected && marks.state == "suspended") copy["comment"] = marks.cause;
     put_watermarks(copy, marks);
     copy["tip_heard_at"] = to_rfc3339(facts.heard_at);
