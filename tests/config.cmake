@@ -1,1 +1,1 @@
-ccr_test(config SOURCES config_test.cc config_bad_test.cc LIBS ccr_config)
+ccr_test(config SOURCES config_test.cc config_bad_test.cc LIBS ccr_engine)

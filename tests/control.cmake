@@ -1,1 +1,1 @@
-ccr_test(control SOURCES control_test.cc LIBS ccr_control)
+ccr_test(control SOURCES control_test.cc LIBS ccr_engine)

@@ -1,1 +1,1 @@
-ccr_test(engine SOURCES engine_test.cc sim/cluster.cc LIBS ccr_engine ccr_sim)
+ccr_test(engine SOURCES engine_test.cc LIBS ccr_engine ccr_sim)
