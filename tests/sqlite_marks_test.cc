@@ -43,12 +43,32 @@ struct Marks : testing::Test {
   MarkPolicy::After after;
 };
 
-TEST_F(Marks, AtRestNothingIsHeldAndWeListen) {
-  after.hold = Hold::nothing;
+TEST_F(Marks, AtRestTheAnchorStaysAndWeListen) {
   EXPECT_EQ(nothing(), Move::keep);
   EXPECT_EQ(policy.after(after), Move::keep);
   EXPECT_TRUE(policy.listens(before.now));
   EXPECT_EQ(policy.poll(before.now), MarkPolicy::rest_poll);
+}
+
+TEST_F(Marks, ACheckpointAtRestIsFollowedToItsEndHoweverLongItSyncs) {
+  nothing();
+  policy.after(after);
+  before.file_written = true;
+  EXPECT_EQ(policy.before(before), Move::keep);
+  before.file_written = false;
+  after.backfill_attempted = after.last_frame;
+  EXPECT_EQ(policy.after(after), Move::keep);
+  pass(500ms);
+  EXPECT_EQ(nothing(), Move::keep);
+  EXPECT_EQ(policy.after(after), Move::keep);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::follow_poll);
+  after.backfilled = after.last_frame;
+  EXPECT_EQ(policy.after(after), Move::settle) << "a TRUNCATE may wait for this";
+  after.backfilled = 50;
+  policy.after(after);
+  pass(2s);
+  policy.after(after);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::rest_poll) << "it has died";
 }
 
 TEST_F(Marks, TheFirstFrameWrittenTakesAnAnchorBeforeItsCommit) {
@@ -60,7 +80,7 @@ TEST_F(Marks, TheFirstFrameWrittenTakesAnAnchorBeforeItsCommit) {
   EXPECT_EQ(policy.poll(before.now), MarkPolicy::follow_poll);
 }
 
-TEST_F(Marks, TheAnchorStaysWhileCommitsComeAndQuietDropsIt) {
+TEST_F(Marks, TheAnchorStaysAndQuietIsRest) {
   EXPECT_EQ(news(), Move::keep);
   pass(1ms);
   EXPECT_EQ(news(), Move::keep);
@@ -68,7 +88,7 @@ TEST_F(Marks, TheAnchorStaysWhileCommitsComeAndQuietDropsIt) {
   EXPECT_EQ(nothing(), Move::keep);
   EXPECT_EQ(policy.after(after), Move::keep);
   pass(1ms);
-  EXPECT_EQ(policy.after(after), Move::release);
+  EXPECT_EQ(policy.after(after), Move::keep);
   EXPECT_EQ(policy.state(), State::resting);
 }
 

@@ -93,7 +93,7 @@ TEST(SqliteSource, AWriterAtFullSpeedLosesNothingOverManyResets) {
   EXPECT_EQ(value_of(said, "busy"), 0);
   EXPECT_EQ(follower.losses(), 1u) << "a gap was found";
   EXPECT_EQ(follower.scrub_differences, 0u);
-  EXPECT_LT(wal_bytes_max, 40 * MiB);
+  EXPECT_LT(wal_bytes_max, 128 * MiB) << "4.3 MB when both threads get a core";
   expect_equal(directory, database, follower);
 }
 

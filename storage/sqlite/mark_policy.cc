@@ -2,9 +2,14 @@
 
 namespace ccr::storage::sqlite {
 
+bool MarkPolicy::quiet(Instant now) const noexcept {
+  const bool checkpoint_runs = backfill_attempted_ > backfilled_ && now - last_checkpoint_ < running_max;
+  return now - last_news_ >= quiet_max && !checkpoint_runs;
+}
+
 MarkPolicy::Move MarkPolicy::before(const Before& facts) {
   const bool news = facts.wal_written || facts.moved;
-  if (news) last_news_ = facts.now;
+  if (news || facts.file_written) last_news_ = facts.now;
   if (state_ == State::yielding) {
     if (facts.moved && gap_since_.nanoseconds == 0) gap_since_ = facts.now;
     const bool too_long = gap_since_.nanoseconds != 0 && facts.now - gap_since_ >= yield_max;
@@ -13,8 +18,8 @@ MarkPolicy::Move MarkPolicy::before(const Before& facts) {
     state_ = State::following;
     return Move::anchor;
   }
+  if (news || facts.file_written) state_ = State::following;
   if (!news) return Move::keep;
-  state_ = State::following;
   return facts.hold == Hold::anchor ? Move::keep : Move::anchor;
 }
 
@@ -30,15 +35,18 @@ void MarkPolicy::note_checkpoints(const After& facts) {
 
 MarkPolicy::Move MarkPolicy::after(const After& facts) {
   note_checkpoints(facts);
+  settled_ = facts.hold == Hold::slot_zero;
+  if (settled_) yield_again_ = facts.now + yield_pause;
   if (state_ == State::yielding) {
     if (facts.hold == Hold::nothing) return Move::keep;
     if (facts.near) return Move::release;
     state_ = State::following;  // too far behind to hold nothing
   }
-  if (state_ == State::following && facts.captured && quiet(facts.now)) state_ = State::resting;
-  if (facts.captured && facts.backfilled == facts.last_frame) return facts.hold == Hold::slot_zero ? Move::keep : Move::settle;
-  if (state_ == State::resting) return facts.hold == Hold::nothing || !facts.captured ? Move::keep : Move::release;
-  if (facts.near && facts.over_limit && facts.now >= yield_again_) {
+  const bool can_settle = facts.captured && facts.backfilled == facts.last_frame;
+  if (can_settle && !settled_) return Move::settle;
+  if (facts.captured && quiet(facts.now)) state_ = State::resting;
+  if (can_settle) return Move::keep;
+  if (state_ == State::following && facts.near && facts.over_limit && facts.now >= yield_again_) {
     state_ = State::yielding;
     gap_since_ = {};
     return Move::release;
@@ -55,7 +63,7 @@ Duration MarkPolicy::poll(Instant now) const noexcept {
   if (listens(now)) return rest_poll;
   if (state_ == State::yielding) return yield_poll;
   const bool checkpoints = backfill_attempted_ != 0 && now - last_checkpoint_ < hot_max;
-  return !quiet(now) && (due_ || checkpoints) ? hot_poll : follow_poll;
+  return !quiet(now) && !settled_ && (due_ || checkpoints) ? hot_poll : follow_poll;
 }
 
 bool MarkPolicy::listens(Instant now) const noexcept {

@@ -1,6 +1,6 @@
 // MarkPolicy decides what is held in the wal-index, and when. Pure: facts and times in, a move out.
 //
-//   resting    nothing happens. Nothing is held, or slot 0.
+//   resting    nothing happens, inotify will tell. The anchor stays, or slot 0: how late we wake is nothing to the application, nor to us.
 //   following  commits arrive. An anchor is held: no writer can reset the WAL, checkpoints copy it into the file as they like.
 //   yielding   the WAL is above its limit and no moment for slot 0 could be had: nothing is held, for the application to reset it. Ends with the
 //              reset, with everything in the file, or 20 ms after the first commit of the gap without either (then other readers hold it
@@ -9,6 +9,7 @@
 // The moment for slot 0: everything is captured, and a checkpoint has brought everything into the file. Whoever holds slot 0 from
 // then on lets the next writer reset the WAL (or a waiting TRUNCATE go) and still loses nothing: what is committed later cannot be
 // brought into the file, so it cannot be reset away, until it is captured under the next anchor. No thread need wake up in time for that.
+// A TRUNCATE that finds the anchor has copied the WAL first: its writes to the file wake us.
 // A writer at full speed reaches that moment only between its checkpoint and its next commit, some ten microseconds: so around the frame at
 // which its checkpoints come (learned), and while they come, we look often. Each miss costs it a checkpoint of one commit.
 #pragma once
@@ -29,16 +30,18 @@ class MarkPolicy {
 
   static constexpr Duration quiet_max = std::chrono::milliseconds(4);    // without news for so long: rest
   static constexpr Duration yield_max = std::chrono::milliseconds(20);   // of a gap in which commits arrive
-  static constexpr Duration yield_pause = std::chrono::milliseconds(250);  // after a gap that brought nothing
+  static constexpr Duration yield_pause = std::chrono::milliseconds(250);  // after a gap that brought nothing, or since the last slot 0: a gap is the last resort
   static constexpr Duration follow_poll = std::chrono::milliseconds(1);
   static constexpr Duration yield_poll = std::chrono::microseconds(200);
   static constexpr Duration hot_poll = std::chrono::microseconds(20);
   static constexpr Duration hot_max = std::chrono::milliseconds(10);  // after the last sign of a checkpoint
+  static constexpr Duration running_max = std::chrono::seconds(1);  // a checkpoint that goes on for longer has died
   static constexpr Duration rest_poll = std::chrono::milliseconds(250);
 
   struct Before {
     Instant now;
-    bool wal_written = false;  // inotify saw a write to the WAL
+    bool wal_written = false;   // inotify saw a write to the WAL
+    bool file_written = false;  // and to the file: a checkpoint
     bool moved = false;        // the wal-index is ahead of what is captured
     bool reset = false;        // …and has other salts
     bool fully_backfilled = false;
@@ -69,7 +72,7 @@ class MarkPolicy {
   bool listens(Instant now) const noexcept;  // whether inotify should wake us: not while we poll faster than it helps
 
  private:
-  bool quiet(Instant now) const noexcept { return now - last_news_ >= quiet_max; }
+  bool quiet(Instant now) const noexcept;
   void note_checkpoints(const After& facts);
 
   State state_ = State::resting;
@@ -81,6 +84,7 @@ class MarkPolicy {
   std::uint32_t backfill_attempted_ = 0;
   std::uint32_t due_frame_ = 0;   // where the application's checkpoints come; 0: not known
   bool due_ = false;              // near that frame
+  bool settled_ = false;          // in slot 0: there is no moment to catch
 };
 
 }  // namespace ccr::storage::sqlite

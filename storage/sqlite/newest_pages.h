@@ -23,6 +23,7 @@ class NewestPages {
   // `index` was seen under the mark that is held now, and everything to it is captured. When all of it is in the file the frames are left
   // alone: such a mark may be in slot 0, and then a writer may reset the WAL while we read.
   void begin_view(const WalIndex& index) { file_only_ = index.fully_backfilled(); }
+  void end_view() { file_only_ = false; }
 
   bool read(PageNumber page, WalSalts salts, ByteSpan into) const;
   // `count` pages from `first`, none of them above the end of the database.

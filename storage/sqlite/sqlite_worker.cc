@@ -120,6 +120,7 @@ void SqliteWorker::turn() {
   MarkPolicy::Before facts;
   facts.now = worker_now();
   facts.wal_written = seen.wal;
+  facts.file_written = seen.database;
   facts.moved = !capture_->at(*index);
   facts.reset = index->salts != capture_->salts();
   facts.fully_backfilled = index->fully_backfilled();
@@ -139,8 +140,11 @@ void SqliteWorker::turn() {
 bool SqliteWorker::capture_to(WalIndex& index) {
   constexpr int looks_max = 4;
   for (int looks = 0; looks < looks_max; ++looks) {
-    const WalCapture::Pass pass = capture_->at(index) ? WalCapture::Pass::caught_up : capture_->advance(index, session_->hold() != Hold::nothing);
-    switch (pass) {
+    if (capture_->at(index)) {
+      unclear_since_ = {};
+      return true;
+    }
+    switch (capture_->advance(index, session_->hold() != Hold::nothing)) {
       case WalCapture::Pass::caught_up:
         unclear_since_ = {};
         note_progress(index, true);
@@ -240,8 +244,12 @@ void SqliteWorker::serve_requests() {
     }
     if (!session_ || failed_ || channel_.stopped()) return;
     serve(request);
-    if (policy_.state() == MarkPolicy::State::yielding) session_->release();
+    if (capture_) capture_->end_view();
   }
+  if (!session_ || session_->hold() != Hold::mark) return;
+  // A mark holds back checkpoints: no longer than the answers take.
+  if (policy_.state() == MarkPolicy::State::yielding) return session_->release();
+  session_->anchor();
 }
 
 void SqliteWorker::serve(const SourceRequest& request) {

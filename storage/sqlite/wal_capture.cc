@@ -194,6 +194,11 @@ void WalCapture::begin_view(const WalIndex& index) {
   newest_.begin_view(index);
 }
 
+void WalCapture::end_view() {
+  view_in_file_ = false;
+  newest_.end_view();
+}
+
 bool WalCapture::answer(const ReadRequest& request) {
   SourcePages answer;
   answer.request = request.request;

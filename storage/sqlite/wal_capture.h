@@ -49,6 +49,7 @@ class WalCapture {
 
   // Both want a view: a mark, and everything captured up to the look that followed it.
   void begin_view(const WalIndex& index);
+  void end_view();
   bool answer(const ReadRequest& request);
   Pass rejoin(const RejoinRequest& request);
 
