@@ -103,6 +103,7 @@ Task<Result<bool>> Replayer::batch() {
   if (applied) CCR_CO_TRY(co_await target_.sync());
   if (applied_position_ != position_) {
     keeper_.state().min_required = applied_position_;
+    keeper_.state().max_required = std::max(keeper_.state().max_required, applied_position_);  // where only a seal was passed
     keeper_.state().replayed_commit = applied_commit_;
     CCR_CO_TRY(co_await keeper_.save());
     position_ = applied_position_;

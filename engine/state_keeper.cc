@@ -8,12 +8,14 @@ StateKeeper::StateKeeper(const Executor& executor, storage::Disk& disk, std::str
     : file_(disk, std::move(directory)), changed_(executor) {}
 
 Task<Result<bool>> StateKeeper::load() {
+  if (loaded_) co_return true;
   Result<storage::CopyState> loaded = co_await file_.load();
   if (!loaded.ok()) {
     if (loaded.error().kind == ErrorKind::not_found) co_return false;
     co_return loaded.error();
   }
   state_ = std::move(*loaded);
+  loaded_ = true;
   co_return true;
 }
 
@@ -25,19 +27,19 @@ Task<Result<void>> StateKeeper::save() {
       continue;
     }
     struct Saving {
-      bool& flag;
-      explicit Saving(bool& f) : flag(f) { flag = true; }
-      ~Saving() { flag = false; }
-    } saving(saving_);
+      StateKeeper& keeper;
+      explicit Saving(StateKeeper& k) : keeper(k) { keeper.saving_ = true; }
+      ~Saving() {
+        keeper.saving_ = false;
+        keeper.changed_.notify();  // also when the save was stopped: somebody else's waits for its turn
+      }
+    } saving(*this);
     const std::uint64_t covers = wanted_;
     const storage::CopyState snapshot = state_;
     const Result<void> written = co_await file_.save(snapshot);
-    if (!written.ok()) {
-      changed_.notify();
-      co_return written.error();
-    }
+    if (!written.ok()) co_return written.error();
     saved_ = covers;
-    changed_.notify();
+    loaded_ = true;
   }
   co_return Result<void>();
 }

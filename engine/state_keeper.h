@@ -1,7 +1,8 @@
 // StateKeeper holds what a copy must remember and makes changes durable, one save at a time.
 //
 // Change state(), then save(): it completes when a state that holds the change is durable. Saves asked for while one is being written share
-// the next. Failure: the error of the write; the state in memory stays changed, the caller stops.
+// the next. Failure: the error of the write; the state in memory stays changed, the caller stops. load() reads the disk once: what is
+// in memory afterwards is at least as new, and a request may have changed it.
 #pragma once
 
 #include <string>
@@ -25,7 +26,7 @@ class StateKeeper {
   storage::CopyState state_;
   Signal changed_;
   std::uint64_t wanted_ = 0, saved_ = 0;
-  bool saving_ = false;
+  bool saving_ = false, loaded_ = false;
 };
 
 }  // namespace ccr::engine
