@@ -31,7 +31,10 @@ Task<Result<void>> PassiveCopy::run() {
   }
   opened_ = true;
   for (;;) {
-    if (keeper_.state().page_size != 0 && !files_) CCR_CO_TRY(co_await open_files());
+    if (keeper_.state().page_size != 0 && !files_) {
+      const Result<void> opened = co_await open_files();
+      if (!opened.ok()) CCR_CO_TRY(co_await meet_damage(opened.error()));
+    }
     CCR_CO_TRY(co_await run_phase(next_phase()));
   }
 }
@@ -76,6 +79,30 @@ Task<Result<void>> PassiveCopy::open_files() {
   co_return Result<void>();
 }
 
+// Files that cannot be opened: what passes is tried again, damage waits for a person, and a person who asked for a seed wants a copy that
+// begins anew: its log is set aside, its pages are compared.
+Task<Result<void>> PassiveCopy::meet_damage(Error error) {
+  storage::CopyState& state = keeper_.state();
+  const bool missing = error.kind == ErrorKind::identity;
+  const bool damage = error.kind == ErrorKind::corrupt || error.kind == ErrorKind::gap || error.kind == ErrorKind::diverged;
+  if (!missing && !damage) co_return error;
+  if (state.suspended || state.failed) co_return Result<void>();  // contact needs no files
+  if (state.seed.source.empty()) {
+    if (missing) co_return error;
+    co_return co_await fail_for_good("CHAIN: " + error.message, "ccr seed " + subject_of(database_, context_.config.node));
+  }
+  const Generation all{0};
+  CCR_CO_TRY(co_await storage::set_aside_generations(context_.disk, paths_.log_directory, all));
+  state.seeded = false;
+  state.min_required = state.max_required = state.durable = Position{};
+  state.replayed_commit = 0;
+  state.seed.from = state.seed.until = Position{};
+  CCR_CO_TRY(co_await keeper_.save());
+  const Event event{"log_set_aside", subject_of(database_, context_.config.node), {{"cause", error.message}}};
+  context_.trace.record(event);
+  co_return co_await open_files();
+}
+
 void PassiveCopy::close_files() {
   CCR_ASSERT(phase_ == nullptr);
   files_.reset();
@@ -94,6 +121,7 @@ Task<Result<void>> PassiveCopy::run_phase(Phase phase) {
     }
   } current{*this};
   roots_.clear();
+  seed_verdict_.reset();  // of another phase, and so perhaps of another pass
   leaving_ = false;
   group.spawn(leave_when_asked());
   switch (phase) {
@@ -175,7 +203,7 @@ Task<Result<void>> PassiveCopy::resume() {
 
 Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   storage::CopyState& state = keeper_.state();
-  if (!state.seed.source.empty()) {
+  if (!state.seed.source.empty() && !state.suspended && !state.failed) {
     co_return Error{ErrorKind::busy, "a seed of " + subject_of(database_, context_.config.node) + " is running", "it can be attached to"};
   }
   state.suspended = false;
@@ -186,6 +214,8 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.seed.source = active_node();
   state.seed.manual_resume = request.manual_resume;
   full_ = request.full;
+  inspect_tries_ = 0;
+  difference_reason_.clear();
   CCR_CO_TRY(co_await keeper_.save());
   end_phase();
   co_return Result<void>();

@@ -22,7 +22,8 @@ Task<Result<void>> PassiveCopy::seed_loop() {
     context_.trace.record(event);
     switch (error.kind) {
       case ErrorKind::io:
-      case ErrorKind::read_only: co_return error;  // the files are opened again
+      case ErrorKind::read_only:
+      case ErrorKind::stopped: co_return error;  // the files are opened again
       case ErrorKind::corrupt:
       case ErrorKind::diverged:
       case ErrorKind::protocol:
@@ -157,7 +158,11 @@ Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
   co_return Result<void>();
 }
 
-Task<Result<void>> PassiveCopy::pass_resumed(const transport::SeedOffer&) {
+Task<Result<void>> PassiveCopy::pass_resumed(const transport::SeedOffer& offer) {
+  // A crash between the record of the pass and the start of its log leaves another log, or one that ends before P.
+  const bool covered = files_->log->first().number != 0 && files_->log->first() <= offer.from.generation &&
+                       files_->log->wanted().generation >= offer.from.generation;
+  if (!covered) CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation));
   pass_open_ = true;
   changed_.notify();
   co_return Result<void>();

@@ -184,22 +184,7 @@ Task<Result<void>> IncomingWriter::sync_all() {
 Task<Result<void>> IncomingWriter::move_aside(Generation from) {
   file_.reset();
   waiting_.clear();
-  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk_, directory_.path, true);
-  if (!files.ok()) co_return files.error();
-  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder_, false);
-  if (!incoming.ok()) co_return incoming.error();
-  files->insert(files->end(), incoming->begin(), incoming->end());
-  const std::string quarantine = path_in(directory_.path, quarantine_folder);
-  // From the highest down, each durably, so that a crash in between leaves a chain without a hole.
-  for (std::size_t i = files->size(); i > 0; --i) {
-    const GenerationFile& file = (*files)[i - 1];
-    if (file.generation < from) continue;
-    CCR_CO_TRY(co_await quarantine_generation(disk_, directory_.path, file.path, file.generation));
-    CCR_CO_TRY(co_await disk_.sync_directory(quarantine));
-    const std::string where = file.sealed ? directory_.path : folder_;
-    CCR_CO_TRY(co_await disk_.sync_directory(where));
-  }
-  co_return Result<void>();
+  co_return co_await set_aside_generations(disk_, directory_.path, from);
 }
 
 Task<Result<void>> IncomingWriter::open_again(Generation start) {
@@ -249,6 +234,25 @@ Task<Result<std::uint64_t>> IncomingWriter::truncate_below(Generation below) {
 }
 
 }  // namespace
+
+Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Generation from) {
+  const std::string folder = path_in(directory, incoming_folder);
+  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory, true);
+  if (!files.ok()) co_return files.error();
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk, folder, false);
+  if (!incoming.ok()) co_return incoming.error();
+  files->insert(files->end(), incoming->begin(), incoming->end());
+  const std::string quarantine = path_in(directory, quarantine_folder);
+  for (std::size_t i = files->size(); i > 0; --i) {
+    const GenerationFile& file = (*files)[i - 1];
+    if (file.generation < from) continue;
+    CCR_CO_TRY(co_await quarantine_generation(disk, directory, file.path, file.generation));
+    CCR_CO_TRY(co_await disk.sync_directory(quarantine));
+    const std::string where = file.sealed ? directory : folder;
+    CCR_CO_TRY(co_await disk.sync_directory(where));
+  }
+  co_return Result<void>();
+}
 
 Task<Result<std::unique_ptr<IncomingLog>>> IncomingLog::open(Disk& disk, LogDirectory directory, Start start, Position proven) {
   CCR_ASSERT(start.generation.number != 0 && directory.signature.known());

@@ -49,4 +49,8 @@ class IncomingLog {
   virtual Task<Result<std::uint64_t>> truncate_below(Generation below) = 0;
 };
 
+// Moves every generation of a directory from `from` on into quarantine/, the highest first, each durably, so that a crash in between
+// leaves a chain without a hole. Nothing may have the directory open. For a log that cannot be opened any more, too.
+Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Generation from);
+
 }  // namespace ccr::storage
