@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.h"
+
 namespace ccr::sim {
 
 using engine::Node;
@@ -17,7 +19,10 @@ Cluster::Cluster(World& world, ClusterOptions options)
     host.disk = options_.disk;
     auto factory = [this, name](Incarnation& incarnation) { return live(name, incarnation); };
     hosts_.emplace(name, std::make_unique<NodeHost>(world_, network_, host, factory));
-    hosts_.at(name)->trace().listener = [this](const std::string& node, const Event& event) { events_.emplace_back(node, event); };
+    hosts_.at(name)->trace().listener = [this](const std::string& node, const Event& event) {
+      events_.push_back({world_.now(), node, event});
+      if (on_event) on_event(node, event);
+    };
   }
 }
 
@@ -127,18 +132,20 @@ bool Cluster::commit(Random& random, std::vector<PageNumber> pages) {
 
 void Cluster::request_seed(const std::string& name, bool full) {
   engine::PassiveCopy* copy = passive(name);
-  if (copy == nullptr) return;
+  if (copy == nullptr || !copy->opened()) return;
   engine::SeedRequest request;
   request.full = full;
   host(name).run_in_life(copy->seed(request));
 }
 
 void Cluster::request_suspend(const std::string& name) {
-  if (engine::PassiveCopy* copy = passive(name)) host(name).run_in_life(copy->suspend("by the simulator"));
+  engine::PassiveCopy* copy = passive(name);
+  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->suspend("by the simulator"));
 }
 
 void Cluster::request_resume(const std::string& name) {
-  if (engine::PassiveCopy* copy = passive(name)) host(name).run_in_life(copy->resume());
+  engine::PassiveCopy* copy = passive(name);
+  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->resume());
 }
 
 namespace {
@@ -202,7 +209,7 @@ Digest64 Cluster::zero_digest(PageNumber page) const {
 
 std::vector<std::string> Cluster::events_of(const std::string& name) const {
   std::vector<std::string> found;
-  for (const auto& [node, event] : events_) {
+  for (const auto& [at, node, event] : events_) {
     if (event.name != name) continue;
     std::string line = node + " " + event.subject;
     for (const auto& [key, value] : event.fields) line += " " + key + "=" + value;
@@ -211,10 +218,15 @@ std::vector<std::string> Cluster::events_of(const std::string& name) const {
   return found;
 }
 
+void Cluster::remark(const std::string& text) {
+  world_.note("remark", digest64(as_bytes(text)));
+  events_.push_back({world_.now(), "--", Event{text, "", {}}});
+}
+
 std::string Cluster::story() const {
   std::string text;
-  for (const auto& [node, event] : events_) {
-    text += node + " " + event.name + " " + event.subject;
+  for (const auto& [at, node, event] : events_) {
+    text += std::to_string(at.nanoseconds / 1'000'000) + " ms " + node + " " + event.name + " " + event.subject;
     for (const auto& [key, value] : event.fields) text += " " + key + "=" + value;
     text += "\n";
   }

@@ -4,6 +4,7 @@
 // Threads: one. Lifetime: the world outlives it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -34,6 +35,8 @@ class Cluster {
 
   NodeHost& host(const std::string& name) { return *hosts_.at(name); }
   SimNetwork& network() noexcept { return network_; }
+  const std::vector<std::string>& names() const noexcept { return options_.nodes; }
+  std::uint32_t page_size() const noexcept { return options_.page_size; }
   engine::Node* node(const std::string& name);            // null while it is not running
   engine::ActiveCopy* active();                           // alpha's, when it is mounted
   engine::PassiveCopy* passive(const std::string& name);  // when it is open
@@ -55,7 +58,10 @@ class Cluster {
   Result<Bytes> page_file_of(const std::string& name);
   Result<void> check_content(const Bytes& content, const std::string& where) const;
   std::vector<std::string> events_of(const std::string& event) const;
-  std::string story() const;  // every event so far, a line each
+  std::string story() const;  // every event so far, a line each, with its virtual time
+  // Puts what the test itself does into the story, and into the world's trace.
+  void remark(const std::string& text);
+  std::function<void(const std::string& node, const Event&)> on_event;
 
  private:
   struct Written {
@@ -75,7 +81,12 @@ class Cluster {
   std::map<std::string, std::unique_ptr<NodeHost>> hosts_;
   std::map<std::string, engine::Node*> nodes_;
   std::vector<std::shared_ptr<Written>> history_;  // in the order of the calls
-  std::vector<std::pair<std::string, Event>> events_;
+  struct Told {
+    Instant at;
+    std::string node;
+    Event event;
+  };
+  std::vector<Told> events_;
   std::uint64_t acknowledged_ = 0, pending_ = 0, sequence_ = 0;
 };
 

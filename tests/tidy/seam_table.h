@@ -39,6 +39,7 @@ inline constexpr Seam seams[] = {
     {"tests/sqlite_app.cc", Reach::chance, "an application of its own, not a test"},
     {"tests/sqlite_app.cc", Reach::time, "an application of its own, not a test"},
     {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},
+    {"tests/swarm_test.cc", Reach::environment, "how many seeds to run"},
     {"tools/commands_copy.cc", Reach::environment, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
     {"tools/commands_log.cc", Reach::files, "a command may ask for a directory"},

@@ -1,0 +1,396 @@
+#include "tests/sim/swarm.h"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include "tests/sim/swarm_audit.h"
+
+namespace ccr::sim {
+
+using namespace std::chrono_literals;
+
+void SwarmCounts::add(const SwarmCounts& other) {
+  for (std::size_t i = 0; i < faults.size(); ++i) faults[i] += other.faults[i];
+  for (const auto& [what, count] : other.happened) happened[what] += count;
+  events += other.events;
+  virtual_seconds += other.virtual_seconds;
+}
+
+std::string SwarmCounts::text() const {
+  std::string text = std::to_string(virtual_seconds / 3600) + " virtual hours, " + std::to_string(events) + " events";
+  for (const auto& [what, count] : happened) text += ", " + std::to_string(count) + " " + what;
+  for (std::size_t i = 0; i < faults.size(); ++i)
+    if (faults[i] > 0) text += ", " + std::to_string(faults[i]) + " " + name_of(static_cast<Fault>(i));
+  return text;
+}
+
+Swarm::Swarm(std::uint64_t seed)
+    : world_(seed),
+      options_(draw_options(world_.random("swarm options"))),
+      cluster_(world_, options_.cluster),
+      random_(world_.random("swarm")),
+      content_(world_.random("content")) {
+  cluster_.on_event = [this](const std::string& node, const Event& event) { hear(node, event); };
+}
+
+SwarmReport Swarm::run() {
+  live();
+  SwarmReport report;
+  report.wrong = wrong_;
+  report.hash = world_.trace_hash();
+  for (std::size_t i = 0; i < counts_.faults.size(); ++i) counts_.faults[i] = world_.fired(static_cast<Fault>(i));
+  counts_.happened["commits"] = cluster_.acknowledged();
+  counts_.events = world_.events();
+  counts_.virtual_seconds = std::chrono::duration<double>(world_.now() - WorldOptions{}.start).count();
+  report.counts = counts_;
+  report.options = to_text(options_);
+  report.story = cluster_.story();
+  return report;
+}
+
+bool Swarm::live() {
+  cluster_.start_all();
+  cluster_.network().start_weather();
+  safety();
+  heal();
+  if (!wait_until_whole(liveness_limit, "after healing")) return false;
+  const std::string whole_at = standing();
+  for (const std::string& name : cluster_.names()) cluster_.host(name).stop();
+  cluster_.remark("restart of " + whole_at);
+  cluster_.start_all();
+  if (!wait_until_whole(liveness_limit, "after the restart")) return false;
+  for (const std::string& name : cluster_.names()) {
+    if (cluster_.host(name).stop() != Ended::reached) fail(name + " does not stop");
+  }
+  if (!wrong_.empty()) return false;
+  const Result<void> audited = audit(world_, cluster_);
+  if (!audited.ok()) fail("audit: " + audited.error().message);
+  return wrong_.empty();
+}
+
+void Swarm::safety() {
+  const Instant end = world_.now() + options_.safety;
+  Instant next_commit = world_.now() + 100ms, next_trouble = world_.now() + 1s;
+  if (random_.chance(2, 3)) {
+    // Most seeds begin with a seed, so that there is something to trouble.
+    for (const std::string& name : cluster_.names())
+      if (name != cluster_.names().front()) world_.after(up_to(3s), "swarm.seed", [this, name] { ask_seed(name, false); });
+  }
+  while (world_.now() < end && wrong_.empty()) {
+    const Instant next = std::min(next_commit, next_trouble);
+    if (next > world_.now()) run_for(next - world_.now());
+    if (next_commit <= world_.now()) {
+      write();
+      next_commit = world_.now() + up_to(options_.commit_pause_max);
+    }
+    if (next_trouble <= world_.now()) {
+      trouble();
+      next_trouble = world_.now() + up_to(options_.trouble_pause_max);
+    }
+  }
+}
+
+// --- the workload ----------------------------------------------------------------------------------------------------------
+
+void Swarm::write() {
+  const bool burst = random_.chance(1, 20);
+  const bool large = options_.large_commits && random_.chance(1, 50);
+  for (std::uint64_t left = burst ? random_.between(2, 30) : 1; left > 0; --left) {
+    std::set<PageNumber> pages;
+    const std::uint64_t count = large ? random_.between(100, 800) : random_.between(1, 8);
+    for (std::uint64_t i = 0; i < count; ++i) pages.insert(static_cast<PageNumber>(random_.between(1, options_.pages_max)));
+    if (!cluster_.commit(content_, {pages.begin(), pages.end()})) return;
+    if (large) break;
+  }
+}
+
+bool Swarm::can_ask(const std::string& name) {
+  engine::PassiveCopy* copy = cluster_.passive(name);
+  return copy != nullptr && copy->opened() && !cluster_.host(name).frozen();
+}
+
+void Swarm::ask_seed(const std::string& name, bool full) {
+  if (!can_ask(name)) return;
+  cluster_.remark((full ? "seed --full " : "seed ") + name);
+  seen_[name].suspended = seen_[name].failed = false;
+  cluster_.request_seed(name, full);
+  happened("seed requests");
+}
+
+void Swarm::ask_resume(const std::string& name) {
+  if (!can_ask(name)) return;
+  cluster_.remark("resume " + name);
+  seen_[name].suspended = seen_[name].failed = false;
+  cluster_.request_resume(name);
+  happened("resumes");
+}
+
+void Swarm::operate() {
+  const std::string name = any_passive();
+  switch (random_.below(4)) {
+    case 0:
+      if (!options_.suspensions || !can_ask(name)) return;
+      cluster_.remark("suspend " + name);
+      cluster_.request_suspend(name);
+      happened("suspensions");
+      return;
+    case 1: return ask_resume(name);
+    case 2:
+      if (options_.seeds) ask_seed(name, false);
+      return;
+    case 3:
+      if (options_.full_seeds) ask_seed(name, true);
+      return;
+  }
+}
+
+// --- troubles --------------------------------------------------------------------------------------------------------------
+
+void Swarm::trouble() {
+  switch (random_.below(4)) {
+    case 0: return node_trouble(any_node());
+    case 1: return network_trouble();
+    case 2: return disk_trouble(any_node());
+    case 3: return operate();
+  }
+}
+
+void Swarm::start_later(const std::string& name) {
+  const auto start = [this, name] {
+    if (!cluster_.host(name).alive()) cluster_.host(name).start();
+  };
+  world_.after(up_to(down_max), "swarm.start", start);
+}
+
+void Swarm::node_trouble(const std::string& name) {
+  NodeHost& host = cluster_.host(name);
+  switch (random_.below(5)) {
+    case 0:
+      if (!options_.process_kills || !host.alive()) return;
+      cluster_.remark("kill " + name);
+      host.kill({Damage::process_only, Ordering::ordered});
+      return start_later(name);
+    case 1:
+      if (!options_.power_cuts || !host.alive()) return;
+      cluster_.remark("power cut at " + name);
+      host.kill(draw_power_cut(random_));
+      world_.count(Fault::power_cut, host.host());
+      return start_later(name);
+    case 2:
+      if (!options_.freezes || !host.alive()) return;
+      cluster_.remark("freeze " + name);
+      host.freeze();
+      world_.after(up_to(frozen_max), "swarm.thaw", [&host] { host.thaw(); });
+      return;
+    case 3: {
+      if (!options_.wall_jumps) return;
+      const Duration by = up_to(48h) - Duration(24h);
+      host.jump_wall(by);
+      return;
+    }
+    case 4:
+      if (!host.alive()) return;
+      cluster_.remark("stop " + name);
+      host.ask_to_stop();
+      happened("stops");
+      return start_later(name);
+  }
+}
+
+void Swarm::network_trouble() {
+  SimNetwork& network = cluster_.network();
+  const HostId alpha = cluster_.host(cluster_.names().front()).host();
+  const HostId other = cluster_.host(any_passive()).host();
+  switch (random_.below(4)) {
+    case 0:
+      if (options_.cuts) network.cut(alpha, other);
+      return;
+    case 1:
+      if (options_.half_opens) network.half_open(alpha, other);
+      return;
+    case 2:
+      if (options_.link_stalls) network.stall(random_.chance(1, 2) ? alpha : other, random_.chance(1, 2) ? other : alpha, up_to(10s));
+      return;
+    case 3:
+      if (!options_.partitions) return;
+      const bool there = random_.chance(2, 3);
+      const HostId from = there ? alpha : other, to = there ? other : alpha;
+      network.block(from, to);
+      world_.after(up_to(12s), "swarm.unblock", [&network, from, to] { network.unblock(from, to); });
+      return;
+  }
+}
+
+void Swarm::disk_trouble(const std::string& name) {
+  SimDisk& disk = cluster_.host(name).disk();
+  if (options_.disk_stalls && random_.chance(1, 2)) {
+    disk.stall(up_to(3s));
+    return;
+  }
+  if (!options_.disk_full || name == cluster_.names().front()) return;
+  cluster_.remark("disk of " + name + " fills");
+  disk.options().capacity_bytes = disk.state().used_bytes() + random_.below(512 * KiB);
+  const std::uint64_t capacity = options_.cluster.disk.capacity_bytes;
+  world_.after(up_to(10s), "swarm.room", [&disk, capacity] { disk.options().capacity_bytes = capacity; });
+}
+
+// --- healing and liveness --------------------------------------------------------------------------------------------------
+
+void Swarm::heal() {
+  cluster_.remark("healing");
+  healing_ = true;
+  SimNetwork& network = cluster_.network();
+  network.stop_weather();
+  network.heal_all();
+  network.options().cut_ppm = network.options().stall_ppm = network.options().loss_ppm = network.options().bit_flip_ppm = 0;
+  for (const std::string& name : cluster_.names()) {
+    NodeHost& host = cluster_.host(name);
+    DiskOptions& disk = host.disk().options();
+    disk = DiskOptions{};
+    host.thaw();
+    if (!host.alive()) host.start();
+  }
+}
+
+// What a person would do who looks at the status now and then.
+void Swarm::nurse() {
+  for (const std::string& name : cluster_.names()) {
+    NodeHost& host = cluster_.host(name);
+    if (!host.alive()) host.start();  // a polite stop that was under way has ended
+    if (name == cluster_.names().front()) continue;
+    const std::string state = cluster_.state(name);
+    if (state == "suspended") ask_resume(name);
+    if (state == "failed_and_suspended" || state == "needs_seed") ask_seed(name, false);
+  }
+}
+
+bool Swarm::whole() {
+  engine::ActiveCopy* active = cluster_.active();
+  if (active == nullptr || cluster_.pending() > 0 || active->replayed() != active->tip().durable) return false;
+  for (const std::string& name : cluster_.names()) {
+    if (name == cluster_.names().front()) continue;
+    engine::PassiveCopy* copy = cluster_.passive(name);
+    if (copy == nullptr || cluster_.state(name) != "healthy") return false;
+    const storage::CopyState& state = copy->state();
+    if (!state.seeded || state.min_required != active->tip().durable || state.root_equal_at != active->tip().durable) return false;
+  }
+  return true;
+}
+
+bool Swarm::wait_until_whole(Duration limit, const std::string& what) {
+  const Instant end = world_.now() + limit;
+  while (wrong_.empty() && world_.now() < end) {
+    nurse();
+    const auto done = [this] {
+      observe();
+      return !wrong_.empty() || whole();
+    };
+    if (world_.run_until(done, 2s) == Ended::reached && wrong_.empty()) return true;
+  }
+  if (wrong_.empty()) fail("not whole " + what + ": " + standing());
+  return false;
+}
+
+std::string Swarm::standing() {
+  engine::ActiveCopy* active = cluster_.active();
+  std::string text = std::to_string(cluster_.pending()) + " commits pending, alpha " + cluster_.state(cluster_.names().front());
+  if (active != nullptr)
+    text += " at " + to_text(active->tip().durable) + " replayed " + to_text(active->replayed()) + " commit " +
+            std::to_string(active->tip().commit) + " root " + to_hex(active->tip().root, 16);
+  for (const std::string& name : cluster_.names()) {
+    engine::PassiveCopy* copy = cluster_.passive(name);
+    if (copy == nullptr) continue;
+    text += ", " + name + " " + cluster_.state(name) + " at " + to_text(copy->watermarks().durable) + " replayed " +
+            to_text(copy->state().min_required) + " equal at " + to_text(copy->state().root_equal_at) + " root " +
+            to_hex(copy->root().value_or(0), 16);
+  }
+  return text;
+}
+
+// --- what is checked -------------------------------------------------------------------------------------------------------
+
+void Swarm::fail(const std::string& wrong) {
+  if (!wrong_.empty()) return;
+  wrong_ = wrong;
+  cluster_.remark("WRONG: " + wrong);
+}
+
+bool Swarm::run_for(Duration duration) {
+  const auto wrong = [this] {
+    observe();
+    return !wrong_.empty();
+  };
+  return world_.run_until(wrong, duration) == Ended::time;
+}
+
+void Swarm::observe() {
+  if (engine::ActiveCopy* active = cluster_.active()) {
+    const Position end = active->tip().durable;
+    if (end < alpha_end_) fail("alpha's log ends at " + to_text(end) + ", it was durable to " + to_text(alpha_end_));
+    alpha_end_ = std::max(alpha_end_, end);
+  }
+  for (const std::string& name : cluster_.names())
+    if (name != cluster_.names().front()) observe_passive(name);
+}
+
+void Swarm::observe_passive(const std::string& name) {
+  engine::PassiveCopy* copy = cluster_.passive(name);
+  if (copy == nullptr || !copy->opened()) return;
+  Seen& seen = seen_[name];
+  const storage::CopyState& state = copy->state();
+  if (!state.seeded) {
+    seen.durable = seen.replayed = Position{};
+    return;
+  }
+  if (state.min_required > state.max_required) fail(name + ": min_required is beyond max_required");
+  const transport::Watermarks marks = copy->watermarks();
+  if (!marks.durable.known()) return;
+  const std::string text = name + ": replayed " + to_text(marks.replayed) + " inspected " + to_text(marks.inspected) + " durable " +
+                           to_text(marks.durable) + " received " + to_text(marks.received) + " alpha " + to_text(alpha_end_);
+  if (marks.replayed > marks.inspected || marks.inspected > marks.durable || marks.durable > marks.received || marks.received > alpha_end_)
+    fail("not in order: " + text);
+  const std::uint64_t life = cluster_.host(name).lives();
+  if (seen.life != life) seen.replayed = Position{};  // what a batch applied and did not save is applied again
+  if (marks.durable < seen.durable || marks.replayed < seen.replayed)
+    fail("went back: " + text + ", was durable " + to_text(seen.durable) + " replayed " + to_text(seen.replayed));
+  seen.life = life;
+  seen.durable = marks.durable;
+  seen.replayed = marks.replayed;
+}
+
+void Swarm::hear(const std::string& node, const Event& event) {
+  const auto field = [&event](const std::string& key) {
+    const auto found = std::find_if(event.fields.begin(), event.fields.end(), [&](const auto& pair) { return pair.first == key; });
+    return found == event.fields.end() ? std::string() : found->second;
+  };
+  if (event.name == "seed_finished") happened("seeds finished");
+  if (event.name == "seed_pass_opened") happened("seed passes");
+  if (event.name == "seed_interrupted") happened("seeds interrupted");
+  if (event.name == "difference_needed") happened("differences needed");
+  if (event.name == "pin_dropped") happened("pins dropped");
+  if (event.name == "root_differs") fail(node + ": the root differs at " + field("position"));
+  if (event.name != "state_changed") return;
+  const std::string next = field("to");
+  Seen& seen = seen_[node];
+  if (next == "failed_and_suspended") {
+    happened("copies failed for good");
+    seen.failed = true;
+    const bool diverged = field("cause").rfind("DIVERGED", 0) == 0;
+    if (diverged || !options_.disk_errors) fail(node + " failed for good: " + field("cause"));
+  }
+  if (next == "suspended") seen.suspended = true;
+  if (next == "dismounted") happened("dismounts");
+  if (next == "failed") happened("copies failed");
+  left_rest(node, next);
+}
+
+// FAULTS invariant 18, and the same for a person's suspension: across restarts too.
+void Swarm::left_rest(const std::string& node, const std::string& next) {
+  static const std::set<std::string> active_states = {"needs_seed", "seeding", "resynchronizing", "healthy", "disconnected"};
+  if (active_states.count(next) == 0) return;
+  const Seen& seen = seen_[node];
+  if (seen.suspended || seen.failed) fail(node + " went to " + next + " although it was " + (seen.failed ? "failed" : "suspended"));
+}
+
+}  // namespace ccr::sim

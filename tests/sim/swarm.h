@@ -1,0 +1,95 @@
+// Swarm is one seed's life of a cluster: it is troubled at random while a writer commits, then healed, then it must become whole.
+//
+//   1. safety: troubles and operators at random virtual times; after every event the watermarks are ordered, never go back within one
+//      seeded history, and never pass what alpha has durable; rest that a person or a failure asked for is left only by a person
+//   2. healing: faults end, nodes start, operators resume and seed what waits for a person
+//   3. liveness: every copy healthy, replayed to alpha's end, its root proven there, within liveness_limit
+//   4. a restart of everything, which must come back to the same; then the audit of the disks (swarm_audit.h)
+//
+// run() ends at the first thing that is wrong; broken assertions of the engine end the process, so print the seed before.
+// Threads: one. Everything is drawn from the seed: the same build tells the same story, byte for byte.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "tests/sim/swarm_options.h"
+
+namespace ccr::sim {
+
+// What one seed, or a batch of them, did.
+struct SwarmCounts {
+  std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> faults{};
+  std::map<std::string, std::uint64_t> happened;  // by name: commits, seeds, suspensions …
+  std::uint64_t events = 0;
+  double virtual_seconds = 0;
+  void add(const SwarmCounts& other);
+  std::string text() const;
+};
+
+struct SwarmReport {
+  std::string wrong;  // empty: everything held
+  std::uint64_t hash = 0;
+  SwarmCounts counts;
+  std::string options, story;
+};
+
+class Swarm {
+ public:
+  static constexpr Duration liveness_limit = std::chrono::seconds(120);
+  static constexpr Duration down_max = std::chrono::seconds(8);
+  static constexpr Duration frozen_max = std::chrono::seconds(15);
+
+  explicit Swarm(std::uint64_t seed);
+  ~Swarm() { cluster_.on_event = nullptr; }  // its end is no part of the story
+  SwarmReport run();
+
+ private:
+  // What was seen of one passive copy; positions are those of one seeded history.
+  struct Seen {
+    std::uint64_t life = 0;
+    Position durable, replayed;
+    bool suspended = false, failed = false;  // until a person says otherwise
+  };
+
+  bool live();
+  void safety();
+  void trouble();
+  void node_trouble(const std::string& name);
+  void network_trouble();
+  void disk_trouble(const std::string& name);
+  void operate();
+  bool can_ask(const std::string& name);
+  void ask_seed(const std::string& name, bool full);
+  void ask_resume(const std::string& name);
+  void start_later(const std::string& name);
+  void write();
+  void heal();
+  void nurse();
+  bool whole();
+  bool wait_until_whole(Duration limit, const std::string& what);
+  bool run_for(Duration duration);
+  void observe();
+  void observe_passive(const std::string& name);
+  void hear(const std::string& node, const Event& event);
+  void left_rest(const std::string& node, const std::string& next);
+  void fail(const std::string& wrong);
+  std::string standing();
+  const std::string& any_node() { return cluster_.names()[random_.below(cluster_.names().size())]; }
+  const std::string& any_passive() { return cluster_.names()[1 + random_.below(cluster_.names().size() - 1)]; }
+  Duration up_to(Duration most) { return Duration(1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(most.count())))); }
+  void happened(const std::string& what) { ++counts_.happened[what]; }
+
+  World world_;
+  SwarmOptions options_;
+  Cluster cluster_;
+  Random random_, content_;
+  SwarmCounts counts_;
+  std::map<std::string, Seen> seen_;
+  Position alpha_end_;
+  std::string wrong_;
+  bool healing_ = false;
+};
+
+}  // namespace ccr::sim

@@ -1,0 +1,105 @@
+// The swarm: many seeds, each a cluster in trouble. CCR_SWARM_SEEDS says how many; `swarm_test --seed=N` tells one seed's story.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "tests/sim/swarm.h"
+
+namespace ccr::sim {
+namespace {
+
+constexpr std::uint64_t batches = 4;
+constexpr std::uint64_t seeds_default = 2000;
+constexpr std::uint64_t repeated_every = 100;   // these run twice, and must tell the same story
+constexpr std::uint64_t batch_that_shows = 100;  // from here on everything must have happened
+
+std::uint64_t running_seed = 0;
+
+// An assertion of the engine ends the process; whoever reads this needs the seed.
+void tell_seed(int) {
+  std::fprintf(stderr, "the running seed is %llu\n", static_cast<unsigned long long>(running_seed));
+  std::signal(SIGABRT, SIG_DFL);
+}
+
+SwarmReport run_seed(std::uint64_t seed) {
+  running_seed = seed;
+  std::signal(SIGABRT, tell_seed);
+  const auto swarm = std::make_unique<Swarm>(seed);
+  return swarm->run();
+}
+
+std::uint64_t seeds_wanted() {
+  const char* const wanted = std::getenv("CCR_SWARM_SEEDS");
+  return wanted == nullptr ? seeds_default : std::strtoull(wanted, nullptr, 10);
+}
+
+// What a batch must have done for its silence to mean anything (FAULTS invariant 31).
+void expect_not_vacuous(const SwarmCounts& counts, std::uint64_t seeds) {
+  for (const Fault fault : {Fault::process_kill, Fault::power_cut, Fault::pause, Fault::wall_jump, Fault::disk_stall, Fault::disk_full,
+                            Fault::disk_read_error, Fault::disk_write_error, Fault::disk_sync_error, Fault::disk_other_error,
+                            Fault::connection_cut, Fault::half_open, Fault::link_stall, Fault::partition, Fault::bit_flip}) {
+    EXPECT_GT(counts.faults[static_cast<std::size_t>(fault)], 0u) << name_of(fault);
+  }
+  for (const char* what : {"seeds finished", "seeds interrupted", "differences needed", "pins dropped", "suspensions", "resumes", "stops"})
+    EXPECT_TRUE(counts.happened.count(what) > 0) << what;
+  EXPECT_GT(counts.happened.at("commits"), seeds * 10);
+  EXPECT_GT(counts.happened.at("seeds finished"), seeds);
+}
+
+class Batch : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Batch, EverySeedHoldsItsInvariantsAndBecomesWhole) {
+  const std::uint64_t seeds = (seeds_wanted() + batches - 1) / batches;
+  const std::uint64_t first = 1 + GetParam() * seeds;
+  SwarmCounts counts;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    const SwarmReport report = run_seed(seed);
+    counts.add(report.counts);
+    EXPECT_EQ(report.wrong, "") << "seed " << seed << ": " << report.options;
+    if (seed % repeated_every != 0) continue;
+    const SwarmReport again = run_seed(seed);
+    EXPECT_EQ(again.hash, report.hash) << "seed " << seed << " tells two stories";
+    EXPECT_EQ(again.story, report.story) << "seed " << seed << " tells two stories";
+  }
+  std::printf("seeds %llu to %llu: %s\n", static_cast<unsigned long long>(first), static_cast<unsigned long long>(first + seeds - 1),
+              counts.text().c_str());
+  if (seeds >= batch_that_shows) expect_not_vacuous(counts, seeds);
+}
+
+INSTANTIATE_TEST_SUITE_P(Swarm, Batch, testing::Range<std::uint64_t>(0, batches));
+
+int tell_story(std::uint64_t seed) {
+  const SwarmReport report = run_seed(seed);
+  std::printf("%sseed %llu: %s\n%s\n%s\n", report.story.c_str(), static_cast<unsigned long long>(seed), report.options.c_str(),
+              report.counts.text().c_str(), report.wrong.empty() ? "everything held" : report.wrong.c_str());
+  return report.wrong.empty() ? 0 : 1;
+}
+
+// Without gtest's frame around them, for a search over many seeds: one line for each that fails.
+int search(std::uint64_t first, std::uint64_t last) {
+  int failed = 0;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const SwarmReport report = run_seed(seed);
+    if (report.wrong.empty()) continue;
+    ++failed;
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), report.wrong.c_str());
+  }
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace ccr::sim
+
+int main(int argc, char** argv) {
+  unsigned long long first = 0, last = 0;
+  for (int i = 1; i < argc; ++i) {
+    if (std::sscanf(argv[i], "--seed=%llu", &first) == 1) return ccr::sim::tell_story(first);
+    if (std::sscanf(argv[i], "--seeds=%llu..%llu", &first, &last) == 2) return ccr::sim::search(first, last);
+  }
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
