@@ -1,5 +1,6 @@
 #include "engine/directories.h"
 
+#include "storage/file_replacement.h"
 #include "storage/log_reader.h"
 
 namespace ccr::engine {
@@ -19,6 +20,9 @@ storage::Identity identity_of(const NodeContext& context, const DatabaseConfig& 
 // True: marked as ours. False: no mark.
 Task<Result<bool>> check_mark(NodeContext& context, const DatabaseConfig& database, std::string directory, const char* purpose,
                               Signature signature) {
+  // A start that was killed while it marked the directory is no foreign content.
+  const std::string mark = directory + "/" + storage::identity_name;
+  CCR_CO_TRY(co_await storage::clear_replacement(context.disk, mark));
   const Result<storage::Identity> found = co_await storage::read_identity(context.disk, directory);
   if (!found.ok()) {
     if (found.error().kind == ErrorKind::not_found) co_return false;

@@ -164,6 +164,7 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw) {
 
 Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hello& hello) {
   transport::ActiveFacts facts;
+  Position answered;
   facts.cluster = config_.cluster;
   facts.node = config_.node;
   Hosted* hosted = find(hello.database);
@@ -181,17 +182,23 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.page_size = active.digests().page_size();
     facts.generation_bytes = hosted->config.generation_bytes;
     facts.first = active.first_generation();
+    // Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
     const Position durable = active.tip().durable;
+    const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;
+    const Position shipped{durable.generation, blocks * storage::block_bytes};
     if (facts.signature == hello.signature) {
-      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, active.log_directory(), durable, hello.chain);
+      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, active.log_directory(), shipped, hello.chain);
       if (!own.ok()) co_return own.error();
       facts.own_digests = std::move(*own);
     } else {
       facts.own_digests.resize(hello.chain.size());
     }
-    facts.durable = durable;
+    facts.durable = shipped;
+    answered = durable;
   }
-  co_return transport::decide_handshake(hello, facts);
+  transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);
+  answer.welcome.durable = answered;
+  co_return answer;
 }
 
 Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {

@@ -22,6 +22,7 @@ Task<Result<void>> PassiveCopy::seed_loop() {
     context_.trace.record(event);
     switch (error.kind) {
       case ErrorKind::io:
+      case ErrorKind::no_space:
       case ErrorKind::read_only:
       case ErrorKind::stopped: co_return error;  // the files are opened again
       case ErrorKind::corrupt:
@@ -29,10 +30,9 @@ Task<Result<void>> PassiveCopy::seed_loop() {
       case ErrorKind::protocol:
         if (++inspect_tries_ >= inspect_tries_max) co_return co_await fail_for_good("SEED: " + error.message, error.hint);
         break;
-      default: break;  // the peer or the room on the disk comes back
+      default: break;  // the peer comes back
     }
-    const bool local = error.kind == ErrorKind::no_space;
-    standing_.enter(local ? State::failed : State::disconnected, error.message, error.hint);
+    standing_.enter(State::disconnected, error.message, error.hint);
     changed_.notify();
     co_await context_.clock.sleep(backoff.next());
   }

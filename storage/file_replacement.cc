@@ -13,10 +13,16 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Task<Result<std::unique_ptr<File>>> begin_replacement(Disk& disk, std::string path) {
+Task<Result<void>> clear_replacement(Disk& disk, std::string path) {
   const std::string temporary = temporary_of(path);
   const Result<void> removed = co_await disk.remove(temporary);
   if (!removed.ok() && removed.error().kind != ErrorKind::not_found) co_return removed.error();
+  co_return Result<void>();
+}
+
+Task<Result<std::unique_ptr<File>>> begin_replacement(Disk& disk, std::string path) {
+  CCR_CO_TRY(co_await clear_replacement(disk, path));
+  const std::string temporary = temporary_of(path);
   co_return co_await disk.open(temporary, OpenMode::create_new);
 }
 

@@ -21,4 +21,7 @@ Task<Result<void>> finish_replacement(Disk& disk, File& file, std::string path);
 // Both, for content that fits into memory. Durable at completion.
 Task<Result<void>> replace_file(Disk& disk, std::string path, Bytes content);
 
+// Removes what a crash left of a replacement of `path`: for a file that may not be replaced again for a long time.
+Task<Result<void>> clear_replacement(Disk& disk, std::string path);
+
 }  // namespace ccr::storage

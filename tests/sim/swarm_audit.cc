@@ -30,7 +30,9 @@ Task<Result<void>> check_names(storage::Disk& disk, std::string directory, std::
 Task<Result<void>> check_directories(storage::Disk& disk, bool active) {
   const std::set<std::string> log_names = active ? std::set<std::string>{storage::identity_name, storage::current_name, storage::prepared_name}
                                                  : std::set<std::string>{storage::identity_name, storage::incoming_folder, storage::quarantine_folder};
-  const std::set<std::string> state_names = {storage::identity_name, "state.0", "state.1", "digests", "seed.map"};
+  // A stop may cut a replacement short; the next one of that file removes what it left.
+  const std::set<std::string> state_names = {storage::identity_name, "state.0", "state.1", "state.0.new", "state.1.new", "digests", "digests.new",
+                                             "seed.map", "seed.map.new"};
   const std::function<bool(const storage::DirectoryEntry&)> in_log = [&](const storage::DirectoryEntry& entry) {
     return generation_name(entry.name) || log_names.count(entry.name) > 0;
   };
