@@ -158,7 +158,7 @@ void Swarm::trouble() {
 
 void Swarm::start_later(const std::string& name) {
   const auto start = [this, name] {
-    if (!cluster_.host(name).alive()) cluster_.host(name).start();
+    if (!healing_ && !cluster_.host(name).alive()) cluster_.host(name).start();  // healing starts what is down
   };
   world_.after(up_to(down_max), "swarm.start", start);
 }
