@@ -234,6 +234,50 @@ TEST_F(Torn, ASealAfterARestartNamesTheRootOnlyOnceItIsTold) {
   EXPECT_EQ(told->seal->root, 78u);
 }
 
+// A disk may make a rename as two steps; a crash between them leaves both names.
+TEST_F(Torn, ASecondNameOfASealedGenerationIsDropped) {
+  const std::string sealed = directory_a + "/" + sealed_name({1});
+  disk.put(directory_a + "/current.log", disk.content(sealed));
+  ASSERT_OK(active.open(Position::start_of({2})));
+  EXPECT_EQ(active.log->durable(), Position::start_of({2}));
+  ASSERT_OK(active.commit(1));
+  EXPECT_OK(run(verify_chain(disk, directory_a)));
+}
+
+TEST_F(Torn, AnotherFileUnderTheNumberOfASealedGenerationIsDiverged) {
+  MemoryDisk other_disk;
+  Active other(other_disk);
+  ASSERT_OK(other.create());
+  ASSERT_OK(other.commit(2));
+  disk.put(directory_a + "/current.log", other_disk.content(directory_a + "/current.log"));
+  EXPECT_EQ(refused({}), ErrorKind::diverged);
+}
+
+TEST_F(Torn, TheNextGenerationsHeaderProvesThatThisOneWasSealed) {
+  flip(3);
+  GenerationHeader next = *decode_generation_header(ByteView(open_file()).first(block_bytes));
+  next.generation = {3};
+  Bytes prepared(256 * KiB);
+  encode_generation_header(next, ByteSpan(prepared).first(block_bytes));
+  disk.put(directory_a + "/prepared.log", prepared);
+  EXPECT_EQ(refused({}), ErrorKind::corrupt);
+}
+
+TEST_F(Torn, AHoleInFrontOfTheNewestRowIsLeftToThoseWhoNeedIt) {
+  ASSERT_OK(active.open());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK(active.commit(1));
+    ASSERT_OK(run(active.log->roll()));
+  }
+  end = active.log->durable();
+  active.log.reset();
+  disk.drop(directory_a + "/" + sealed_name({2}));
+  ASSERT_OK(active.open(end));
+  EXPECT_EQ(active.log->durable(), end);
+  EXPECT_EQ(read_all(disk, active.directory(), Position::start_of({1}), end).error->kind, ErrorKind::gap);
+  EXPECT_EQ(run(verify_chain(disk, directory_a)).error().kind, ErrorKind::gap);
+}
+
 // A record that goes through seals and never ends: its sealed part stays, counts for nothing, and its number is used again.
 TEST(Abandoned, ARecordCutInsideSealedGenerationsNeverCountsAnywhere) {
   MemoryDisk disk;
