@@ -85,13 +85,10 @@ Task<Result<void>> ActiveCopy::truncate() {
     verdict = storage::decide_truncation(facts);
   }
   if (verdict.below <= first_generation_) co_return Result<void>();
-  while (first_generation_ < verdict.below) {
-    const std::string path = paths_.log_directory + "/" + storage::sealed_name(first_generation_);
-    const Result<void> removed = co_await context_.disk.remove(path);
-    if (!removed.ok() && removed.error().kind != ErrorKind::not_found) co_return removed.error();
-    first_generation_ = first_generation_.next();
-  }
-  co_return co_await context_.disk.sync_directory(paths_.log_directory);
+  const Result<std::uint64_t> removed = co_await storage::truncate_generations(context_.disk, paths_.log_directory, verdict.below);
+  if (!removed.ok()) co_return removed.error();
+  first_generation_.number += *removed;
+  co_return Result<void>();
 }
 
 }  // namespace ccr::engine

@@ -97,8 +97,11 @@ Task<Result<bool>> Replayer::batch() {
   }
   const bool blocked = base_marker_ && target_.holds_pages();
   if (!blocked) {
+    const Position before = applied_position_;
     pass_seals();
     applied_position_ = reader_.position();
+    // Behind a seal the same content has a later position; that is the one the active copy names.
+    if (applied_position_ != before && applied_commit_ != 0) observer_.commit_applied(applied_position_, applied_commit_);
   }
   if (applied) CCR_CO_TRY(co_await target_.sync());
   if (applied_position_ != position_) {
