@@ -1,6 +1,7 @@
 // Whole nodes in the simulator, one story a test.
 #include <gtest/gtest.h>
 
+#include "storage/log_format.h"
 #include "tests/sim/cluster.h"
 
 namespace ccr::sim {
@@ -128,6 +129,63 @@ TEST_F(TwoNodes, ACutConnectionIsMadeAgain) {
   }
   ASSERT_TRUE(wait_for("beta", "healthy"));
   expect_equal();
+}
+
+TEST_F(TwoNodes, ABatchThatAKillCutIsAppliedAgainWithoutAFalseAlarm) {
+  seed();
+  for (int round = 0; round < 30; ++round) {
+    write(30, 100);
+    world.run_for(std::chrono::milliseconds(random.between(1, 30)));
+    cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
+    cluster.host("beta").start();
+    world.run_for(100ms);
+  }
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+  EXPECT_TRUE(cluster.events_of("root_differs").empty()) << cluster.story();
+}
+
+TEST_F(TwoNodes, ADamagedLogWaitsForAPersonWhoseSeedHealsIt) {
+  seed();
+  write(1200);
+  ASSERT_TRUE(drain());
+  cluster.host("beta").stop();
+  const Generation open = cluster.active()->tip().durable.generation;
+  const std::string path = "/log/" + storage::sealed_name(open.previous());
+  ASSERT_TRUE(cluster.host("beta").disk().rot(path, 8192 + 100)) << path;
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  world.run_for(10s);
+  EXPECT_EQ(cluster.state("beta"), "failed_and_suspended");
+  cluster.request_seed("beta");
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  EXPECT_EQ(cluster.events_of("log_set_aside").size(), 1u);
+  expect_equal();
+}
+
+TEST_F(TwoNodes, ASeedGoesOnAfterTheDiskWasFull) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(1000);
+  SimDisk& disk = cluster.host("beta").disk();
+  const std::uint64_t capacity = disk.options().capacity_bytes;
+  disk.options().capacity_bytes = disk.state().used_bytes() + 1700 * KiB;  // for the pages, but not for the log beside them
+  cluster.request_seed("beta");
+  ASSERT_TRUE(wait_for("beta", "failed"));
+  disk.options().capacity_bytes = capacity;
+  ASSERT_TRUE(wait_for("beta", "healthy", 120s));
+  expect_equal();
+}
+
+TEST_F(TwoNodes, AStartThatWasKilledWhileItMarkedItsDirectoriesIsNoForeignContent) {
+  for (int step = 0; step < 40; ++step) {
+    cluster.host("beta").start();
+    world.run_for(std::chrono::microseconds(200 * step));
+    cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
+  }
+  cluster.start_all();
+  EXPECT_TRUE(wait_for("beta", "needs_seed"));
 }
 
 }  // namespace
