@@ -1,3 +1,3 @@
-ccr_test(tools SOURCES tools_test.cc tools_status_test.cc tools_state_test.cc tools_client_test.cc tools_command_test.cc LIBS ccr_tools)
+ccr_test(tools SOURCES tools_test.cc tools_status_test.cc tools_state_test.cc tools_client_test.cc tools_command_test.cc LIBS ccr_tools TIMEOUT 300)
 target_compile_definitions(tools_test PRIVATE CCR_BINARY="$<TARGET_FILE:ccr>")
 add_dependencies(tools_test ccr)

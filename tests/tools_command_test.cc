@@ -42,7 +42,7 @@ class CommandTest : public testing::Test {
   }
   Outcome run(const std::string& arguments, const std::string& environment = "") const {
     const std::string command = "cd " + directory_ + " && env -u CCR_NODE -u NO_COLOR CCR_CONFIG=ccr.toml " + environment +
-                                " timeout 20 " + CCR_BINARY + " " + arguments + " >out 2>err </dev/null";
+                                " timeout 60 " + CCR_BINARY + " " + arguments + " >out 2>err </dev/null";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("out"), read("err")};
   }
