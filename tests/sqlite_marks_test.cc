@@ -154,6 +154,32 @@ TEST_F(Marks, NobodyYieldsWhoIsFarBehind) {
   EXPECT_EQ(policy.state(), State::following);
 }
 
+TEST_F(Marks, ACheckpointIsWatchedAroundTheTimeItIsExpectedToTake) {
+  const auto runs_at = [&](Duration time) {
+    pass(time);
+    news();
+    policy.after(after);
+    return policy.watches_checkpoint(after.now);
+  };
+  news();
+  policy.after(after);
+  EXPECT_FALSE(runs_at(0ms)) << "none runs";
+  after.backfill_attempted = after.last_frame = 1000;
+  EXPECT_TRUE(runs_at(0ms)) << "nothing known: for a moment at its beginning";
+  EXPECT_FALSE(runs_at(2ms));
+  after.backfilled = 1000;
+  after.captured = false;
+  EXPECT_FALSE(runs_at(6ms)) << "it took 8 ms";
+  after.backfilled = 0;
+  EXPECT_FALSE(runs_at(1s));
+  after.backfill_attempted = 1010;
+  EXPECT_FALSE(runs_at(0ms));
+  EXPECT_FALSE(runs_at(5ms));
+  EXPECT_TRUE(runs_at(1ms));
+  EXPECT_TRUE(runs_at(4ms));
+  EXPECT_FALSE(runs_at(1ms));
+}
+
 TEST_F(Marks, LooksOftenWhileCheckpointsComeAndAroundTheFrameWhereTheyCame) {
   news();
   policy.after(after);

@@ -3,8 +3,14 @@
 namespace ccr::storage::sqlite {
 
 bool MarkPolicy::quiet(Instant now) const noexcept {
-  const bool checkpoint_runs = backfill_attempted_ > backfilled_ && now - last_checkpoint_ < running_max;
-  return now - last_news_ >= quiet_max && !checkpoint_runs;
+  return now - last_news_ >= quiet_max && !checkpoint_runs(now);
+}
+
+bool MarkPolicy::watches_checkpoint(Instant now) const noexcept {
+  if (state_ != State::following || settled_ || !checkpoint_runs(now)) return false;
+  const Duration took = checkpoint_took_[checkpoint_size_];
+  const Duration runs = now - checkpoint_since_;
+  return runs >= took - took / 4 && runs < took + took / 4 + watch_max;
 }
 
 MarkPolicy::Move MarkPolicy::before(const Before& facts) {
@@ -26,6 +32,13 @@ MarkPolicy::Move MarkPolicy::before(const Before& facts) {
 void MarkPolicy::note_checkpoints(const After& facts) {
   const bool changed = facts.backfilled != backfilled_ || facts.backfill_attempted != backfill_attempted_;
   if (changed && facts.backfill_attempted != 0) last_checkpoint_ = facts.now;
+  if (facts.backfill_attempted > facts.backfilled && facts.backfill_attempted != backfill_attempted_) {
+    checkpoint_since_ = facts.now;
+    checkpoint_size_ = facts.backfill_attempted - facts.backfilled > many_frames ? 1 : 0;
+  }
+  if (facts.backfilled != backfilled_ && facts.backfilled == backfill_attempted_) {
+    checkpoint_took_[checkpoint_size_] = facts.now - checkpoint_since_;
+  }
   if (backfilled_ == 0 && facts.backfilled != 0) due_frame_ = facts.backfilled;
   backfilled_ = facts.backfilled;
   backfill_attempted_ = facts.backfill_attempted;

@@ -35,6 +35,8 @@ class MarkPolicy {
   static constexpr Duration yield_poll = std::chrono::microseconds(200);
   static constexpr Duration hot_poll = std::chrono::microseconds(20);
   static constexpr Duration hot_max = std::chrono::milliseconds(10);  // after the last sign of a checkpoint
+  static constexpr Duration watch_max = std::chrono::milliseconds(1);  // beyond the time it was expected to take
+  static constexpr std::uint32_t many_frames = 64;
   static constexpr Duration running_max = std::chrono::seconds(1);  // a checkpoint that goes on for longer has died
   static constexpr Duration rest_poll = std::chrono::milliseconds(250);
 
@@ -68,11 +70,14 @@ class MarkPolicy {
 
   State state() const noexcept { return state_; }
   bool gap_under_way() const noexcept { return state_ == State::yielding && gap_since_.nanoseconds != 0; }
+  // Whether a checkpoint that runs while commits come is about to end, by how long the last one of its size took: worth not sleeping for.
+  bool watches_checkpoint(Instant now) const noexcept;
   Duration poll(Instant now) const noexcept;
   bool listens(Instant now) const noexcept;  // whether inotify should wake us: not while we poll faster than it helps
 
  private:
   bool quiet(Instant now) const noexcept;
+  bool checkpoint_runs(Instant now) const noexcept { return backfill_attempted_ > backfilled_ && now - last_checkpoint_ < running_max; }
   void note_checkpoints(const After& facts);
 
   State state_ = State::resting;
@@ -82,6 +87,9 @@ class MarkPolicy {
   Instant last_checkpoint_;       // last change of how far checkpoints have come
   std::uint32_t backfilled_ = 0;  // as last seen
   std::uint32_t backfill_attempted_ = 0;
+  Instant checkpoint_since_;      // the last one began
+  std::size_t checkpoint_size_ = 0;  // its place in the next
+  Duration checkpoint_took_[2] = {};  // one of a few frames, one of many
   std::uint32_t due_frame_ = 0;   // where the application's checkpoints come; 0: not known
   bool due_ = false;              // near that frame
   bool settled_ = false;          // in slot 0: there is no moment to catch

@@ -1,6 +1,7 @@
 #include "storage/sqlite/wal_watch.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -78,6 +79,8 @@ WalWatch::Seen WalWatch::drain() {
 }
 
 void WalWatch::wait_precisely() noexcept { ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
+
+void WalWatch::yield() noexcept { ::sched_yield(); }
 
 void WalWatch::wake() noexcept {
   const std::uint64_t one = 1;
