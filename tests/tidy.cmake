@@ -22,3 +22,10 @@ if(CCR_HEADERS_ALONE)
   target_link_libraries(headers_alone PRIVATE ccr_options PkgConfig::LIBURING PkgConfig::SQLITE3 PkgConfig::TOMLPLUSPLUS
     fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11 GTest::gtest)
 endif()
+
+# clang-tidy over the files that only decide; tools/tidy runs it over all, which takes too long for each check.
+find_program(CLANG_TIDY clang-tidy)
+if(CLANG_TIDY)
+  add_test(NAME tidy.clang_tidy COMMAND ${PROJECT_SOURCE_DIR}/tools/tidy --pure)
+  set_tests_properties(tidy.clang_tidy PROPERTIES LABELS slow TIMEOUT 280)
+endif()
