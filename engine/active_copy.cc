@@ -193,14 +193,14 @@ Task<Result<void>> ActiveCopy::take_pages(storage::SourcePages pages) {
   co_return Result<void>();
 }
 
-// `same_place`: pages and table stand at one position, so a difference is damage.
-void ActiveCopy::note_table(PageNumber first, PagesRead& read, bool same_place) const {
+void ActiveCopy::note_table(PageNumber first, PagesRead& read, bool comparable) const {
+  read.comparable = comparable;
   const std::uint32_t page_size = digests_->page_size();
   for (std::uint32_t i = 0; i < read.count; ++i) {
     const PageNumber page = first + i;
     const Digest64 digest = page <= digests_->page_count() ? digests_->at(page) : 0;
     read.table.push_back(digest);
-    if (!same_place || read.differs != 0) continue;
+    if (!comparable || read.differs != 0) continue;
     if (digest != page_digest(page, read.images.view().subspan(std::size_t(i) * page_size, page_size))) read.differs = page;
   }
 }

@@ -51,7 +51,8 @@ class ActiveCopy final : private ReplayObserver {
     std::uint32_t count = 0;
     AlignedBuffer images;
     std::vector<Digest64> table;   // what the digest table said of these pages at that place
-    PageNumber differs = 0;        // first page that is not what the table says, where both stand at one place; 0: none
+    bool comparable = false;       // pages and table stand at one place: a difference is damage
+    PageNumber differs = 0;        // first page that is not what the table says, where they are comparable; 0: none
   };
 
   ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies);
@@ -120,7 +121,7 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> survey_log();
   Task<void> claim_log();
   void publish_tip();
-  void note_table(PageNumber first, PagesRead& read, bool same_place) const;
+  void note_table(PageNumber first, PagesRead& read, bool comparable) const;
   void commit_applied(Position position, CommitNumber commit) override;
   void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;
   bool sqlite() const noexcept { return database_.kind == DatabaseKind::sqlite; }

@@ -63,8 +63,18 @@ Task<Result<seed::VerifyExtent>> ActiveSeed::verify(std::uint32_t extent) {
   } held{active_};
   const std::uint32_t per_extent = storage::pages_per_extent(page_size());
   const PageNumber first = extent * per_extent + 1;
+  // The source may lose continuity while a read waits in its queue: the file is then ahead of the table, which is no damage.
+  constexpr int reads_max = 20;
   Result<ActiveCopy::PagesRead> pages = co_await active_.read(first, per_extent);
+  for (int reads = 1; pages.ok() && !pages->comparable && reads < reads_max; ++reads) {
+    co_await active_.wait_until_comparable();
+    pages = co_await active_.read(first, per_extent);
+  }
   if (!pages.ok()) co_return pages.error();
+  if (!pages->comparable) {
+    co_return Error{ErrorKind::busy, "the source of " + active_.database().path + " loses continuity again and again",
+                    "ccr status " + active_.database().name + " says why; then verify again"};
+  }
   seed::VerifyExtent result;
   result.as_of = pages->as_of;
   result.commit = active_.tip().commit;
