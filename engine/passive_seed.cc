@@ -52,8 +52,9 @@ Task<Result<void>> PassiveCopy::seed_once() {
   seed::SeedOptions options;
   options.open_pass = state.seed.from;
   options.full = full_;
-  const bool whole = state.seeded && state.min_required == state.max_required;
-  options.own_table = whole ? seed::OwnTable::believed : seed::OwnTable::doubted;
+  // The table is believed where only log was lost. Who asks for a seed wants the disk itself made right, whatever happened to it.
+  const bool only_log_lost = !difference_reason_.empty() && state.seeded && state.min_required == state.max_required;
+  options.own_table = only_log_lost ? seed::OwnTable::believed : seed::OwnTable::doubted;
   seed::SeedTarget target(context_.clock, context_.disk, paths_.state_directory, *files_->pages, *files_->digests, *this, options);
   struct Running {
     PassiveCopy& copy;

@@ -18,7 +18,7 @@ namespace ccr::seed {
 // What the caller knows of the digest table, apart from what the map knows.
 enum class OwnTable : std::uint8_t {
   believed,  // it is what the disk holds: closed in order, or redone from min_required on after a crash
-  doubted,   // a crash inside replay that was not redone, a rotten page, an earlier pass that ended with another root
+  doubted,   // a crash inside replay that was not redone, an earlier pass that ended with another root, a person's wish to repair
 };
 
 class OwnContent {
