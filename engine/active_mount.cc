@@ -87,6 +87,10 @@ Task<Result<void>> ActiveCopy::mount_pages(bool known) {
   Result<std::unique_ptr<storage::PageFile>> file = co_await storage::PageFile::open(context_.disk, paths_.page_file, page_size, storage::PageFile::TornTail::cut);
   if (!file.ok()) co_return file.error();
   page_file_ = std::move(*file);
+  if (known && page_file_->page_count() == 0 && keeper_.state().replayed_commit > 0) {
+    co_return Error{ErrorKind::identity, "the page file " + paths_.page_file + " is missing or empty: an empty mount?",
+                    "put it there; nothing is served without it"};
+  }
   storage::PageFileTarget redo_target(*page_file_, *digests_, storage::PageFileTarget::Digests::set);
   CCR_CO_TRY(co_await redo(redo_target));
   if (!digests_whole_) CCR_CO_TRY(co_await scan_digests(*page_file_, *digests_));

@@ -174,6 +174,20 @@ TEST_F(TwoNodes, APageThatRottedUnderAWholeDigestTableIsHealedByASeed) {
   expect_equal();
 }
 
+TEST_F(TwoNodes, APageStoreWhosePageFileIsGoneIsNotServed) {
+  seed();
+  write(50);
+  ASSERT_TRUE(drain());
+  cluster.host("alpha").stop();
+  DiskState without = cluster.host("alpha").disk().state();
+  ASSERT_TRUE(without.remove("/data/orders.pages").ok());
+  cluster.host("alpha").disk().restore(std::move(without));
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "dismounted"));
+  world.run_for(30s);
+  EXPECT_EQ(cluster.state("alpha"), "dismounted");
+}
+
 TEST_F(TwoNodes, ASeedGoesOnAfterTheDiskWasFull) {
   cluster.start_all();
   ASSERT_TRUE(wait_for("alpha", "mounted"));
