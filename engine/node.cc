@@ -111,18 +111,23 @@ Task<Result<void>> Node::accept(std::unique_ptr<transport::Listener> listener, T
       co_await context_.clock.sleep(pause);
       continue;
     }
-    if (greetings_ >= greetings_max) continue;  // closes it
-    group.spawn(greet_and_count(std::move(*accepted)));
+    if (greetings_.size() >= greetings_max) {
+      greetings_.front()->close();
+      greetings_.pop_front();
+    }
+    auto connection = std::make_unique<transport::FramedConnection>(executor_, std::move(*accepted));
+    greetings_.push_back(connection.get());
+    group.spawn(greet_and_tell(std::move(connection)));
   }
 }
 
 // Before its hello a peer is nobody: what goes wrong with it is an event, never the node's error.
-Task<Result<void>> Node::greet_and_count(std::unique_ptr<transport::Connection> connection) {
-  struct Counted {
-    std::size_t& count;
-    explicit Counted(std::size_t& c) : count(c) { ++count; }
-    ~Counted() { --count; }
-  } counted(greetings_);
+Task<Result<void>> Node::greet_and_tell(std::unique_ptr<transport::FramedConnection> connection) {
+  struct Listed {
+    std::deque<transport::FramedConnection*>& greetings;
+    transport::FramedConnection* connection;
+    ~Listed() { std::erase(greetings, connection); }
+  } listed{greetings_, connection.get()};
   const std::string peer = connection->peer().text();
   const Result<void> greeted = co_await greet(std::move(connection));
   if (!greeted.ok()) {
@@ -140,8 +145,7 @@ Task<Result<transport::Hello>> Node::receive_hello(transport::FramedConnection& 
   co_return std::move(*hello);
 }
 
-Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw) {
-  auto connection = std::make_unique<transport::FramedConnection>(executor_, std::move(raw));
+Task<Result<void>> Node::greet(std::unique_ptr<transport::FramedConnection> connection) {
   const std::string peer = connection->peer().text();
   Result<transport::Hello> hello = co_await with_timeout(context_.clock, hello_timeout, "hello of " + peer, receive_hello(*connection));
   if (!hello.ok()) co_return hello.error();

@@ -2,9 +2,11 @@
 //
 // run() serves until it is stopped, or returns the error that keeps the node from serving at all (an address that cannot be bound). A
 // database that cannot be opened is that database's state, not the node's end: it is tried again with growing pauses.
-// Lifetime: everything passed in outlives run(). Threads: the executor's only. Bounds: greetings_max connections may be before their hello.
+// Lifetime: everything passed in outlives run(). Threads: the executor's only. Bounds: greetings_max connections may be before their hello;
+// one more pushes out the oldest, so that silent strangers keep no peer away.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -52,8 +54,8 @@ class Node final : public ControlHandler {
   Task<Result<void>> host(Hosted& hosted);
   Task<Result<void>> host_once(Hosted& hosted);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
-  Task<Result<void>> greet_and_count(std::unique_ptr<transport::Connection> connection);
-  Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection);
+  Task<Result<void>> greet_and_tell(std::unique_ptr<transport::FramedConnection> connection);
+  Task<Result<void>> greet(std::unique_ptr<transport::FramedConnection> connection);
   Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
   Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
@@ -66,7 +68,7 @@ class Node final : public ControlHandler {
   NodeContext context_;
   SourceFactory factory_;
   std::map<std::string, std::unique_ptr<Hosted>> databases_;
-  std::size_t greetings_ = 0;
+  std::deque<transport::FramedConnection*> greetings_;  // before their hello, oldest first
   storage::TokenBucket seed_rate_;
 };
 
