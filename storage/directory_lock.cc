@@ -1,6 +1,7 @@
 #include "storage/directory_lock.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -56,6 +57,15 @@ Result<DirectoryLock> lock_directory(const std::string& directory) {
   }
   if (!write_owner(descriptor)) return posix_error("write " + path, errno);
   return lock;
+}
+
+Result<DirectoryLock> claim_directory(const std::string& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return posix_error("claim " + directory, errno);
+  DirectoryLock lock(descriptor);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) return Error{ErrorKind::busy, "claim " + directory + ": in use by another process", "fuser -v " + directory};
+  return posix_error("claim " + directory, errno);
 }
 
 }  // namespace ccr::storage

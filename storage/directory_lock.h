@@ -31,4 +31,7 @@ class DirectoryLock {
 // DirectoryLock of this one) has it; nothing is written then.
 Result<DirectoryLock> lock_directory(const std::string& directory);
 
+// The same for a directory that must stay as it is, perhaps an empty mount: flock(2) on the directory itself, and nobody's name.
+Result<DirectoryLock> claim_directory(const std::string& directory);
+
 }  // namespace ccr::storage

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <optional>
 
 #include "storage/directory_lock.h"
@@ -48,6 +49,18 @@ TEST(DirectoryLock, ASecondLockOfTheSameProcessIsRefused) {
   const Result<DirectoryLock> second = lock_directory(directory.path());
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().kind, ErrorKind::busy);
+}
+
+TEST(DirectoryLock, AClaimKeepsOthersAwayAndLeavesTheDirectoryEmpty) {
+  const TestDirectory directory;
+  std::optional<Result<DirectoryLock>> claim = claim_directory(directory.path());
+  ASSERT_TRUE(claim->ok());
+  const Result<DirectoryLock> second = claim_directory(directory.path());
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().kind, ErrorKind::busy);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+  claim.reset();
+  EXPECT_TRUE(claim_directory(directory.path()).ok());
 }
 
 TEST(DirectoryLock, MovesWithItsOwner) {

@@ -1,6 +1,7 @@
 // ccr serve: one node in the foreground, put together from the seams of production.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -66,6 +67,7 @@ class Daemon {
   Task<Result<void>> run();
 
  private:
+  Task<Result<std::vector<storage::DirectoryLock>>> claim_logs();
   Task<Result<void>> watch_signals(TaskGroup& group);
   Task<Result<void>> announce();
   void read_again();
@@ -84,6 +86,8 @@ Task<Result<void>> Daemon::run() {
   CCR_CO_TRY(co_await disk_->make_directories(state_dir));
   const Result<storage::DirectoryLock> lock = storage::lock_directory(state_dir);
   if (!lock) co_return lock.error();
+  const Result<std::vector<storage::DirectoryLock>> logs = co_await claim_logs();
+  if (!logs) co_return logs.error();
   engine::Node node(executor_, clock_, *disk_, network_, Random(seed_of_the_machine()), trace_, config_, open_source);
   engine::ControlServer server(executor_, config_.control_socket, node);
   CCR_CO_TRY(server.bind());
@@ -96,6 +100,25 @@ Task<Result<void>> Daemon::run() {
   const Event stopped{"node_stopped", config_.node, {}};
   trace_.record(stopped);
   co_return ended;
+}
+
+// A second daemon may have a state directory of its own, even a copy of ours, and still name our logs. A directory that cannot be
+// claimed for another reason is its copy's trouble, which status shows; the others are served.
+Task<Result<std::vector<storage::DirectoryLock>>> Daemon::claim_logs() {
+  std::vector<storage::DirectoryLock> claimed;
+  for (const auto& [name, database] : config_.databases) {
+    if (std::find(database.copies.begin(), database.copies.end(), config_.node) == database.copies.end()) continue;
+    const std::string logs = database.logs;
+    const Result<void> made = co_await disk_->make_directories(logs);
+    if (!made) continue;
+    Result<storage::DirectoryLock> claim = storage::claim_directory(logs);
+    if (claim) {
+      claimed.push_back(std::move(*claim));
+    } else if (claim.error().kind == ErrorKind::busy) {
+      co_return claim.error();
+    }
+  }
+  co_return std::move(claimed);
 }
 
 // Begins after the node's and the server's first steps: the addresses are bound.
