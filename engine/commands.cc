@@ -18,6 +18,12 @@ namespace {
 constexpr Duration look_again = std::chrono::milliseconds(50);
 constexpr Duration progress_interval = std::chrono::milliseconds(500);
 
+// A start takes a moment, and has no cause to tell.
+Error not_open(const std::string& subject, const CopyStanding& standing) {
+  if (standing.cause().empty()) return {ErrorKind::busy, subject + " is still starting", "try again in a moment; ccr status shows its state"};
+  return {ErrorKind::busy, subject + " is " + std::string(name_of(standing.state())) + ": " + standing.cause(), standing.hint()};
+}
+
 }  // namespace
 
 Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
@@ -69,8 +75,7 @@ Result<PassiveCopy*> Commands::passive_of(const ControlRequest& request) const {
                  "name a passive one: " + request.database() + "@" + (copies.size() > 1 ? copies[1] : std::string("NODE"))};
   }
   if (!(*hosted)->passive->opened()) {
-    return Error{ErrorKind::busy, subject_of((*hosted)->config, node_.config().node) + " is not open: " + (*hosted)->standing->cause(),
-                 (*hosted)->standing->hint()};
+    return not_open(subject_of((*hosted)->config, node_.config().node), *(*hosted)->standing);
   }
   return (*hosted)->passive.get();
 }
@@ -208,7 +213,9 @@ Task<Result<json>> Commands::load(const ControlRequest& request, ControlReply& r
     co_return Error{ErrorKind::refused, request.database() + " is an SQLite database: only its own programs write it",
                     "write with your program or the sqlite3 shell; `ccr load` is for kind = \"pages\""};
   }
-  if (!(*hosted)->active || !(*hosted)->active->ready()) co_return Error{ErrorKind::busy, request.database() + " is not mounted: " + (*hosted)->standing->cause(), ""};
+  if (!(*hosted)->active || !(*hosted)->active->ready()) {
+    co_return not_open(subject_of((*hosted)->config, node_.config().node), *(*hosted)->standing);
+  }
   Result<LoadOptions> options = load_options(request);
   if (!options.ok()) co_return options.error();
   // The work lives in the copy's own group: it ends with the copy, and a client that leaves ends it too.
