@@ -87,7 +87,9 @@ Task<Result<void>> ActiveCopy::capture() {
     co_await claim_log();
     Writing writing(writing_, changed_);
     CCR_CO_TRY(co_await take(std::move(*item)));
-    while (source_->ready() && group_bytes_ < group_bytes_max && holds_ == 0) {
+    // A hold stops the page store only. A source whose application goes on must not lose its groups to it: with a sync for each commit it
+    // falls behind, and the read that the holder waits for stands behind all that.
+    while (source_->ready() && group_bytes_ < group_bytes_max && (holds_ == 0 || store_ == nullptr)) {
       Result<storage::SourceItem> more = co_await source_->next();
       if (!more.ok()) co_return more.error();
       CCR_CO_TRY(co_await take(std::move(*more)));
