@@ -113,6 +113,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> seed_once();
   Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
+  Task<Result<void>> watch_path(transport::FramedConnection& connection);
   Task<Result<void>> keep_house();
   Task<Result<void>> fail_for_good(std::string cause, std::string hint);
   void need_difference(std::string reason);
@@ -152,6 +153,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Instant behind_since_;         // when the oldest tip that is not durable here was heard
   Position behind_from_;
   const transport::FramedConnection* connection_ = nullptr;
+  Instant contact_lost_at_;  // the last end of a log connection, or of an attempt at one
   int inspect_tries_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false;
   bool pass_open_ = false;

@@ -159,6 +159,7 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
 // Decides what an ended connection means: try again, fetch again, open the files again, or a person.
 Task<Result<void>> PassiveCopy::log_connection_ended(Error error, bool in_seed, Backoff& backoff) {
   changed_.notify();
+  contact_lost_at_ = context_.clock.now();
   switch (error.kind) {
     case ErrorKind::io:
     case ErrorKind::no_space:

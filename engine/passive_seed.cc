@@ -71,6 +71,7 @@ Task<Result<void>> PassiveCopy::seed_once() {
   std::optional<Result<seed::SeedOutcome>> outcome;
   group.spawn(run_target(target, *session->connection, outcome, group));
   group.spawn(copy_log_when_open());
+  group.spawn(watch_path(*session->connection));
   CCR_CO_TRY(co_await group.join());
   CCR_ASSERT(outcome.has_value());
   if (!outcome->ok()) {
@@ -90,6 +91,24 @@ Task<Result<void>> PassiveCopy::run_target(seed::SeedTarget& target, transport::
 Task<Result<void>> PassiveCopy::copy_log_when_open() {
   while (!pass_open_) co_await changed_.wait();
   co_return co_await copy_log(true);
+}
+
+// A seed's connection has no heartbeats, and much patience with a source that reads slowly. The log's beside it takes the same path: where
+// that one was lost after a silence that this one shares, the path has forgotten both, and the seed goes on over a new one.
+Task<Result<void>> PassiveCopy::watch_path(transport::FramedConnection& connection) {
+  const Duration turn = context_.config.transport.heartbeat_interval;
+  std::uint64_t heard = connection.bytes_received();
+  Instant heard_at = context_.clock.now();
+  for (;;) {
+    co_await context_.clock.sleep(turn);
+    if (connection.bytes_received() != heard) {
+      heard = connection.bytes_received();
+      heard_at = context_.clock.now();
+    } else if (contact_lost_at_ > heard_at + turn) {
+      connection.close();
+      heard_at = context_.clock.now();
+    }
+  }
 }
 
 // All extents are durable here and the source named Q: from now on only log is needed.

@@ -131,6 +131,24 @@ TEST_F(TwoNodes, ACutConnectionIsMadeAgain) {
   expect_equal();
 }
 
+TEST_F(TwoNodes, ASeedOverAPathThatForgotItsConnectionsGoesOnWithinSeconds) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(1500, 40000);
+  cluster.request_seed("beta");
+  ASSERT_TRUE(world.run_until([&] { return cluster.events_of("seed_pass_opened").size() == 1; }, 10s) == Ended::reached);
+  std::size_t hanging = 0;
+  const auto both_hang = [&] {
+    hanging += cluster.network().half_open(cluster.host("alpha").host(), cluster.host("beta").host());
+    return hanging >= 2;
+  };
+  ASSERT_TRUE(world.run_until(both_hang, 1s) == Ended::reached) << cluster.story();
+  EXPECT_TRUE(cluster.events_of("seed_pages_done").empty()) << "the seed was over before it could hang";
+  EXPECT_TRUE(wait_for("beta", "healthy", 20s));
+  expect_equal();
+}
+
 TEST_F(TwoNodes, ABatchThatAKillCutIsAppliedAgainWithoutAFalseAlarm) {
   seed();
   for (int round = 0; round < 30; ++round) {
