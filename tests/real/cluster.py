@@ -34,6 +34,10 @@ PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Skipped(Exception):
+    """This machine cannot try it; says why."""
+
+
 class Late(AssertionError):
     """Something did not come in time; says what was there instead."""
 
@@ -195,10 +199,22 @@ class Node:
     def wait_state(self, database, state, seconds=30, node=None):
         return self.wait_copy(lambda copy: copy["state"] == state, f"is {state}", database, node, seconds)
 
+    def wait_opened(self, database="orders", seconds=30):
+        """This passive copy has looked at its files."""
+        return self.wait_copy(lambda copy: copy["state"] != "initializing", "has looked at its files", database, seconds=seconds)
+
     def wait_settled(self, database="orders", seconds=30):
-        """This passive copy is healthy and nothing waits in its queues."""
-        return self.ask("wait", database=database, node=self.name, timeout_seconds=seconds, silence=seconds + 10,
-                        **{"for": "healthy"})
+        """This passive copy is healthy and has all that the active one has now; nobody writes, or it is a moment's view."""
+        active = self.cluster[self.cluster.copies_of(database)[0]]
+        source = active.wait_copy(lambda copy: copy["state"] == "mounted" and copy["source"]["uncaptured_bytes"] == 0,
+                                  "is mounted and has captured all", database, seconds=seconds)
+
+        def settled(copy):
+            queues = (copy["copy_queue"], copy["replay_queue"])
+            return (copy["state"] == "healthy" and copy["replayed_commit"] >= source["commit"]
+                    and all(queue and queue["bytes"] == 0 for queue in queues))
+
+        return self.wait_copy(settled, f"is healthy and has commit {source['commit']}", database, seconds=seconds)
 
     def ccr(self, *arguments, seconds=COMMAND_SECONDS):
         """Runs ccr as somebody at this node types it: exit code, stdout, stderr."""
@@ -256,7 +272,7 @@ class Cluster:
         return self
 
     def __exit__(self, kind, error, trace):
-        if error is not None and not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if isinstance(error, Exception) and not isinstance(error, Skipped):
             self.show_logs()
             if self._keep:
                 print(f"   kept: {self.directory}", file=sys.stderr)
@@ -269,7 +285,7 @@ class Cluster:
         return self.nodes[name]
 
     def keep(self, context):
-        """Enters a context manager that ends with the cluster, before its directory goes."""
+        """Enters a context manager that ends with the cluster, before its daemons and its directory do."""
         return self._stack.enter_context(context)
 
     def copies_of(self, database):
@@ -294,15 +310,18 @@ class Cluster:
         return path
 
     def start(self, *names):
-        """Starts nodes (all when none is named) and waits until they answer, and serve what is active on them."""
+        """Starts nodes (all when none is named) and waits until what is active serves, and what is passive knows what it is."""
         names = names or self.names
         for name in names:
             self[name].start()
         for name in names:
             self[name].wait_serving()
             for database in self.databases:
-                if self.copies_of(database)[0] == name:
+                copies = self.copies_of(database)
+                if copies[0] == name:
                     self[name].wait_state(database, "mounted")
+                elif name in copies:
+                    self[name].wait_opened(database)
         return self
 
     def seed(self, seconds=60):
@@ -315,7 +334,8 @@ class Cluster:
 
     def show_logs(self):
         for node in self.nodes.values():
-            print(f"\n-- the last lines of {node.name}", file=sys.stderr)
+            standing = "runs" if node.running else "does not run" if node.process is None else f"ended with {node.process.returncode}"
+            print(f"\n-- {node.name} {standing}; its last lines", file=sys.stderr)
             for line in node.last_lines():
                 print("   " + line, file=sys.stderr)
 

@@ -4,6 +4,7 @@ A call ends with the result, or raises Refused with the node's own words, or Unr
 in the middle. Bounds: a line of LINE_BYTES_MAX, silence of the given seconds.
 """
 
+import contextlib
 import json
 import socket
 
@@ -58,6 +59,11 @@ class Conversation:
 
     def close(self):
         self._socket.close()
+
+    def shut(self):
+        """From another thread: the one that iterates sees the end."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def _line(self):
         while b"\n" not in self._rest:

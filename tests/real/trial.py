@@ -16,7 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
-from cluster import Cluster, Late
+from cluster import Cluster, Skipped
 from control import Refused, Unreachable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,11 +31,7 @@ class Failed(AssertionError):
     """Something that must be true is not."""
 
 
-class Skipped(Exception):
-    """This machine cannot try it; says why."""
-
-
-FAILURES = (AssertionError, Late, Refused, Unreachable, OSError, subprocess.SubprocessError, KeyError, ValueError)
+FAILURES = (AssertionError, Refused, Unreachable, OSError, subprocess.SubprocessError, KeyError, ValueError)
 
 FRAMES_SHOWN = 5
 
