@@ -24,6 +24,7 @@ BINARY = ROOT / "build/release/tools/ccr"
 
 # Name: its module here.
 TRIALS = {
+    "cut": "cut",
     "kill": "kill",
 }
 
