@@ -26,6 +26,7 @@ BINARY = ROOT / "build/release/tools/ccr"
 TRIALS = {
     "cut": "cut",
     "kill": "kill",
+    "many": "many",
     "memory": "memory",
 }
 
