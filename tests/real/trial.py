@@ -28,6 +28,7 @@ TRIALS = {
     "kill": "kill",
     "many": "many",
     "memory": "memory",
+    "service": "service",
 }
 
 
