@@ -24,6 +24,7 @@ BINARY = ROOT / "build/release/tools/ccr"
 
 # Name: its module here.
 TRIALS = {
+    "bad-input": "bad_input",
     "cut": "cut",
     "kill": "kill",
     "many": "many",
