@@ -20,6 +20,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("database")
     parser.add_argument("--initial-mib", type=int, default=200)
+    parser.add_argument("--pause", type=float, default=PAUSE_SECONDS, help="seconds between two transactions")
     parser.add_argument("--ready", required=True, help="file to make when the first content is there")
     return parser.parse_args()
 
@@ -105,7 +106,7 @@ def main():
             busy += 1
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(options.pause)
     left = connection.execute("SELECT count(*) FROM orders").fetchone()[0]
     connection.close()
     seconds.sort()

@@ -12,6 +12,7 @@ from control import Conversation, Refused, Unreachable
 
 LAB_WRITER = Path(__file__).resolve().parents[2] / "tools/lab_writer.py"
 READY_SECONDS = 120
+PAUSE_SECONDS = 0.03  # between two transactions: some MB/s, which a log on a busy machine still follows
 LOOK_AGAIN_SECONDS = 0.01
 
 
@@ -76,12 +77,12 @@ class Load:
 class SqliteWriter:
     """The lab's program, as a process: fills a database, then writes until it is told to end; waits for no lock."""
 
-    def __init__(self, cluster, path, initial_mib, name="writer"):
+    def __init__(self, cluster, path, initial_mib, pause=PAUSE_SECONDS, name="writer"):
         self._output = cluster.directory / f"{name}.out"
         ready = cluster.directory / f"{name}.ready"
         with open(self._output, "wb") as output:
             self._process = subprocess.Popen([sys.executable, "-B", str(LAB_WRITER), str(path), "--initial-mib", str(initial_mib),
-                                              "--ready", str(ready)],
+                                              "--pause", str(pause), "--ready", str(ready)],
                                              stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                              preexec_fn=end_with_parent)
         cluster.keep(self)
