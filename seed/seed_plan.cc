@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace ccr::seed {
+
+Error violation(std::string what) { return {ErrorKind::protocol, "seed: " + std::move(what), ""}; }
 
 PageRun pages_of_extent(std::uint32_t extent, PageNumber page_count, std::uint32_t page_size) noexcept {
   const std::uint64_t per_extent = storage::pages_per_extent(page_size);

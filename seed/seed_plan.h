@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/digest.h"
@@ -21,6 +22,9 @@ namespace ccr::seed {
 // How many extents a target may have asked for and not received yet: enough to keep a gigabit full at 64 ms of round trip, and
 // little to send again after a cut.
 inline constexpr std::size_t seed_asks_in_flight_max = 8;
+
+// A peer that breaks the rules of a seed.
+Error violation(std::string what);
 
 // Pages [first, first + count); count 0 is none.
 struct PageRun {

@@ -21,8 +21,6 @@ constexpr std::size_t asks_queued_max = 32;             // a target's extents in
 constexpr std::uint64_t read_gap_bytes_max = 64 * KiB;  // pages this close are read in one go: cheaper than a second read
 static_assert(asks_queued_max > 2 * seed_asks_in_flight_max);
 
-Error violation(std::string what) { return {ErrorKind::protocol, "seed: " + std::move(what), ""}; }
-
 bool is_zeros(ByteView image) noexcept {
   return image[0] == std::byte{0} && std::memcmp(image.data(), image.data() + 1, image.size() - 1) == 0;
 }

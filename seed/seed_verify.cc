@@ -14,12 +14,12 @@ namespace {
 
 using transport::Message;
 
-Error violation(std::string what) { return {ErrorKind::protocol, "verify: " + std::move(what), ""}; }
+Error verify_violation(std::string what) { return {ErrorKind::protocol, "verify: " + std::move(what), ""}; }
 
 Result<void> add_answer(const transport::VerifyAnswer& answer, std::uint32_t page_size, VerifyReport& report) {
   const PageRun pages = pages_of_extent(answer.extent, answer.page_count, page_size);
   if (answer.disk.size() != pages.count || answer.table.size() != pages.count) {
-    return violation("extent " + std::to_string(answer.extent) + " has " + std::to_string(pages.count) + " pages, " +
+    return verify_violation("extent " + std::to_string(answer.extent) + " has " + std::to_string(pages.count) + " pages, " +
                      std::to_string(answer.disk.size()) + " and " + std::to_string(answer.table.size()) + " digests came");
   }
   if (pages.count > 0) ++report.extents;
@@ -59,7 +59,7 @@ Task<Result<VerifyReport>> verify_extents(Clock& clock, transport::FramedConnect
       co_return Error{ErrorKind::refused, "the source ended the verification: " + refuse->text, refuse->hint};
     }
     const auto* answer = std::get_if<transport::VerifyAnswer>(&*message);
-    if (answer == nullptr || asked.erase(answer->extent) == 0) co_return violation("an answer that was not asked for");
+    if (answer == nullptr || asked.erase(answer->extent) == 0) co_return verify_violation("an answer that was not asked for");
     CCR_CO_TRY(add_answer(*answer, page_size, report));
     extents = extents_of(answer->page_count, page_size);
   }

@@ -11,6 +11,9 @@
 
 namespace ccr::storage {
 
+// An error of a generation; its message begins with the number.
+Error broken_generation(ErrorKind kind, Generation generation, const std::string& message);
+
 // May `next` follow `before`? The message begins with "generation <number>:".
 Result<void> check_follows(const ChainLink& before, const GenerationHeader& next);
 

@@ -5,14 +5,6 @@
 #include "storage/chain.h"
 
 namespace ccr::storage {
-namespace {
-
-Error broken(ErrorKind kind, Generation generation, const std::string& message) {
-  return {kind, "generation " + to_text(generation) + ": " + message, ""};
-}
-
-}  // namespace
-
 GenerationScan::GenerationScan(Expected expected) : expected_(std::move(expected)), digest_(std::in_place) {
   CCR_ASSERT(!expected_.before || expected_.generation == expected_.before->generation.next());
 }
@@ -72,12 +64,12 @@ Result<void> GenerationScan::take_header(ByteView block) {
   if (!decoded.ok()) return decoded.error();
   const GenerationHeader& header = *decoded;
   if (expected_.signature && header.signature != *expected_.signature)
-    return broken(ErrorKind::identity, header.generation, "signature " + header.signature.text() + " (expected " +
+    return broken_generation(ErrorKind::identity, header.generation, "signature " + header.signature.text() + " (expected " +
                   expected_.signature->text() + ")");
   if (expected_.generation.number != 0 && header.generation != expected_.generation)
-    return broken(ErrorKind::corrupt, header.generation, "stands in the place of " + to_text(expected_.generation));
+    return broken_generation(ErrorKind::corrupt, header.generation, "stands in the place of " + to_text(expected_.generation));
   if (expected_.page_size != 0 && header.page_size != expected_.page_size)
-    return broken(ErrorKind::identity, header.generation, "page size " + std::to_string(header.page_size) + " (expected " +
+    return broken_generation(ErrorKind::identity, header.generation, "page size " + std::to_string(header.page_size) + " (expected " +
                   std::to_string(expected_.page_size) + ")");
   if (expected_.before) CCR_TRY(check_follows(*expected_.before, header));
   std::optional<RecordScan> records = expected_.records;
@@ -92,13 +84,13 @@ Result<void> GenerationScan::take_seal(ByteView block) {
   Result<Seal> decoded = decode_seal(header_->signature, header_->generation, next_block_, block);
   if (!decoded.ok()) return decoded.error();
   if (digest_ && decoded->content != digest_->digest())
-    return broken(ErrorKind::corrupt, header_->generation, "the seal's digest " + decoded->content.text() + " is not that of the content (" +
+    return broken_generation(ErrorKind::corrupt, header_->generation, "the seal's digest " + decoded->content.text() + " is not that of the content (" +
                   digest_->digest().text() + ")");
   // 0 is a seal whose writer did not know the root; a scan that began in the middle may know no record yet.
   const std::optional<RecordHeader>& last = records_->last_record();
   const CommitNumber expected = last ? last->number : 0;
   if (decoded->last_commit != 0 && decoded->last_commit != expected && (last || digest_))
-    return broken(ErrorKind::corrupt, header_->generation, "the seal names commit " + std::to_string(decoded->last_commit) + " (expected " +
+    return broken_generation(ErrorKind::corrupt, header_->generation, "the seal names commit " + std::to_string(decoded->last_commit) + " (expected " +
                   std::to_string(expected) + ")");
   CCR_TRY(records_->pass_seal());
   seal_ = *decoded;

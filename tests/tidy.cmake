@@ -16,6 +16,7 @@ if(CCR_HEADERS_ALONE)
     list(APPEND includers ${includer})
   endforeach()
   add_library(headers_alone OBJECT ${includers})
+  set_target_properties(headers_alone PROPERTIES UNITY_BUILD OFF)
   target_include_directories(headers_alone PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(headers_alone PRIVATE -O0 -g0 -U_FORTIFY_SOURCE)  # only whether it compiles counts
   target_compile_definitions(headers_alone PRIVATE SQLITE_APP="")  # a program's path, known to its tests only

@@ -6,13 +6,13 @@ namespace {
 using Session = SimDisk::Session;
 using Operation = SimDisk::Operation;
 
-Error severed() { return {ErrorKind::stopped, "the node of this disk has died", ""}; }
+Error disk_severed() { return {ErrorKind::stopped, "the node of this disk has died", ""}; }
 
 // The session may be severed at any moment but not go away: the mount and its files share it.
 Task<void> run(std::shared_ptr<Session> session, Operation& operation) {
   if (session->disk != nullptr) session->disk->begin(session, operation);
   co_await operation.wait.until_completed(Wait::Stop::afterwards);
-  if (session->disk == nullptr) operation.error = severed();
+  if (session->disk == nullptr) operation.error = disk_severed();
 }
 
 class MountedFile final : public storage::File {

@@ -11,8 +11,6 @@ constexpr Duration first_retry = std::chrono::seconds(1);  // of a SYN without a
 
 Error no_answer(const transport::Endpoint& to) { return {ErrorKind::unreachable, to.text() + ": no answer", ""}; }
 Error refused(const transport::Endpoint& to) { return {ErrorKind::unreachable, to.text() + ": connection refused", ""}; }
-Error severed() { return {ErrorKind::stopped, "the node of this network has died", ""}; }
-
 bool is_wildcard(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
 
 }  // namespace
@@ -126,7 +124,7 @@ Task<Result<std::unique_ptr<transport::Connection>>> SimNetwork::connect(std::sh
   for (Duration retry = first_retry;; retry *= 2) {
     const Duration round_trip = draw_delay() + draw_delay();
     co_await delay_for(session->gate, round_trip, "net.connect");
-    if (session->network == nullptr) co_return severed();
+    if (session->network == nullptr) co_return network_severed();
     std::shared_ptr<Stream> made;
     const Answer answer = knock(*session, to, made);
     world_.note("net.knock", session->host, static_cast<std::uint64_t>(answer));
@@ -139,13 +137,13 @@ Task<Result<std::unique_ptr<transport::Connection>>> SimNetwork::connect(std::sh
     const Duration wait = std::min(retry, left);
     if (wait <= Duration::zero()) co_return no_answer(to);
     co_await delay_for(session->gate, wait, "net.connect_again");
-    if (session->network == nullptr) co_return severed();
+    if (session->network == nullptr) co_return network_severed();
   }
 }
 
 Result<std::unique_ptr<transport::Listener>> SimNetwork::listen(const std::shared_ptr<Session>& session,
                                                                 const transport::Endpoint& at) {
-  if (session->network == nullptr) return severed();
+  if (session->network == nullptr) return network_severed();
   if (!is_wildcard(at.host) && host_of(at.host) != session->host) {
     return Error{ErrorKind::config, at.text() + ": not an address of this host", ""};
   }

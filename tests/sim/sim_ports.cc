@@ -3,15 +3,16 @@
 #include <algorithm>
 
 namespace ccr::sim {
-namespace {
 
-Error severed() { return {ErrorKind::stopped, "the node of this network has died", ""}; }
+Error network_severed() { return {ErrorKind::stopped, "the node of this network has died", ""}; }
+
+namespace {
 
 // A dead node's call takes a turn of the executor, so that a loop over failing calls can still be stopped.
 Task<Error> fail_severed(std::shared_ptr<SimNetwork::Session> session) {
   Wait wait(session->gate);
   co_await wait.until_completed(Wait::Stop::at_once);
-  co_return severed();
+  co_return network_severed();
 }
 Error disconnected(const char* why) { return {ErrorKind::disconnected, why, ""}; }
 
@@ -166,7 +167,7 @@ Task<Result<std::unique_ptr<transport::Connection>>> NodeNetwork::connect(transp
 }
 
 Result<std::unique_ptr<transport::Listener>> NodeNetwork::listen(transport::Endpoint at) {
-  if (session_->network == nullptr) return severed();
+  if (session_->network == nullptr) return network_severed();
   return session_->network->listen(session_, at);
 }
 

@@ -21,6 +21,8 @@ struct SimNetwork::Listening {
   Wait* acceptor = nullptr;
 };
 
+Error network_severed();  // what a call of a life that has ended answers
+
 class SimConnection final : public transport::Connection {
  public:
   SimConnection(std::shared_ptr<SimNetwork::Session> session, std::shared_ptr<Stream> stream, int side);
