@@ -121,13 +121,17 @@ Task<Result<json>> Commands::wait(const ControlRequest& request) {
 Task<Result<json>> Commands::suspend(const ControlRequest& request) {
   const Result<PassiveCopy*> passive = passive_of(request);
   if (!passive.ok()) co_return passive.error();
-  const Result<std::string> comment = request.text("comment");
+  const Result<std::string> comment = request.text("comment"), by = request.text("by");
   const Result<bool> dry_run = request.flag("dry_run");
   if (!comment.ok()) co_return comment.error();
+  if (!by.ok()) co_return by.error();
   if (!dry_run.ok()) co_return dry_run.error();
   json result = copy_status(request);
   if (!*dry_run) {
-    CCR_CO_TRY(co_await (*passive)->suspend(*comment));
+    SuspendRequest wanted;
+    wanted.comment = *comment;
+    wanted.by = *by;
+    CCR_CO_TRY(co_await (*passive)->suspend(wanted));
     result = copy_status(request);
   }
   co_return json{{"dry_run", *dry_run},
@@ -154,6 +158,8 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     if (!flag->ok()) co_return flag->error();
   const Result<std::string> from = request.text("from");
   if (!from.ok()) co_return from.error();
+  const Result<std::uint64_t> rate = request.count("rate", 0);
+  if (!rate.ok()) co_return rate.error();
   if (!from->empty() && *from != (*passive)->active_node()) {
     co_return Error{ErrorKind::unsupported, "seeding from " + *from + ": only the active copy on " + (*passive)->active_node() + " can be a source yet",
                     "leave --from out"};
@@ -169,7 +175,10 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     SeedRequest wanted;
     wanted.full = *full;
     wanted.manual_resume = *manual;
+    wanted.bytes_per_second_max = *rate;
     CCR_CO_TRY(co_await (*passive)->seed(wanted));
+  } else if (request.has("rate")) {
+    CCR_CO_TRY(co_await (*passive)->limit_seed(*rate));
   }
   if (*detach) co_return json{{"running", true}};
   Instant told;

@@ -77,6 +77,8 @@ Result<std::string> ControlRequest::text(std::string_view key, std::string fallb
   return value->get<std::string>();
 }
 
+bool ControlRequest::has(std::string_view key) const { return find(*arguments_, key) != nullptr; }
+
 Result<bool> ControlRequest::flag(std::string_view key) const {
   const json* value = find(*arguments_, key);
   if (value == nullptr) return false;

@@ -37,6 +37,7 @@ class ControlRequest {
   const std::string& node() const noexcept { return node_; }          // empty: not named
   const std::optional<std::uint64_t>& id() const noexcept { return id_; }
 
+  bool has(std::string_view key) const;
   Result<std::string> text(std::string_view key, std::string fallback = "") const;
   Result<bool> flag(std::string_view key) const;  // false when absent
   Result<std::uint64_t> count(std::string_view key, std::uint64_t fallback) const;

@@ -19,6 +19,7 @@ Task<Result<void>> Copier::run() {
   TaskGroup disk(context_.executor);
   peer.spawn(listen());
   peer.spawn(beat());
+  peer.spawn(tell_changes());
   peer.spawn(watch_.run(connection_));
   if (incoming_ != nullptr) disk.spawn(write(peer));
   Result<void> ended;
@@ -91,6 +92,7 @@ Task<Result<void>> Copier::write_blocks() {
 
 Task<Result<void>> Copier::report() {
   transport::Watermarks watermarks = owner_.watermarks();
+  told_changes_ = owner_.standing().changes();
   watermarks.echo = last_echo_;
   if (last_tip_ <= watermarks.durable) covered_echo_ = last_echo_;
   watermarks.echo_of_data = covered_echo_;
@@ -102,6 +104,14 @@ Task<Result<void>> Copier::beat() {
   for (;;) {
     CCR_CO_TRY(co_await report());
     co_await context_.clock.sleep(context_.config.transport.heartbeat_interval);
+  }
+}
+
+// A new state is news for whoever asks the active node; it does not wait for the next beat.
+Task<Result<void>> Copier::tell_changes() {
+  for (;;) {
+    while (owner_.standing().changes() == told_changes_) co_await owner_.changed().wait();
+    CCR_CO_TRY(co_await report());
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/queue.h"
 #include "base/task_group.h"
+#include "engine/copy_state.h"
 #include "engine/heartbeat.h"
 #include "engine/node_context.h"
 #include "storage/incoming_log.h"
@@ -23,6 +24,8 @@ class CopierOwner {
   virtual void tip_heard(const transport::Tip& tip) = 0;
   virtual void log_durable() = 0;                     // incoming log's watermarks grew
   virtual transport::Watermarks watermarks() const = 0;
+  virtual const CopyStanding& standing() const = 0;
+  virtual Signal& changed() = 0;  // notified when the standing, too, may have changed
 };
 
 class Copier {
@@ -46,6 +49,7 @@ class Copier {
   Task<Result<void>> write(TaskGroup& peer);
   Task<Result<void>> write_blocks();
   Task<Result<void>> beat();
+  Task<Result<void>> tell_changes();
   Task<Result<void>> report();
 
   NodeContext& context_;
@@ -55,6 +59,7 @@ class Copier {
   BoundedQueue<Blocks> queue_;
   PeerWatch watch_;
   std::size_t unsynced_bytes_ = 0;
+  std::uint64_t told_changes_ = 0;    // of the owner's standing, in the last report
   std::uint64_t last_echo_ = 0;       // sent_at of the last tip
   Position last_tip_;
   std::uint64_t covered_echo_ = 0;    // sent_at of the last tip whose position is durable here

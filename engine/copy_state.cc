@@ -70,6 +70,7 @@ void CopyStanding::enter(State next, std::string cause, std::string hint) {
   state_ = next;
   cause_ = std::move(cause);
   hint_ = std::move(hint);
+  ++changes_;
   trace_.record(event);
 }
 

@@ -41,6 +41,7 @@ class CopyStanding {
   const std::string& cause() const noexcept { return cause_; }
   const std::string& hint() const noexcept { return hint_; }
   WallTime since() const noexcept { return since_; }
+  std::uint64_t changes() const noexcept { return changes_; }  // grows with each change
   void restore_since(WallTime since) noexcept { since_ = since; }  // a suspension that survived a restart
 
  private:
@@ -48,6 +49,7 @@ class CopyStanding {
   State state_;
   std::string cause_, hint_;
   WallTime since_;
+  std::uint64_t changes_ = 0;
   Clock& clock_;
   Trace& trace_;
 };

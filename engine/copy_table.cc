@@ -19,12 +19,7 @@ CopyFacts& CopyTable::of(const std::string& node) {
   return found->second;
 }
 
-void CopyTable::durable_here(Position position) {
-  const Instant now = clock_.now();
-  if (!marks_.empty() && marks_.back().position >= position) return;
-  marks_.push_back({position, now});
-  if (marks_.size() > marks_max) marks_.pop_front();
-}
+void CopyTable::durable_here(Position position) { durable_times_.reached(position, clock_.now()); }
 
 void CopyTable::heard(const std::string& node, const transport::Watermarks& watermarks) {
   CopyFacts& copy = of(node);
@@ -34,11 +29,8 @@ void CopyTable::heard(const std::string& node, const transport::Watermarks& wate
   copy.heard = true;
   copy.heard_at = clock_.wall_now();
   // The newest position that this acknowledgement covers and the one before did not is the sample.
-  for (auto mark = marks_.rbegin(); mark != marks_.rend(); ++mark) {
-    if (mark->position > watermarks.durable) continue;
-    if (mark->position > before) copy.lag_seconds = seconds(clock_.now() - mark->at);
-    break;
-  }
+  const std::optional<Instant> at = durable_times_.last_in(before, watermarks.durable);
+  if (at) copy.lag_seconds = seconds(clock_.now() - *at);
 }
 
 void CopyTable::shipped(const std::string& node, std::uint64_t bytes) {
@@ -58,9 +50,9 @@ std::optional<double> CopyTable::lag_of(const std::string& node) const {
   const auto found = copies_.find(node);
   if (found == copies_.end() || !found->second.connected || !found->second.watermarks.inspected.known()) return std::nullopt;
   const CopyFacts& copy = found->second;
-  const auto behind = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& mark) { return mark.position > copy.watermarks.durable; });
-  if (behind == marks_.end()) return copy.lag_seconds.value_or(0.0);
-  return std::max(copy.lag_seconds.value_or(0.0), seconds(clock_.now() - behind->at));
+  const std::optional<Duration> waiting = durable_times_.waiting(copy.watermarks.durable, clock_.now());
+  if (!waiting) return copy.lag_seconds.value_or(0.0);
+  return std::max(copy.lag_seconds.value_or(0.0), seconds(*waiting));
 }
 
 const storage::Pin* find_pin(const std::vector<storage::Pin>& pins, const std::string& node, storage::Pin::Kind kind) {

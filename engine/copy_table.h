@@ -4,13 +4,13 @@
 // Unknown stays unknown: everything about a copy that is not connected carries the time it was last heard.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "engine/position_times.h"
 #include "storage/state_file.h"
 #include "transport/messages.h"
 #include "transport/network.h"
@@ -33,8 +33,6 @@ struct CopyFacts {
 
 class CopyTable {
  public:
-  static constexpr std::size_t marks_max = 4096;  // durable positions remembered for lag; the oldest go first
-
   CopyTable(Clock& clock, std::vector<std::string> nodes);
 
   CopyFacts& of(const std::string& node);
@@ -48,10 +46,6 @@ class CopyTable {
   std::optional<double> lag_of(const std::string& node) const;
 
  private:
-  struct Mark {
-    Position position;
-    Instant at;
-  };
   struct Rate {
     Instant since;
     std::uint64_t bytes = 0;
@@ -60,7 +54,7 @@ class CopyTable {
   Clock& clock_;
   std::map<std::string, CopyFacts> copies_;
   std::map<std::string, Rate> rates_;
-  std::deque<Mark> marks_;
+  PositionTimes durable_times_;
 };
 
 // Moves the pin of a passive copy to what it has inspected; adds it when it has none. Never touches a dropped pin before the copy is

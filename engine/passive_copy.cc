@@ -170,17 +170,20 @@ Task<Result<void>> PassiveCopy::fail_for_good(std::string cause, std::string hin
 
 // --- requests --------------------------------------------------------------------------------------------------------------
 
-Task<Result<void>> PassiveCopy::suspend(std::string comment) {
-  if (comment.size() > storage::CopyState::comment_bytes_max) {
-    co_return Error{ErrorKind::usage, "the comment has " + std::to_string(comment.size()) + " bytes, at most " +
+Task<Result<void>> PassiveCopy::suspend(SuspendRequest request) {
+  if (request.comment.size() > storage::CopyState::comment_bytes_max) {
+    co_return Error{ErrorKind::usage, "the comment has " + std::to_string(request.comment.size()) + " bytes, at most " +
                                           std::to_string(storage::CopyState::comment_bytes_max) + " are kept", "say it shorter"};
   }
   storage::CopyState& state = keeper_.state();
-  if (state.suspended && state.comment == comment) co_return Result<void>();
+  if (state.suspended && state.comment == request.comment) co_return Result<void>();
   if (!state.suspended) state.since = context_.clock.wall_now();
   state.suspended = true;
-  state.comment = std::move(comment);
+  state.comment = std::move(request.comment);
+  state.suspended_by = std::move(request.by);
   CCR_CO_TRY(co_await keeper_.save());
+  const Event event{"suspend_asked", subject_of(database_, context_.config.node), {{"by", state.suspended_by}, {"comment", state.comment}}};
+  context_.trace.record(event);
   end_phase();
   while (standing_.state() != State::suspended && standing_.state() != State::failed_and_suspended) co_await changed_.wait();
   co_return Result<void>();
@@ -192,6 +195,7 @@ Task<Result<void>> PassiveCopy::resume() {
   state.suspended = false;
   state.failed = false;
   state.comment.clear();
+  state.suspended_by.clear();
   state.cause.clear();
   state.seed.manual_resume = false;
   inspect_tries_ = 0;
@@ -209,10 +213,12 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.suspended = false;
   state.failed = false;
   state.comment.clear();
+  state.suspended_by.clear();
   state.cause.clear();
   state.seed = storage::SeedProgress{};
   state.seed.source = active_node();
   state.seed.manual_resume = request.manual_resume;
+  state.seed.bytes_per_second_max = request.bytes_per_second_max;
   full_ = request.full;
   inspect_tries_ = 0;
   difference_reason_.clear();
@@ -233,8 +239,10 @@ transport::Watermarks PassiveCopy::watermarks() const {
     marks.replayed = state.min_required;
     marks.replayed_commit = state.replayed_commit;
   }
+  marks.replay_queue_ns = static_cast<std::uint64_t>(replay_wait().count());
   marks.state = name_of(standing_.state());
   marks.cause = standing_.cause();
+  if (state.suspended) marks.comment = state.comment;
   marks.root_equal_at = state.root_equal_at;
   marks.root_equal = state.root_equal;
   marks.disk_verified_at = state.disk_verified_at;
@@ -255,9 +263,13 @@ std::optional<Digest64> PassiveCopy::root() const {
   return files_->digests->root();
 }
 
-double PassiveCopy::lag_seconds() const {
-  if (!files_ || !behind_from_.known() || files_->log->durable() >= behind_from_) return 0;
-  return std::chrono::duration<double>(context_.clock.now() - behind_since_).count();
+Duration PassiveCopy::lag() const {
+  if (!files_) return Duration::zero();
+  return tip_times_.waiting(files_->log->durable(), context_.clock.now()).value_or(Duration::zero());
+}
+
+Duration PassiveCopy::replay_wait() const {
+  return inspected_times_.waiting(keeper_.state().min_required, context_.clock.now()).value_or(Duration::zero());
 }
 
 bool PassiveCopy::idle() const {

@@ -16,16 +16,24 @@
 #include "engine/copy_state.h"
 #include "engine/directories.h"
 #include "engine/peer_client.h"
+#include "engine/position_times.h"
 #include "engine/replayer.h"
 #include "engine/root_ledger.h"
 #include "seed/seed_target.h"
 #include "storage/disk_verifier.h"
+#include "storage/token_bucket.h"
 
 namespace ccr::engine {
 
 struct SeedRequest {
   bool full = false;
   bool manual_resume = false;
+  std::uint64_t bytes_per_second_max = 0;  // 0: no limit but the source's own
+};
+
+struct SuspendRequest {
+  std::string comment;
+  std::string by;  // who asks; empty: not known
 };
 
 struct VerifyReport {
@@ -59,9 +67,10 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> run();
 
   // Requests; each completes when it is durable and in force.
-  Task<Result<void>> suspend(std::string comment);
+  Task<Result<void>> suspend(SuspendRequest request);
   Task<Result<void>> resume();
   Task<Result<void>> seed(SeedRequest request);
+  Task<Result<void>> limit_seed(std::uint64_t bytes_per_second_max);  // of the seed that runs
   Task<Result<VerifyReport>> verify(VerifyWatch& watch);
 
   transport::Watermarks watermarks() const override;
@@ -70,9 +79,11 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::optional<transport::Tip> tip() const { return tip_; }
   const transport::FramedConnection* connection() const noexcept { return connection_; }
   std::optional<Digest64> root() const;  // of the content at replayed(); nullopt while it is not one commit's
-  double lag_seconds() const;            // since the oldest tip heard that is not durable here; call when connected
+  Duration lag() const;          // since the oldest tip heard that is not durable here; call when connected
+  Duration replay_wait() const;  // since the oldest log that is not replayed was inspected here
   seed::SeedCounters seed_counters() const;
-  Signal& changed() noexcept { return changed_; }
+  Signal& changed() noexcept override { return changed_; }
+  const CopyStanding& standing() const noexcept override { return standing_; }
   bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
   bool idle() const;  // connected, everything heard of is replayed
   const std::string& active_node() const noexcept { return database_.copies.front(); }
@@ -150,8 +161,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Position backlog_end_;
   Position compare_from_;        // max_required when the phase began
   std::optional<transport::Tip> tip_;
-  Instant behind_since_;         // when the oldest tip that is not durable here was heard
-  Position behind_from_;
+  PositionTimes tip_times_;        // when tips were heard
+  PositionTimes inspected_times_;  // when log was inspected here
   const transport::FramedConnection* connection_ = nullptr;
   Instant contact_lost_at_;  // the last end of a log connection, or of an attempt at one
   int inspect_tries_ = 0;
@@ -163,6 +174,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Replayer* held_replayer_ = nullptr;  // by a verification; only compared, it may be gone
   seed::SeedTarget* seed_target_ = nullptr;
   seed::SeedCounters last_counters_;
+  storage::TokenBucket seed_rate_{{}};
 };
 
 }  // namespace ccr::engine

@@ -23,7 +23,8 @@ State PassiveCopy::resting_state() const {
 }
 
 std::string PassiveCopy::resting_cause() const {
-  if (keeper_.state().suspended) return keeper_.state().comment;
+  const std::string& by = keeper_.state().suspended_by;
+  if (keeper_.state().suspended) return by.empty() ? "" : "by " + by;
   return keeper_.state().failed ? keeper_.state().cause : "";
 }
 
@@ -77,6 +78,7 @@ Task<Result<void>> PassiveCopy::follow() {
   changed_.notify();
   make_replayer();
   files_->replayer->set_limit(files_->log->inspected());
+  inspected_times_.reached(files_->log->inspected(), context_.clock.now());
   compare_from_ = state.max_required;
   if (state.min_required >= state.max_required) commit_applied(state.min_required, state.replayed_commit);
   TaskGroup group(context_.executor);
@@ -201,10 +203,7 @@ void PassiveCopy::tip_heard(const transport::Tip& tip) {
   state.tip = tip.durable;
   state.tip_commit = tip.commit;
   state.tip_heard = context_.clock.wall_now();
-  if (files_ && tip.durable > files_->log->durable() && (!behind_from_.known() || files_->log->durable() >= behind_from_)) {
-    behind_from_ = tip.durable;
-    behind_since_ = context_.clock.now();
-  }
+  tip_times_.reached(tip.durable, context_.clock.now());
   if (tip.root_known) {
     const std::optional<RootVerdict> verdict = roots_.expected(tip.commit, tip.root);
     if (verdict) judge_root(*verdict);
@@ -216,6 +215,7 @@ void PassiveCopy::tip_heard(const transport::Tip& tip) {
 void PassiveCopy::log_durable() {
   inspect_tries_ = 0;
   keeper_.state().durable = files_->log->durable();
+  inspected_times_.reached(files_->log->inspected(), context_.clock.now());
   if (files_->replayer) files_->replayer->set_limit(files_->log->inspected());
   consider_healthy();
   changed_.notify();

@@ -5,6 +5,19 @@
 
 namespace ccr::engine {
 
+namespace {
+
+// A pause earns no burst: what a seed received is paid before it reads on.
+storage::TokenBucket::Limit seed_limit(std::uint64_t bytes_per_second_max) { return {bytes_per_second_max, 0}; }
+
+}  // namespace
+
+Task<Result<void>> PassiveCopy::limit_seed(std::uint64_t bytes_per_second_max) {
+  keeper_.state().seed.bytes_per_second_max = bytes_per_second_max;
+  seed_rate_.set_limit(seed_limit(bytes_per_second_max));
+  co_return co_await keeper_.save();
+}
+
 seed::SeedCounters PassiveCopy::seed_counters() const { return seed_target_ != nullptr ? seed_target_->counters() : last_counters_; }
 
 Task<Result<void>> PassiveCopy::seed_loop() {
@@ -52,6 +65,8 @@ Task<Result<void>> PassiveCopy::seed_once() {
   seed::SeedOptions options;
   options.open_pass = state.seed.from;
   options.full = full_;
+  seed_rate_.set_limit(seed_limit(state.seed.bytes_per_second_max));
+  options.rate = &seed_rate_;
   // The table is believed where only log was lost. Who asks for a seed wants the disk itself made right, whatever happened to it.
   const bool only_log_lost = !difference_reason_.empty() && state.seeded && state.min_required == state.max_required;
   options.own_table = only_log_lost ? seed::OwnTable::believed : seed::OwnTable::doubted;
@@ -155,6 +170,7 @@ Task<Result<void>> PassiveCopy::adopt(transport::Welcome welcome) {
   fresh.page_size = welcome.page_size;
   fresh.seed.source = state.seed.source;
   fresh.seed.manual_resume = state.seed.manual_resume;
+  fresh.seed.bytes_per_second_max = state.seed.bytes_per_second_max;
   state = fresh;
   CCR_CO_TRY(co_await keeper_.save());
   CCR_CO_TRY(co_await mark_directories(context_, database_, paths_, state.signature));
@@ -169,6 +185,8 @@ Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
   state.min_required = state.max_required = offer.from;
   state.replayed_commit = offer.from_commit;
   state.durable = Position{};
+  tip_times_.clear();
+  inspected_times_.clear();
   CCR_CO_TRY(co_await keeper_.save());
   CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation));
   pass_open_ = true;

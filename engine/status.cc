@@ -42,7 +42,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     copy["state"] = facts.connected ? marks.state : "disconnected";
     copy["cause"] = facts.connected ? marks.cause : "last heard " + to_rfc3339(facts.heard_at) + " as " + marks.state;
     copy["since"] = to_rfc3339(facts.connected ? facts.state_since : facts.heard_at);
-    if (facts.connected && marks.state == "suspended") copy["comment"] = marks.cause;
+    if (facts.connected) copy["comment"] = marks.comment;
     put_watermarks(copy, marks);
     copy["tip_heard_at"] = to_rfc3339(facts.heard_at);
   }
@@ -50,8 +50,10 @@ json passive_there(const Hosted& hosted, const std::string& node) {
   if (hosted.active && hosted.active->ready()) {
     const ActiveCopy& active = *hosted.active;
     copy["generated"] = position_json(active.tip().durable);
-    if (facts.heard && facts.connected && facts.watermarks.inspected.known())
+    if (facts.heard && facts.connected && facts.watermarks.inspected.known()) {
       put_queues(copy, active.tip().durable, facts.watermarks.inspected, facts.watermarks.replayed, hosted.config.generation_bytes);
+      copy["replay_queue"]["seconds"] = static_cast<double>(facts.watermarks.replay_queue_ns) / 1e9;
+    }
     dropped = find_pin(active.state().pins, node, storage::Pin::Kind::copy);
   }
   if (dropped != nullptr && dropped->dropped) copy["hint"] = "its log was dropped at the end of log_budget: it will take a difference";
@@ -83,8 +85,9 @@ json passive_here(const Node& node, const Hosted& hosted) {
   // Without contact nobody here knows what is missing: 'unknown since', never 0.
   if (passive.connected() && passive.tip() && marks.inspected.known()) {
     put_queues(copy, passive.tip()->durable, marks.inspected, marks.replayed, hosted.config.generation_bytes);
-    copy["lag_seconds"] = passive.lag_seconds();
-    copy["copy_queue"]["seconds"] = passive.lag_seconds();
+    copy["lag_seconds"] = std::chrono::duration<double>(passive.lag()).count();
+    copy["copy_queue"]["seconds"] = copy["lag_seconds"];
+    copy["replay_queue"]["seconds"] = static_cast<double>(marks.replay_queue_ns) / 1e9;
   }
   if (passive.connection() != nullptr) put_connection(copy, passive.connection()->peer(), passive.connection()->facts());
   return copy;

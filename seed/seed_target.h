@@ -32,6 +32,7 @@ struct SeedOptions {
   Position open_pass;  // P of the pass that the copy's state file has open; generation 0: none, a new pass begins
   bool full = false;   // ignore what is here; zeros still cost no bytes
   OwnTable own_table = OwnTable::believed;
+  storage::TokenBucket* rate = nullptr;  // of what this target receives; its limit may change while it runs; null: none
 };
 
 struct SeedOutcome {

@@ -13,11 +13,10 @@ constexpr int writers_max = 4;  // writes of different extents that wait for the
 constexpr std::size_t buffers_max = seed_asks_in_flight_max + writers_max;
 constexpr std::uint32_t chunk_extents = 1024;  // digests asked for at a time: 8 KiB for 1 GiB of database
 constexpr std::size_t chunks_ahead_max = 2;
+constexpr std::uint64_t pace_bytes_max = 16 * KiB;
 constexpr Duration tick_period = 500ms;
 constexpr std::size_t samples_max = 10;  // the rate is that of the last five seconds
 static_assert(chunk_extents <= transport::extent_digests_max);
-
-Error violation(std::string what) { return {ErrorKind::protocol, "seed: " + std::move(what), ""}; }
 
 std::string name_of(std::uint32_t extent) { return "extent " + std::to_string(extent); }
 
@@ -178,6 +177,7 @@ Task<Result<void>> SeedTransfer::receive() {
   for (;;) {
     while (!failure_ && owed_ == 0 && planning_) co_await changed_.wait();
     if (failure_ || owed_ == 0) break;
+    const std::uint64_t before = parts_.connection.bytes_received();
     Result<Message> message = co_await parts_.connection.receive();
     if (!message.ok()) {
       fail(message.error());
@@ -187,10 +187,24 @@ Task<Result<void>> SeedTransfer::receive() {
     const Result<void> taken = co_await take(std::move(*message));
     if (!taken.ok()) fail(taken.error());
     changed_.notify();
+    co_await pace(parts_.connection.bytes_received() - before);
   }
   receiving_ = false;
   changed_.notify();
   co_return Result<void>();
+}
+
+// What is not read yet makes TCP hold the source back. In small pieces, so that a new limit and an end are noticed soon.
+Task<void> SeedTransfer::pace(std::uint64_t bytes) {
+  if (parts_.rate == nullptr) co_return;
+  pacing_ = true;
+  while (bytes > 0 && !failure_) {
+    const std::uint64_t piece = std::min(bytes, pace_bytes_max);
+    bytes -= piece;
+    const Duration wait = parts_.rate->wait_for(parts_.clock.now(), piece);
+    if (wait > Duration(0)) co_await parts_.clock.sleep(wait);
+  }
+  pacing_ = false;
 }
 
 Task<Result<void>> SeedTransfer::take(Message message) {
@@ -341,7 +355,7 @@ void SeedTransfer::sample_rate() {
 void SeedTransfer::check_silence() {
   const Instant now = parts_.clock.now();
   const std::uint64_t received = parts_.connection.bytes_received();
-  if (received != heard_bytes_ || owed_ == 0) {
+  if (received != heard_bytes_ || owed_ == 0 || pacing_) {
     heard_bytes_ = received;
     heard_at_ = now;
   } else if (now - heard_at_ > seed_silence_max && !failure_) {

@@ -20,6 +20,7 @@
 #include "seed/extent_arrival.h"
 #include "seed/own_content.h"
 #include "seed/seed_commit.h"
+#include "storage/token_bucket.h"
 #include "transport/framed_connection.h"
 
 namespace ccr::seed {
@@ -45,6 +46,7 @@ class SeedTransfer {
     storage::PageDigests& digests;
     SeedCounters& counters;
     bool full = false;  // believe nothing that was here before the pass
+    storage::TokenBucket* rate = nullptr;  // of what is received; null: no limit
   };
 
   SeedTransfer(const Executor& executor, Parts parts);
@@ -59,6 +61,7 @@ class SeedTransfer {
 
   Task<Result<void>> plan();
   Task<Result<void>> receive();
+  Task<void> pace(std::uint64_t bytes);
   Task<Result<void>> write();
   Task<Result<void>> commit();
   Task<Result<void>> tick();
@@ -89,7 +92,7 @@ class SeedTransfer {
   Signal changed_;  // anything below
   SeedCommitter committer_;
   std::optional<Error> failure_;
-  bool planning_ = true, receiving_ = true, write_failed_ = false, commit_failed_ = false;
+  bool planning_ = true, receiving_ = true, pacing_ = false, write_failed_ = false, commit_failed_ = false;
   int writers_;
   std::size_t owed_ = 0;     // answers that will come
   std::size_t on_wire_ = 0;  // extents among them

@@ -9,7 +9,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t slot_block_bytes = 4096;
 constexpr std::size_t checksum_at = 24;
 constexpr std::size_t slot_header_bytes = 32;
@@ -19,7 +19,7 @@ constexpr std::size_t position_bytes = 16;
 constexpr std::size_t fixed_bytes_max = 512;  // everything of a CopyState that has one length, with room
 constexpr std::size_t pin_bytes_max = 2 + 2 + CopyState::name_bytes_max + position_bytes;
 static_assert(slot_header_bytes + fixed_bytes_max + CopyState::comment_bytes_max + CopyState::cause_bytes_max +
-                  CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max <=
+                  2 * CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max <=
               StateFile::state_bytes_max);
 static_assert(StateFile::state_bytes_max % slot_block_bytes == 0);
 
@@ -81,6 +81,7 @@ void put(Encoder& out, const SeedProgress& seed) {
   put(out, seed.until);
   out.u64(seed.until_commit);
   put(out, seed.manual_resume);
+  out.u64(seed.bytes_per_second_max);
   for (const std::uint64_t count : {seed.extents_sent, seed.extents_equal, seed.wire_bytes, seed.done_bytes, seed.total_bytes})
     out.u64(count);
 }
@@ -92,6 +93,7 @@ SeedProgress get_seed(Decoder& in, bool& legal) {
   seed.until = get_position(in);
   seed.until_commit = in.u64();
   seed.manual_resume = get_flag(in, legal);
+  seed.bytes_per_second_max = in.u64();
   for (std::uint64_t* count : {&seed.extents_sent, &seed.extents_equal, &seed.wire_bytes, &seed.done_bytes, &seed.total_bytes})
     *count = in.u64();
   return seed;
@@ -127,6 +129,7 @@ void put(Encoder& out, const CopyState& state) {
   put(out, state.suspended);
   put(out, state.failed);
   put(out, clipped(state.comment, CopyState::comment_bytes_max), CopyState::comment_bytes_max);
+  put(out, clipped(state.suspended_by, CopyState::name_bytes_max), CopyState::name_bytes_max);
   put(out, clipped(state.cause, CopyState::cause_bytes_max), CopyState::cause_bytes_max);
   put(out, state.since);
   put(out, state.seed);
@@ -155,6 +158,7 @@ CopyState get_state(Decoder& in, bool& legal) {
   state.suspended = get_flag(in, legal);
   state.failed = get_flag(in, legal);
   state.comment = get_text(in, CopyState::comment_bytes_max, legal);
+  state.suspended_by = get_text(in, CopyState::name_bytes_max, legal);
   state.cause = get_text(in, CopyState::cause_bytes_max, legal);
   state.since = get_time(in);
   state.seed = get_seed(in, legal);

@@ -38,6 +38,7 @@ struct SeedProgress {
   Position until;  // Q, when all extents are here; the first root at or after it decides
   CommitNumber until_commit = 0;
   bool manual_resume = false;
+  std::uint64_t bytes_per_second_max = 0;  // 0: no limit
   std::uint64_t extents_sent = 0, extents_equal = 0, wire_bytes = 0, done_bytes = 0, total_bytes = 0;
   bool operator==(const SeedProgress&) const = default;
 };
@@ -58,7 +59,7 @@ struct CopyState {
   bool seeded = false;               // passive: a whole pass ended once; false: the pages are nothing yet
   bool suspended = false;
   bool failed = false;  // FailedAndSuspended, with cause
-  std::string comment;  // of the suspension
+  std::string comment, suspended_by;  // of the suspension; who may be unknown
   std::string cause;    // of the failure
   WallTime since;       // of the suspension or failure
   SeedProgress seed;

@@ -27,9 +27,9 @@ static_assert(TokenBucket::request_bytes_max <= (std::uint64_t(1) << 63) / nanos
 TokenBucket::TokenBucket(Limit limit) { set_limit(limit); }
 
 void TokenBucket::set_limit(Limit limit) {
-  CCR_ASSERT(limit.bytes_per_second <= rate_max);
   CCR_ASSERT(limit.burst_bytes <= request_bytes_max);
   limit_ = limit;
+  limit_.bytes_per_second = std::min(limit.bytes_per_second, rate_max);
   remainder_ = 0;
 }
 

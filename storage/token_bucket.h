@@ -16,7 +16,7 @@ namespace ccr::storage {
 class TokenBucket {
  public:
   struct Limit {
-    std::uint64_t bytes_per_second = 0;  // 0: no limit
+    std::uint64_t bytes_per_second = 0;  // 0: no limit; above rate_max it counts as rate_max
     std::uint64_t burst_bytes = 0;       // let through at once after a pause; 0: each request waits for the one before it
   };
   static constexpr std::uint64_t request_bytes_max = 1 * GiB;

@@ -221,6 +221,43 @@ TEST_F(TwoNodes, ASeedGoesOnAfterTheDiskWasFull) {
   expect_equal();
 }
 
+TEST_F(TwoNodes, ASeedKeepsToItsRateAlsoAfterARestartUntilItIsToldAnother) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(1500);
+  ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0 && applied(); }, 60s) == Ended::reached);
+  engine::SeedRequest request;
+  request.bytes_per_second_max = 20'000;
+  cluster.request_seed("beta", request);
+  ASSERT_TRUE(wait_for("beta", "seeding"));
+  world.run_for(10s);
+  cluster.host("beta").stop();
+  cluster.host("beta").start();
+  world.run_for(10s);
+  ASSERT_EQ(cluster.state("beta"), "seeding");
+  const seed::SeedCounters slow = cluster.passive("beta")->seed_counters();
+  EXPECT_LT(slow.counts.wire_bytes, 20u * 20'000 + 2 * MiB);  // what had been asked for when the node stopped is heard twice
+  EXPECT_EQ(cluster.passive("beta")->state().seed.bytes_per_second_max, 20'000u);
+  cluster.host("beta").run_in_life(cluster.passive("beta")->limit_seed(0));
+  EXPECT_TRUE(wait_for("beta", "healthy", 5s));
+  expect_equal();
+}
+
+TEST_F(TwoNodes, TheActiveNodeHearsOfANewStateAtOnce) {
+  seed();
+  ASSERT_TRUE(drain());
+  world.run_for(100ms);
+  EXPECT_EQ(cluster.active()->copies().of("beta").watermarks.state, "healthy");
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  world.run_for(500ms);  // a new connection, and less than a heartbeat
+  const transport::Watermarks& told = cluster.active()->copies().of("beta").watermarks;
+  EXPECT_EQ(told.state, "suspended");
+  EXPECT_EQ(told.cause, "by operator");
+  EXPECT_EQ(told.comment, "by the simulator");
+}
+
 TEST_F(TwoNodes, AStartThatWasKilledWhileItMarkedItsDirectoriesIsNoForeignContent) {
   for (int step = 0; step < 40; ++step) {
     cluster.host("beta").start();

@@ -27,9 +27,10 @@ CopyState full_state() {
   state.suspended = true;
   state.failed = true;
   state.comment = "moving racks";
+  state.suspended_by = "root";
   state.cause = "page 7 differs";
   state.since = {1'700'000'000'000'000'000};
-  state.seed = {"alpha", at(5, 4096), 2, at(6, 4096), 600, true, 11, 12, 13, 14, 15};
+  state.seed = {"alpha", at(5, 4096), 2, at(6, 4096), 600, true, 10, 11, 12, 13, 14, 15};
   state.tip = at(10, 4096);
   state.tip_commit = 1000;
   state.tip_heard = {-1};
@@ -66,6 +67,7 @@ TEST(StateBytes, TheLargestStateFitsAndComesBack) {
   state.comment.assign(CopyState::comment_bytes_max, 'c');
   state.cause.assign(CopyState::cause_bytes_max, 'd');
   state.seed.source.assign(CopyState::name_bytes_max, 's');
+  state.suspended_by.assign(CopyState::name_bytes_max, 'b');
   const Pin longest{Pin::Kind::seed, std::string(CopyState::name_bytes_max, 'p'), at(1, 4096), true};
   state.pins.assign(CopyState::pins_max, longest);
   const Bytes slot = encode_state(state, ~std::uint64_t(0));

@@ -74,7 +74,8 @@ Standing standing_of(const CopyState& state, bool active, const std::string& dat
   const std::string start = "start it: ccr serve --node " + node;
   if (active) return {"dismounted", "the daemon is not running", "", start, {}};
   if (state.failed) return {"failed_and_suspended", state.cause, state.comment, "ccr seed " + subject, state.since};
-  if (state.suspended) return {"suspended", "", state.comment, "ccr resume " + subject, state.since};
+  const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
+  if (state.suspended) return {"suspended", by, state.comment, "ccr resume " + subject, state.since};
   if (!state.seeded) return {"needs_seed", "", "", "ccr seed " + subject, {}};
   return {"disconnected", "the daemon is not running", "", start, {}};
 }

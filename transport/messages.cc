@@ -127,6 +127,7 @@ void fields(A& a, typename A::template Ref<Watermarks> m) {
   a.u64(m.replayed_commit);
   a.name(m.state);
   a.text(m.cause);
+  a.text(m.comment);
   a.position(m.root_equal_at);
   a.u64(m.root_equal);
   a.wall(m.disk_verified_at);

@@ -111,6 +111,7 @@ struct Watermarks {  // passive -> active: heartbeat, and after each sync
   Position received, durable, inspected, replayed;
   CommitNumber replayed_commit = 0;
   std::string state, cause;     // as status shows them
+  std::string comment;          // of a suspension
   Position root_equal_at;
   Digest64 root_equal = 0;
   WallTime disk_verified_at;

@@ -130,17 +130,14 @@ bool Cluster::commit(Random& random, std::vector<PageNumber> pages) {
   return true;
 }
 
-void Cluster::request_seed(const std::string& name, bool full) {
+void Cluster::request_seed(const std::string& name, engine::SeedRequest request) {
   engine::PassiveCopy* copy = passive(name);
-  if (copy == nullptr || !copy->opened()) return;
-  engine::SeedRequest request;
-  request.full = full;
-  host(name).run_in_life(copy->seed(request));
+  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->seed(request));
 }
 
 void Cluster::request_suspend(const std::string& name) {
   engine::PassiveCopy* copy = passive(name);
-  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->suspend("by the simulator"));
+  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->suspend({"by the simulator", "operator"}));
 }
 
 void Cluster::request_resume(const std::string& name) {

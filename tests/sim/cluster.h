@@ -49,7 +49,7 @@ class Cluster {
   std::uint64_t pending() const noexcept { return pending_; }
 
   // Operators. Each runs in the node's own life and ends with it; no effect while the copy is not open.
-  void request_seed(const std::string& name, bool full = false);
+  void request_seed(const std::string& name, engine::SeedRequest request = {});
   void request_suspend(const std::string& name);
   void request_resume(const std::string& name);
 

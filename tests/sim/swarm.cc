@@ -114,7 +114,9 @@ void Swarm::ask_seed(const std::string& name, bool full) {
   if (!can_ask(name)) return;
   cluster_.remark((full ? "seed --full " : "seed ") + name);
   seen_[name].suspended = seen_[name].failed = false;
-  cluster_.request_seed(name, full);
+  engine::SeedRequest request;
+  request.full = full;
+  cluster_.request_seed(name, request);
   happened("seed requests");
 }
 
