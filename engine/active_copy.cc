@@ -46,6 +46,7 @@ Task<Result<void>> ActiveCopy::live() {
   if (store_ != nullptr) standing_.enter(State::mounted, "");  // an sqlite source says by itself when it serves
   group_.spawn(capture());
   group_.spawn(keep_house());
+  group_.spawn(prepare_log());
   if (replayer_) group_.spawn(replayer_->run());
   co_return co_await group_.join();
 }

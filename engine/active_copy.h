@@ -116,6 +116,7 @@ class ActiveCopy final : private ReplayObserver {
   void finish_compare();
   void install_scan();
   Task<Result<void>> keep_house();
+  Task<Result<void>> prepare_log();
   Task<Result<void>> checkpoint();
   Task<Result<void>> truncate();
   Task<Result<void>> survey_log();

@@ -34,6 +34,22 @@ Task<Result<void>> ActiveCopy::keep_house() {
   }
 }
 
+// The next generation is written full of zeros before it is needed, so that the sync of a small commit writes no metadata. Where log comes so
+// fast that a generation is full at once, it would only be written twice. A failure is no news here: the log meets it when it rolls.
+Task<Result<void>> ActiveCopy::prepare_log() {
+  constexpr Duration calm = std::chrono::milliseconds(250);
+  Generation open = log_->open_generation();
+  Instant since = context_.clock.now();
+  for (;;) {
+    co_await tip_changed_.wait();
+    if (log_->open_generation() != open) {
+      open = log_->open_generation();
+      since = context_.clock.now();
+    }
+    if (context_.clock.now() - since >= calm && !log_->failed()) static_cast<void>(co_await log_->prepare());
+  }
+}
+
 // An active SQLite copy has no page writes of its own: its redo is the digest table. A page store's replayer keeps the range itself.
 Task<Result<void>> ActiveCopy::checkpoint() {
   if (store_ != nullptr || comparing_ != Comparing::no || !digests_whole_ || checkpoint_at_ == tip_.durable) co_return Result<void>();
