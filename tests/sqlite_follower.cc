@@ -94,6 +94,10 @@ Task<void> Follower::follow() {
       co_return;
     }
     if (options_.each_item) options_.each_item();
+    if (source_->ready()) {
+      const std::lock_guard lock(mutex_);
+      ++more_ready;
+    }
     if (const auto* commit = std::get_if<SourceCommit>(&*item)) {
       const SourceCommit copy = *commit;
       co_await apply(copy);

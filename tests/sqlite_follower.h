@@ -49,6 +49,7 @@ class Follower {
   std::uint64_t commits = 0;
   std::uint64_t catch_ups = 0;
   std::uint64_t bases = 0;
+  std::uint64_t more_ready = 0;  // items behind which another one waited already
   std::uint64_t scrubs = 0;
   std::uint64_t scrub_differences = 0;
   std::uint32_t last_catch_up_images = 0;

@@ -70,6 +70,8 @@ class SqliteSource final : public LogSource {
     co_return page;
   }
 
+  bool ready() const override { return channel_.queued_bytes() > 0; }
+
   // Nothing is held for the log's sake: what is captured and then lost in a crash is found again in the WAL, or by digests.
   void settled(const SourceCursor&) override {}
 
