@@ -16,7 +16,7 @@ using State = MarkPolicy::State;
 struct Marks : testing::Test {
   Marks() {
     before.now = after.now = Instant{1'000'000'000};
-    after.last_frame = 100;
+    after.last_frame = 1000;
     after.captured = after.near = true;
     after.hold = Hold::anchor;
   }
@@ -50,25 +50,87 @@ TEST_F(Marks, AtRestTheAnchorStaysAndWeListen) {
   EXPECT_EQ(policy.poll(before.now), MarkPolicy::rest_poll);
 }
 
-TEST_F(Marks, ACheckpointAtRestIsFollowedToItsEndHoweverLongItSyncs) {
+TEST_F(Marks, ACheckpointAtRestFindsNothingHeldHoweverLongItSyncs) {
   nothing();
   policy.after(after);
   before.file_written = true;
   EXPECT_EQ(policy.before(before), Move::keep);
   before.file_written = false;
   after.backfill_attempted = after.last_frame;
-  EXPECT_EQ(policy.after(after), Move::keep);
+  EXPECT_EQ(policy.after(after), Move::release) << "it may be a TRUNCATE";
+  after.hold = Hold::nothing;
   pass(500ms);
   EXPECT_EQ(nothing(), Move::keep);
   EXPECT_EQ(policy.after(after), Move::keep);
-  EXPECT_EQ(policy.poll(after.now), MarkPolicy::follow_poll);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::free_poll);
   after.backfilled = after.last_frame;
-  EXPECT_EQ(policy.after(after), Move::settle) << "a TRUNCATE may wait for this";
-  after.backfilled = 50;
-  policy.after(after);
-  pass(2s);
-  policy.after(after);
-  EXPECT_EQ(policy.poll(after.now), MarkPolicy::rest_poll) << "it has died";
+  EXPECT_EQ(policy.after(after), Move::settle);
+}
+
+TEST_F(Marks, AShortWalIsNotLetGoBeforeSlotZeroIsHeld) {
+  news();
+  after.last_frame = after.backfill_attempted = 499;
+  EXPECT_EQ(policy.after(after), Move::keep) << "a TRUNCATE again and again would find a commit before us";
+  after.backfilled = 499;
+  EXPECT_EQ(policy.after(after), Move::settle);
+}
+
+TEST_F(Marks, ACheckpointThatDiedIsWaitedForNoLonger) {
+  news();
+  after.backfill_attempted = after.last_frame;
+  EXPECT_EQ(policy.after(after), Move::release);
+  after.hold = Hold::nothing;
+  pass(999ms);
+  EXPECT_EQ(policy.after(after), Move::keep);
+  pass(1ms);
+  EXPECT_EQ(policy.after(after), Move::anchor);
+  after.hold = Hold::anchor;
+  EXPECT_EQ(policy.after(after), Move::keep);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::rest_poll);
+}
+
+TEST_F(Marks, NobodyStepsAsideForACheckpointThatLeavesSomethingOutOrIsFarAheadOfUs) {
+  news();
+  after.backfill_attempted = after.last_frame - 1;
+  EXPECT_EQ(policy.after(after), Move::keep);
+  after.backfill_attempted = after.last_frame;
+  after.captured = after.near = false;
+  EXPECT_EQ(policy.after(after), Move::keep);
+  after.near = true;
+  EXPECT_EQ(policy.after(after), Move::release) << "what is left lies behind the new frames for long enough";
+}
+
+TEST_F(Marks, ACommitBesideTheCheckpointEndsStandingAside) {
+  news();
+  after.backfill_attempted = after.last_frame;
+  EXPECT_EQ(policy.after(after), Move::release);
+  EXPECT_EQ(policy.state(), State::aside);
+  after.hold = Hold::nothing;
+  EXPECT_EQ(news(), Move::anchor);
+  after.hold = Hold::anchor;
+  after.last_frame += 3;
+  EXPECT_EQ(policy.after(after), Move::keep);
+  EXPECT_EQ(policy.state(), State::following);
+}
+
+TEST_F(Marks, ATransactionUnderWayDoesNotMeetSlotZero) {
+  news();
+  after.backfilled = after.backfill_attempted = after.last_frame;
+  EXPECT_EQ(policy.after(after), Move::settle);
+  after.hold = Hold::slot_zero;
+  EXPECT_EQ(policy.after(after), Move::keep);
+  pass(1s);
+  nothing();
+  before.wal_written = true;
+  EXPECT_EQ(policy.before(before), Move::anchor) << "its checkpoint would be turned away";
+  after.hold = Hold::anchor;
+  EXPECT_EQ(policy.after(after), Move::keep);
+  pass(19ms);
+  nothing();
+  EXPECT_EQ(policy.after(after), Move::keep);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::follow_poll) << "it may be published at any time";
+  pass(1ms);
+  EXPECT_EQ(policy.after(after), Move::settle) << "rolled back, as it seems";
 }
 
 TEST_F(Marks, TheFirstFrameWrittenTakesAnAnchorBeforeItsCommit) {
@@ -152,53 +214,6 @@ TEST_F(Marks, NobodyYieldsWhoIsFarBehind) {
   after.hold = Hold::anchor;  // the capture took one because it would have had to wait
   EXPECT_EQ(policy.after(after), Move::keep);
   EXPECT_EQ(policy.state(), State::following);
-}
-
-TEST_F(Marks, ACheckpointIsWatchedAroundTheTimeItIsExpectedToTake) {
-  const auto runs_at = [&](Duration time) {
-    pass(time);
-    news();
-    policy.after(after);
-    return policy.watches_checkpoint(after.now);
-  };
-  news();
-  policy.after(after);
-  EXPECT_FALSE(runs_at(0ms)) << "none runs";
-  after.backfill_attempted = after.last_frame = 1000;
-  EXPECT_TRUE(runs_at(0ms)) << "nothing known: for a moment at its beginning";
-  EXPECT_FALSE(runs_at(2ms));
-  after.backfilled = 1000;
-  after.captured = false;
-  EXPECT_FALSE(runs_at(6ms)) << "it took 8 ms";
-  after.backfilled = 0;
-  EXPECT_FALSE(runs_at(1s));
-  after.backfill_attempted = 1010;
-  EXPECT_FALSE(runs_at(0ms));
-  EXPECT_FALSE(runs_at(5ms));
-  EXPECT_TRUE(runs_at(1ms));
-  EXPECT_TRUE(runs_at(4ms));
-  EXPECT_FALSE(runs_at(1ms));
-}
-
-TEST_F(Marks, LooksOftenWhileCheckpointsComeAndAroundTheFrameWhereTheyCame) {
-  news();
-  policy.after(after);
-  EXPECT_EQ(policy.poll(after.now), MarkPolicy::follow_poll);
-  after.backfill_attempted = after.last_frame = 800;
-  policy.after(after);
-  EXPECT_EQ(policy.poll(after.now), MarkPolicy::hot_poll);
-  after.backfilled = 800;
-  after.captured = false;
-  policy.after(after);
-  // The next filling.
-  after.backfilled = after.backfill_attempted = 0;
-  for (const auto& [frame, poll] : {std::pair(600u, MarkPolicy::follow_poll), {700u, MarkPolicy::hot_poll}, {901u, MarkPolicy::follow_poll}}) {
-    pass(20ms);
-    news();
-    after.last_frame = frame;
-    policy.after(after);
-    EXPECT_EQ(policy.poll(after.now), poll) << frame;
-  }
 }
 
 ImageBatch batch_of(std::size_t bytes) {

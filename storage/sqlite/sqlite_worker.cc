@@ -134,22 +134,6 @@ void SqliteWorker::turn() {
   if (!capture_to(*index)) return;
   settle(*index);
   serve_requests();
-  if (session_) await_checkpoint();
-}
-
-// The moment to settle lies between the end of the application's checkpoint and its next commit. Missing it costs it another checkpoint,
-// with two syncs: more than this thread's time here, which it yields to whoever wants it.
-void SqliteWorker::await_checkpoint() {
-  while (policy_.watches_checkpoint(worker_now())) {
-    const std::optional<WalIndex> index = session_->look();
-    if (!index || !capture_->at(*index)) return;
-    if (index->fully_backfilled()) {
-      session_->settle(*index);
-      return;
-    }
-    if (index->backfill_attempted <= index->backfilled) return;
-    WalWatch::yield();
-  }
 }
 
 // Captures up to `index`, or up to a later look that replaces it. False: this turn is over.

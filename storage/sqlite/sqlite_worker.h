@@ -55,7 +55,6 @@ class SqliteWorker {
   void turn();
   bool capture_to(WalIndex& index);
   void settle(const WalIndex& captured);
-  void await_checkpoint();
   void unclear();
   bool lose(const std::string& reason, const std::string& cause);
   bool announce_loss(const std::string& reason, const std::string& cause);

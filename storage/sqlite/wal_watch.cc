@@ -1,7 +1,6 @@
 #include "storage/sqlite/wal_watch.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -79,8 +78,6 @@ WalWatch::Seen WalWatch::drain() {
 }
 
 void WalWatch::wait_precisely() noexcept { ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
-
-void WalWatch::yield() noexcept { ::sched_yield(); }
 
 void WalWatch::wake() noexcept {
   const std::uint64_t one = 1;

@@ -32,7 +32,6 @@ class WalWatch {
   Seen wait(Duration limit, bool listening);
   // For the calling thread: short waits end when they should, not up to 50 microseconds later.
   static void wait_precisely() noexcept;
-  static void yield() noexcept;  // the processor, for a moment
   void wake() noexcept;
 
  private:
