@@ -43,6 +43,16 @@ struct Application {
   }
 };
 
+constexpr useconds_t retry_us = 1000;
+constexpr double truncate_ms_max = 20'000;
+
+void print_percentiles(std::vector<float>& latencies_ms) {
+  if (latencies_ms.empty()) latencies_ms.push_back(0);
+  std::sort(latencies_ms.begin(), latencies_ms.end());
+  const auto share = [&](double part) { return latencies_ms[static_cast<std::size_t>(static_cast<double>(latencies_ms.size() - 1) * part)]; };
+  std::printf("p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f worst_ms=%.3f ", share(0.5), share(0.99), share(0.999), latencies_ms.back());
+}
+
 void write(Application& application, double seconds, bool shared, useconds_t pause_us) {
   if (shared) sqlite3_busy_timeout(application.database, 5000);
   application.run("CREATE TABLE IF NOT EXISTS load(id INTEGER PRIMARY KEY, a INT, body BLOB)");
@@ -60,32 +70,29 @@ void write(Application& application, double seconds, bool shared, useconds_t pau
     if (pause_us > 0) usleep(pause_us);
     latencies.push_back(static_cast<float>(milliseconds_since(begin)));
   }
-  std::sort(latencies.begin(), latencies.end());
-  const auto percentile = [&](double share) { return latencies[static_cast<std::size_t>(static_cast<double>(latencies.size() - 1) * share)]; };
-  std::printf("commits=%d rate=%.0f p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f ", commits, commits / (milliseconds_since(start) / 1000),
-              percentile(0.5), percentile(0.99), percentile(0.999));
+  std::printf("commits=%d rate=%.0f ", commits, commits / (milliseconds_since(start) / 1000));
+  print_percentiles(latencies);
 }
 
+// Each is tried again until it is done: while an autocheckpoint of the writer runs SQLite answers busy at once.
 void truncate(Application& application, double seconds, int pause_ms) {
   sqlite3_busy_timeout(application.database, 5000);
   application.run("SELECT count(*) FROM sqlite_schema");  // a connection that has read nothing has no WAL to checkpoint
   const Clock::time_point start = Clock::now();
-  double worst = 0;
-  int done = 0;
+  std::vector<float> latencies;
   int refused = 0;
   while (milliseconds_since(start) < seconds * 1000) {
     const Clock::time_point begin = Clock::now();
-    const int rc = sqlite3_wal_checkpoint_v2(application.database, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-    const double took = milliseconds_since(begin);
-    if (rc == SQLITE_OK) {
-      ++done;
-      worst = std::max(worst, took);
-    } else {
-      ++refused;  // an autocheckpoint of the writer is running: SQLite answers at once
+    while (sqlite3_wal_checkpoint_v2(application.database, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK) {
+      ++refused;
+      usleep(retry_us);
+      if (milliseconds_since(begin) > truncate_ms_max) break;
     }
+    latencies.push_back(static_cast<float>(milliseconds_since(begin)));
     usleep(static_cast<useconds_t>(pause_ms) * 1000);
   }
-  std::printf("truncates=%d refused=%d worst_ms=%.2f ", done, refused, worst);
+  std::printf("truncates=%zu refused=%d ", latencies.size(), refused);
+  print_percentiles(latencies);
 }
 
 }  // namespace

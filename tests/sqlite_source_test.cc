@@ -126,7 +126,8 @@ TEST(SqliteSource, ATruncateCheckpointDoesNotWaitForUs) {
   EXPECT_TRUE(follower.wait([&] { return follower.commits >= commits; })) << follower.commits << " of " << commits;
   std::printf("    %s    commits %lu\n", truncates.c_str(), follower.commits);
   EXPECT_GT(value_of(truncates, "truncates"), 20);
-  // Far above what a quiet machine needs (20 ms and the unread WAL), far below a mark that stands: the figure is printed above.
+  // Half of them within what the promise says, also on a loaded machine; the worst far below a mark that stands. The figures are printed above.
+  EXPECT_LT(value_of(truncates, "p50_ms"), 20);
   EXPECT_LT(value_of(truncates, "worst_ms"), 2500);
   EXPECT_EQ(follower.losses(), 1u) << "a gap was found";
   expect_equal(directory, database, follower);
