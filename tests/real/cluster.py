@@ -48,6 +48,11 @@ class Database:
     kind: str = "pages"
     options: dict = field(default_factory=dict)  # further keys of its table, such as {"generation_size": "256KiB"}
     copies: tuple = ()  # nodes; all of the cluster when empty
+    file: str = ""  # below a node's directory; NAME.db when empty
+
+    @property
+    def file_name(self):
+        return self.file or f"{self.name}.db"
 
 
 def toml(value):
@@ -92,7 +97,7 @@ class Node:
 
     def database_path(self, database):
         """The file of pages of this node's copy."""
-        path = self.directory / f"{database}.db"
+        path = self.directory / self.cluster.databases[database].file_name
         passive = self.name != self.cluster.copies_of(database)[0]
         sqlite = self.cluster.databases[database].kind == "sqlite"
         return path.with_name(path.name + ".copy") if passive and sqlite else path
@@ -302,7 +307,7 @@ class Cluster:
         lines += [f"{key} = {toml(value)}" for key, value in self._transport.items()]
         for name, database in self.databases.items():
             lines += [f"[databases.{name}]", f"kind = {toml(database.kind)}",
-                      f'path = "{self.directory}/{{node}}/{name}.db"', f'logs = "{self.directory}/{{node}}/{name}-log"',
+                      f"path = {toml(f'{self.directory}/{{node}}/{database.file_name}')}", f'logs = "{self.directory}/{{node}}/{name}-log"',
                       f"copies = {toml(list(self.copies_of(name)))}"]
             lines += [f"{key} = {toml(value)}" for key, value in database.options.items()]
         path = path or self.directory / "ccr.toml"

@@ -30,6 +30,11 @@ TRIALS = {
     "many": "many",
     "memory": "memory",
     "service": "service",
+    "sqlite-shapes": "sqlite_shapes",
+    "sqlite-changes": "sqlite_changes",
+    "sqlite-refusals": "sqlite_refusals",
+    "sqlite-load": "sqlite_load",
+    "sqlite-manners": "sqlite_manners",
 }
 
 
@@ -49,7 +54,7 @@ class Trial:
         self.short = options.short
         self.rounds_asked = options.rounds
         self.random = random.Random(self.seed)
-        self._keep = options.keep
+        self.keeps = options.keep
         self.checks = self.failures = self.skips = 0
 
     def rounds(self, short, long):
@@ -57,7 +62,7 @@ class Trial:
         return self.rounds_asked or (short if self.short else long)
 
     def cluster(self, **arguments):
-        return Cluster(self.ccr, keep=self._keep, **arguments)
+        return Cluster(self.ccr, keep=self.keeps, **arguments)
 
     def chapter(self, words):
         print(f"\n== {words}", flush=True)
