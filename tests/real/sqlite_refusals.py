@@ -64,6 +64,28 @@ def refusals(trial):
         trial.check("each serves by itself once a database lies there", True)
 
 
+def another_page_size(trial):
+    """A log has one page size: a database that comes back with another one is refused, and served again with its own."""
+    with SqlitePair(trial, ["sized"]) as pair:
+        original = pair.originals["sized"]
+        original.create()
+        pair.begin()
+
+        def come_back_with(size):
+            pair.alpha.end()
+            original.shell("PRAGMA journal_mode=DELETE", f"PRAGMA page_size={size}", "VACUUM", "PRAGMA journal_mode=WAL", INSERT)
+            pair.alpha.start().wait_serving()
+
+        come_back_with(8192)
+        copy = pair.refused("sized", "from 4096 to 8192")
+        trial.check(f"refused: {copy['cause'].replace(str(pair.directory), '')}", "new history" in copy["hint"], copy["hint"])
+        come_back_with(4096)
+        pair.mounted("sized")
+        pair.prove()
+        trial.check("with its own page size it serves again", pair.losses("sized") == ["wal_gap"], pair.losses("sized"))
+
+
 def run(trial):
     trial.part("journal modes", journal_modes)
+    trial.part("another page size", another_page_size)
     trial.part("refusals", refusals)
