@@ -11,6 +11,7 @@ import os
 import statistics
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
@@ -21,14 +22,6 @@ from sqlite_pair import SqlitePair, program  # noqa: E402
 
 ADDED_MS_MAX = 20
 PAUSE_MS = 5
-
-
-class Bench:
-    """What SqlitePair wants of a trial."""
-
-    def __init__(self, ccr):
-        self.ccr = ccr
-        self.keeps = False
 
 
 def play(original, options):
@@ -46,7 +39,7 @@ def main():
     parser.add_argument("--ccr", type=Path, default=ROOT / "build/release/tools/ccr", metavar="FILE")
     options = parser.parse_args()
     added = []
-    with SqlitePair(Bench(options.ccr), ["captured"]) as pair:
+    with SqlitePair(SimpleNamespace(ccr=options.ccr, keeps=False), ["captured"]) as pair:
         captured = pair.originals["captured"]
         plain = Original(pair.alpha.directory / "plain.db", program(pair))
         for original in (plain, captured):

@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
@@ -27,14 +28,6 @@ from trial import mib  # noqa: E402
 SHARE_MIN = 0.8
 LAG_SECONDS_MAX = 1.0
 LOOK_SECONDS = 0.25
-
-
-class Bench:
-    """What SqlitePair wants of a trial."""
-
-    def __init__(self, ccr):
-        self.ccr = ccr
-        self.keeps = False
 
 
 def play(original, options, source_of):
@@ -81,7 +74,7 @@ def main():
     parser.add_argument("--ccr", type=Path, default=ROOT / "build/release/tools/ccr", metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the database's table in the configuration, such as wal_limit=16MiB")
     options = parser.parse_args()
-    with SqlitePair(Bench(options.ccr), [Database("captured", kind="sqlite", options=dict(each.split("=") for each in options.set))]) as pair:
+    with SqlitePair(SimpleNamespace(ccr=options.ccr, keeps=False), [Database("captured", kind="sqlite", options=dict(each.split("=") for each in options.set))]) as pair:
         plain = Original(pair.alpha.directory / "plain.db", program(pair))
         for original in (plain, pair.originals["captured"]):
             original.create()
