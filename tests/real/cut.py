@@ -150,8 +150,8 @@ def cable(trial, size_mib, pulls):
 
 
 def run(trial):
-    size = 64 if trial.short else 400
-    cuts = trial.rounds(short=8, long=20)
+    size = 32 if trial.short else 400
+    cuts = trial.rounds(short=5, long=20)
     hangs = 0 if trial.short else 2
     trial.part(f"{mib(size * 2**20)}, connections cut {cuts} times, {hangs} of them by hanging", connections, size, cuts, hangs)
     if not trial.short:

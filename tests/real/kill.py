@@ -222,7 +222,7 @@ def pages(trial, count):
 
 def sqlite(trial, count):
     with trial.cluster(databases=[Database(DATABASE, "sqlite")]) as cluster:
-        writer = SqliteWriter(cluster, cluster["alpha"].database_path(DATABASE), initial_mib=10 if trial.short else 60)
+        writer = SqliteWriter(cluster, cluster["alpha"].database_path(DATABASE), initial_mib=5 if trial.short else 60)
         cluster.start()
         cluster["beta"].ask("seed", database=DATABASE, node="beta")
         cluster["beta"].wait_state(DATABASE, "healthy", HEALTHY_SECONDS)
@@ -232,7 +232,7 @@ def sqlite(trial, count):
 
 
 def run(trial):
-    count = trial.rounds(short=3, long=50)
+    count = trial.rounds(short=2, long=50)
     trial.part(f"A page store, {count} rounds", pages, count)
-    count = trial.rounds(short=2, long=20)
+    count = trial.rounds(short=1, long=20)
     trial.part(f"An SQLite database with a live program, {count} rounds", sqlite, count)

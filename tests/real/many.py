@@ -128,8 +128,8 @@ def two_passive(trial, kind):
 
 
 def run(trial):
-    count = trial.rounds(short=6, long=40)
+    count = trial.rounds(short=4, long=40)
     trial.part(f"{count} SQLite databases at once", databases, count)
-    trial.part("Two passive copies of a page store", two_passive, "pages")
     if not trial.short:
+        trial.part("Two passive copies of a page store", two_passive, "pages")
         trial.part("Two passive copies of an SQLite database", two_passive, "sqlite")
