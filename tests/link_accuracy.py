@@ -11,6 +11,7 @@ import argparse
 import ctypes
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -53,7 +54,7 @@ class Lab:
         self.extra = (["--emulator", emulator] if emulator else []) + ["--by", by]
 
     def __enter__(self):
-        linklab("up", self.name, *self.numbers, *self.extra)
+        linklab("up", self.name, "--owner", os.getpid(), *self.numbers, *self.extra)
         self.link = self.show()
         self.ticks = ticks()
         return self
@@ -297,6 +298,7 @@ def main():
     if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
         print("skipped: not root, or no /dev/net/tun")
         return SKIPPED
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     linklab("down", "--stale")
     verdicts = []
     for profile in options.profiles:

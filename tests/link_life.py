@@ -114,6 +114,14 @@ def stays():
     until(lambda: not running(emulator))
     linklab("down", "--stale")
     check("when its emulator is killed it is stale", not left_over(), left_over())
+    owner = subprocess.Popen(["sleep", "600"])
+    linklab("up", NAME, "--owner", str(owner.pid), *numbers())
+    linklab("down", "--stale")
+    check("a link with an owner is not stale", len(left_over()) == 3, left_over())
+    owner.kill()
+    owner.wait()
+    linklab("down", "--stale")
+    check("when its owner is gone it is", not left_over(), left_over())
 
 
 def refuses():
