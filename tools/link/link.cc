@@ -1,6 +1,7 @@
 #include "tools/link/link.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ccr::linklab {
 namespace {
@@ -16,11 +17,15 @@ Link::Link(const LinkOptions& options) : options_(options), random_(options.seed
   CCR_ASSERT(options.loss_per_billion <= billion);
 }
 
-// In bytes, as the queue is given; double is exact enough here: the error is below a byte.
-bool Link::fits(Instant now, std::uint64_t bytes) const {
-  if (free_at_ <= now) return true;
+// To the nearest byte: an instant is a whole nanosecond, an eighth of a byte on a gigabit.
+std::uint64_t Link::waiting_bytes(Instant now) const {
+  if (free_at_ <= now) return 0;
   const double waiting = double((free_at_ - now).count()) * double(options_.rate_bits_per_second) / double(bits_nanoseconds);
-  return waiting + double(bytes) <= double(options_.queue_bytes) + 0.5;
+  return static_cast<std::uint64_t>(std::llround(waiting));
+}
+
+bool Link::fits(Instant now, std::uint64_t bytes) const {
+  return free_at_ <= now || waiting_bytes(now) + bytes <= options_.queue_bytes;
 }
 
 void Link::send(std::uint64_t bytes) {
@@ -67,8 +72,7 @@ void Link::offer(Instant now, const Train& train, std::vector<Run>& runs) {
     ++runs.back().packets;
     runs.back().at = free_at_ + options_.delay;
   }
-  const double waiting = double((free_at_ - now).count()) * double(options_.rate_bits_per_second) / double(bits_nanoseconds);
-  if (waiting > 0) counters_.queue_bytes_most = std::max(counters_.queue_bytes_most, std::uint64_t(waiting + 0.5));
+  counters_.queue_bytes_most = std::max(counters_.queue_bytes_most, waiting_bytes(now));
 }
 
 }  // namespace ccr::linklab

@@ -84,6 +84,7 @@ class Link {
   const LinkCounters& counters() const noexcept { return counters_; }
 
  private:
+  std::uint64_t waiting_bytes(Instant now) const;
   bool fits(Instant now, std::uint64_t bytes) const;
   void send(std::uint64_t bytes);
   bool lost();
