@@ -56,6 +56,7 @@ class MemoryConnection final : public Connection {
   }
   Endpoint peer() const override { return {"127.0.0.1", 1}; }
   ConnectionFacts facts() const override { return {}; }
+  Bytes& incoming() { return in_->bytes; }  // what is on its way here, to be spoilt
 
  private:
   std::shared_ptr<MemoryPipe> in_, out_;

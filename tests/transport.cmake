@@ -3,3 +3,5 @@ ccr_test(transport
           transport_page_test.cc transport_tcp_test.cc
   LIBS ccr_transport)
 target_compile_definitions(transport_test PRIVATE CCR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+ccr_test(tls SOURCES transport_tls_test.cc transport_tls_refusal_test.cc transport_tls_identity_test.cc
+  transport_tls_network_test.cc LIBS ccr_transport)

@@ -57,6 +57,19 @@ TEST(Handshake, WelcomeSaysWhatTheActiveIs) {
   EXPECT_EQ(answer.welcome.durable_commit, 77u);
 }
 
+TEST(Handshake, AHelloInTheNameThatTheConnectionProvedIsWelcome) {
+  ActiveFacts facts = sample_facts();
+  facts.proven_peer = "beta";
+  expect_verdict(sample_hello(), facts, Verdict::same);
+}
+
+TEST(Handshake, AHelloInAnotherNameThanTheConnectionProvedIsRefused) {
+  ActiveFacts facts = sample_facts();
+  facts.proven_peer = "gamma";
+  expect_refusal(sample_hello(), facts, RefuseReason::node, "the hello says that node 'beta' speaks, its certificate names 'gamma'",
+                 "start ccr there as --node gamma, or give it the files of its own name");
+}
+
 // --- refusals ----------------------------------------------------------------------------------------------------------------
 
 TEST(Handshake, RefusesVersionsWithoutOverlap) {

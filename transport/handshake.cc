@@ -27,6 +27,11 @@ std::optional<Refuse> refuse_peer(const Hello& hello, const ActiveFacts& active)
     return refuse(RefuseReason::version, "the copy speaks protocol " + theirs + ", " + active.node + " speaks " + ours,
                   "install the same version of ccr on both nodes (ccr version)");
   }
+  if (!active.proven_peer.empty() && hello.from_node != active.proven_peer) {
+    return refuse(RefuseReason::node,
+                  "the hello says that node '" + hello.from_node + "' speaks, its certificate names '" + active.proven_peer + "'",
+                  "start ccr there as --node " + active.proven_peer + ", or give it the files of its own name");
+  }
   if (hello.cluster != active.cluster) {
     return refuse(
         RefuseReason::cluster,

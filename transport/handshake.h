@@ -5,6 +5,7 @@
 //   hello                                          | refuse
 //   -----------------------------------------------+-----------
 //   version range without one of ours              | version
+//   from_node is not the name the connection proved | node
 //   another cluster                                | cluster
 //   to_node is not this node                       | node
 //   from_node is this node, or may have no copy    | node
@@ -50,6 +51,7 @@ namespace ccr::transport {
 
 struct ActiveFacts {
   std::string cluster, node, database, kind;
+  std::string proven_peer;          // what the connection's certificate names; empty: TLS is off
   bool active = false;              // this node's copy of the database is the active one
   bool ready = false;               // its log is open
   std::vector<std::string> copies;  // nodes that may have a copy

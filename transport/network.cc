@@ -40,6 +40,8 @@ Result<HostAndPort> split(const std::string& text) {
 
 }  // namespace
 
+Task<Result<void>> Connection::prove() { co_return Result<void>(); }
+
 std::string Endpoint::text() const {
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);

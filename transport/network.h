@@ -2,13 +2,15 @@
 //
 // Completion: read_some() completes with at least one byte, or with disconnected at the end of the stream. write() completes when all
 // bytes are handed to the kernel (not when they arrive); a second write() may not begin before the first completed. Both are stopped
-// with their task; a stopped or failed write leaves the connection unusable.
+// with their task; a stopped or failed write leaves the connection unusable. prove() comes first on both sides, once: it completes when
+// each has proven its name to the other, and at once where the network proves none (plain TCP, simulation).
 // Lifetime: a Connection closes in its destructor, after its tasks ended; close() makes pending operations fail with disconnected.
 // Threads: the node's executor only.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -35,11 +37,14 @@ struct ConnectionFacts {
   double rtt_seconds = 0;
   std::uint64_t delivery_bytes_per_second = 0;
   std::string congestion;
+  std::string tls;  // the cipher; empty: clear text
 };
 
 class Connection {
  public:
   virtual ~Connection() = default;
+  virtual Task<Result<void>> prove();
+  virtual std::string proven_node() const { return {}; }  // what the peer's certificate names; empty where the network proves none
   virtual Task<Result<std::size_t>> read_some(ByteSpan into) = 0;
   // All of `pieces` in order, gathered.
   virtual Task<Result<void>> write(std::span<const ByteView> pieces) = 0;
@@ -55,9 +60,17 @@ class Listener {
   virtual Endpoint local() const = 0;
 };
 
+// What this node proves itself with.
+struct OwnCertificate {
+  std::string name;         // ccr://lab/beta
+  std::string fingerprint;  // SHA-256, hex
+  WallTime not_before, not_after;
+};
+
 class Network {
  public:
   virtual ~Network() = default;
+  virtual std::optional<OwnCertificate> own_certificate() const { return std::nullopt; }
   virtual Task<Result<std::unique_ptr<Connection>>> connect(Endpoint to) = 0;
   virtual Result<std::unique_ptr<Listener>> listen(Endpoint at) = 0;
 };

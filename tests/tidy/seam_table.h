@@ -56,6 +56,7 @@ inline constexpr Seam seams[] = {
     {"tools/state_status.cc", Reach::files, "status without a daemon reads the state files"},
     {"tools/terminal.cc", Reach::environment, "NO_COLOR and TERM"},
     {"tools/terminal.cc", Reach::system, "asks whether a stream is a terminal, and how wide"},
+    {"transport/tls_files.cc", Reach::system, "reads keys and certificates, and who else may"},
 };
 
 }  // namespace ccr::tidy
