@@ -77,20 +77,17 @@ void read_nodes(const ConfigTable& root, Reading& reading) {
 }
 
 void read_tls(const ConfigTable& root, Reading& reading) {
-  const std::optional<ConfigTable> tls = root.table("tls");
-  const std::string hint = "set mode = \"off\" in [tls] for a lab on a network you trust";
-  if (!tls) {
-    if (!root.has("tls")) root.fault("tls", "tls: TLS is not in this build yet, and [tls] does not say mode = \"off\"", hint);
-    return;
+  Config& config = reading.config;
+  if (const std::optional<ConfigTable> tls = root.table("tls")) {
+    tls->only({"mode", "ca", "cert", "key"});
+    std::string mode = "require";
+    tls->word("mode", mode, {"require", "off"});
+    tls->path("ca", config.tls_ca);
+    tls->path("cert", config.tls_cert);
+    tls->path("key", config.tls_key);
+    config.tls_off = mode == "off";
   }
-  tls->only({"mode", "ca", "cert", "key"});
-  std::string mode = "require";
-  tls->word("mode", mode, {"require", "off"});
-  tls->path("ca", reading.config.tls_ca);
-  tls->path("cert", reading.config.tls_cert);
-  tls->path("key", reading.config.tls_key);
-  if (mode == "require") tls->fault("mode", "tls.mode: expected \"off\": TLS is not in this build yet", hint);
-  reading.config.tls_off = mode == "off";
+  for (std::string* path : {&config.tls_ca, &config.tls_cert, &config.tls_key}) *path = replace_node(*path, config.node);
 }
 
 void read_copies(const ConfigTable& table, const Config& config, DatabaseConfig& database) {

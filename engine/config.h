@@ -48,7 +48,9 @@ struct Config {
   std::string state_dir;  // {node} replaced
   std::string control_socket;
   bool tls_off = false;
-  std::string tls_ca, tls_cert, tls_key;  // {node} replaced; checked and kept, not in force while tls_off
+  std::string tls_ca = "/etc/ccr/tls/ca.pem";  // {node} replaced in all three; not in force while tls_off
+  std::string tls_cert = "/etc/ccr/tls/{node}.pem";
+  std::string tls_key = "/etc/ccr/tls/{node}.key";
   std::map<std::string, NodeConfig> nodes;
   std::map<std::string, DatabaseConfig> databases;
   TransportConfig transport;

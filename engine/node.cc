@@ -7,6 +7,7 @@
 
 #include "base/timeout.h"
 #include "engine/active_seed.h"
+#include "engine/certificate_dates.h"
 #include "engine/chain_points.h"
 #include "engine/commands.h"
 #include "engine/shipper.h"
@@ -26,6 +27,7 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       events_(executor, clock, trace),
       context_{executor_, clock, disk, network, random_, events_, config_},
       factory_(std::move(factory)),
+      refusals_(events_, config_.node),
       seed_rate_({config_.transport.seed_bytes_per_second, storage::extent_bytes}) {
   for (const auto& [name, database] : config_.databases) {
     const auto mine = std::find(database.copies.begin(), database.copies.end(), config_.node);
@@ -63,6 +65,7 @@ Task<Result<void>> Node::run() {
   TaskGroup group(executor_);
   for (std::unique_ptr<transport::Listener>& listener : listeners) group.spawn(accept(std::move(listener), group));
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
+  group.spawn(watch_certificate());
   const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
   events_.record(started);
   co_return co_await group.join();
@@ -101,6 +104,21 @@ Task<Result<void>> Node::host_once(Hosted& hosted) {
   co_return co_await hosted.passive->run();
 }
 
+void Node::look_at_certificate() {
+  const std::optional<transport::OwnCertificate> own = context_.network.own_certificate();
+  if (!own) return;
+  const std::optional<Event> event = certificate_event(*own, config_.node, context_.clock.wall_now());
+  if (event) events_.record(*event);
+}
+
+Task<Result<void>> Node::watch_certificate() {
+  if (!context_.network.own_certificate()) co_return Result<void>();
+  for (;;) {
+    look_at_certificate();
+    co_await context_.clock.sleep(certificate_look_interval);
+  }
+}
+
 // --- peers -----------------------------------------------------------------------------------------------------------------
 
 Task<Result<void>> Node::accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group) {
@@ -111,29 +129,33 @@ Task<Result<void>> Node::accept(std::unique_ptr<transport::Listener> listener, T
       co_await context_.clock.sleep(pause);
       continue;
     }
-    if (greetings_.size() >= greetings_max) {
-      greetings_.front()->close();
-      greetings_.pop_front();
+    const transport::Endpoint peer = (*accepted)->peer();
+    const Result<Admission::Admitted> admitted = admission_.admit(peer.host, context_.clock.now());
+    if (!admitted.ok()) {
+      refusals_.record(peer.text(), admitted.error(), context_.clock.now());
+      continue;  // closes it
     }
-    auto connection = std::make_unique<transport::FramedConnection>(executor_, std::move(*accepted));
-    greetings_.push_back(connection.get());
-    group.spawn(greet_and_tell(std::move(connection)));
+    if (admitted->pushed_out) greetings_.at(*admitted->pushed_out)->close();
+    greetings_.emplace(admitted->number, accepted->get());
+    group.spawn(greet_and_tell(std::move(*accepted), admitted->number));
   }
 }
 
-// Before its hello a peer is nobody: what goes wrong with it is an event, never the node's error.
-Task<Result<void>> Node::greet_and_tell(std::unique_ptr<transport::FramedConnection> connection) {
-  struct Listed {
-    std::deque<transport::FramedConnection*>& greetings;
-    transport::FramedConnection* connection;
-    ~Listed() { std::erase(greetings, connection); }
-  } listed{greetings_, connection.get()};
-  const std::string peer = connection->peer().text();
-  const Result<void> greeted = co_await greet(std::move(connection));
-  if (!greeted.ok()) {
-    const Event event{"connection_refused", config_.node, {{"peer", peer}, {"cause", greeted.error().message}}};
-    events_.record(event);
-  }
+// Before its welcome a peer is nobody: what goes wrong with it is an event, never the node's error.
+Task<Result<void>> Node::greet_and_tell(std::unique_ptr<transport::Connection> connection, std::uint64_t number) {
+  struct Greeting {
+    Node& node;
+    std::uint64_t number;
+    bool proven = false;
+    ~Greeting() {
+      node.greetings_.erase(number);
+      node.admission_.leave(number, proven);
+    }
+  };
+  const transport::Endpoint peer = connection->peer();
+  Greeting greeting{*this, number};
+  const Result<void> greeted = co_await greet(std::move(connection), greeting.proven);
+  if (!greeted.ok()) refusals_.record(peer.text(), greeted.error(), context_.clock.now());
   co_return Result<void>();
 }
 
@@ -145,11 +167,15 @@ Task<Result<transport::Hello>> Node::receive_hello(transport::FramedConnection& 
   co_return std::move(*hello);
 }
 
-Task<Result<void>> Node::greet(std::unique_ptr<transport::FramedConnection> connection) {
-  const std::string peer = connection->peer().text();
+Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool& proven) {
+  const std::string peer = raw->peer().text();
+  CCR_CO_TRY(co_await with_timeout(context_.clock, tls_timeout, "TLS handshake with " + peer, raw->prove()));
+  std::string proven_peer = raw->proven_node();
+  proven = !proven_peer.empty();
+  auto connection = std::make_unique<transport::FramedConnection>(executor_, std::move(raw));
   Result<transport::Hello> hello = co_await with_timeout(context_.clock, hello_timeout, "hello of " + peer, receive_hello(*connection));
   if (!hello.ok()) co_return hello.error();
-  Result<transport::HandshakeAnswer> answer = co_await answer_hello(*hello);
+  Result<transport::HandshakeAnswer> answer = co_await answer_hello(*hello, std::move(proven_peer));
   if (!answer.ok()) co_return answer.error();
   if (answer->refuse) {
     transport::Message message(*answer->refuse);
@@ -159,6 +185,7 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::FramedConnection> conn
   transport::Message message(answer->welcome);
   CCR_CO_TRY(co_await with_timeout(context_.clock, hello_timeout, "welcome to " + peer, connection->send(std::move(message))));
   connection->set_session(hello->session);
+  proven = true;
   Hosted* hosted = find(hello->database);
   if (hosted == nullptr || !hosted->active || !hosted->active->ready()) co_return Result<void>();  // dismounted meanwhile
   ActiveCopy& active = *hosted->active;
@@ -166,11 +193,12 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::FramedConnection> conn
   co_return Result<void>();
 }
 
-Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hello& hello) {
+Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hello& hello, std::string proven_peer) {
   transport::ActiveFacts facts;
   Position answered;
   facts.cluster = config_.cluster;
   facts.node = config_.node;
+  facts.proven_peer = std::move(proven_peer);
   Hosted* hosted = find(hello.database);
   if (hosted != nullptr) {
     facts.database = hosted->config.name;

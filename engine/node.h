@@ -2,11 +2,9 @@
 //
 // run() serves until it is stopped, or returns the error that keeps the node from serving at all (an address that cannot be bound). A
 // database that cannot be opened is that database's state, not the node's end: it is tried again with growing pauses.
-// Lifetime: everything passed in outlives run(). Threads: the executor's only. Bounds: greetings_max connections may be before their hello;
-// one more pushes out the oldest, so that silent strangers keep no peer away.
+// Lifetime: everything passed in outlives run(). Threads: the executor's only. Bounds: of connections before their welcome, engine/admission.h.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,6 +13,7 @@
 
 #include "base/task_group.h"
 #include "engine/active_copy.h"
+#include "engine/admission.h"
 #include "engine/control.h"
 #include "engine/event_log.h"
 #include "engine/passive_copy.h"
@@ -37,8 +36,6 @@ struct Hosted {
 
 class Node final : public ControlHandler {
  public:
-  static constexpr std::size_t greetings_max = 32;
-
   Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
        SourceFactory factory);
   ~Node() override;
@@ -49,15 +46,19 @@ class Node final : public ControlHandler {
   const Config& config() const noexcept { return config_; }
   const std::map<std::string, std::unique_ptr<Hosted>>& databases() const noexcept { return databases_; }
   Hosted* find(const std::string& database);
+  std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
+  Trace& events() noexcept { return events_; }
+  void look_at_certificate();  // now, and not tomorrow
 
  private:
   Task<Result<void>> host(Hosted& hosted);
+  Task<Result<void>> watch_certificate();
   Task<Result<void>> host_once(Hosted& hosted);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
-  Task<Result<void>> greet_and_tell(std::unique_ptr<transport::FramedConnection> connection);
-  Task<Result<void>> greet(std::unique_ptr<transport::FramedConnection> connection);
+  Task<Result<void>> greet_and_tell(std::unique_ptr<transport::Connection> connection, std::uint64_t number);
+  Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection, bool& proven);
   Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
-  Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello);
+  Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello, std::string proven_peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
   Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
 
@@ -68,7 +69,9 @@ class Node final : public ControlHandler {
   NodeContext context_;
   SourceFactory factory_;
   std::map<std::string, std::unique_ptr<Hosted>> databases_;
-  std::deque<transport::FramedConnection*> greetings_;  // before their hello, oldest first
+  Admission admission_;
+  std::map<std::uint64_t, transport::Connection*> greetings_;  // connections before their welcome, by their number
+  RefusalLog refusals_;
   storage::TokenBucket seed_rate_;
 };
 

@@ -28,6 +28,18 @@ Task<Result<PeerSession>> greet(NodeContext& context, std::unique_ptr<transport:
   co_return std::move(session);
 }
 
+// A connection to that address which has proven to be to that node.
+Task<Result<std::unique_ptr<transport::Connection>>> reach(NodeContext& context, transport::Endpoint address, std::string node) {
+  const std::string where = address.text();
+  Result<std::unique_ptr<transport::Connection>> connected =
+      co_await with_timeout(context.clock, connect_timeout, "connect to " + where, context.network.connect(address));
+  if (!connected.ok()) co_return connected.error();
+  CCR_CO_TRY(co_await with_timeout(context.clock, tls_timeout, "TLS handshake with " + node + " at " + where, (*connected)->prove()));
+  const std::string proven = (*connected)->proven_node();
+  if (!proven.empty() && proven != node) co_return Error{ErrorKind::identity, where + " is " + proven + ", expected " + node, ""};
+  co_return std::move(*connected);
+}
+
 }  // namespace
 
 Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello) {
@@ -39,8 +51,7 @@ Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string ac
   hello.session = context.random.next();
   Error last{ErrorKind::unreachable, "node " + active_node + " has no address", ""};
   for (const transport::Endpoint& address : node->second.addresses) {
-    Result<std::unique_ptr<transport::Connection>> connected =
-        co_await with_timeout(context.clock, connect_timeout, "connect to " + address.text(), context.network.connect(address));
+    Result<std::unique_ptr<transport::Connection>> connected = co_await reach(context, address, active_node);
     if (!connected.ok()) {
       last = connected.error();
       continue;

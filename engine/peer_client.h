@@ -1,6 +1,6 @@
-// PeerClient opens a connection from a passive copy to its active node: addresses in the user's order, hello, welcome.
+// PeerClient opens a connection from a passive copy to its active node: addresses in the user's order, TLS, hello, welcome.
 //
-// connect() completes with a connection whose session is set, or with: unreachable (no address answered), timeout, refused or busy (the
+// connect() completes with a connection whose session is set, or with: unreachable (no address answered, or what answered did not prove to be that node: the last one's reason), timeout, refused or busy (the
 // active node said no; message and hint are its own), protocol.
 #pragma once
 
@@ -18,6 +18,7 @@ struct PeerSession {
 };
 
 inline constexpr Duration connect_timeout = std::chrono::seconds(3);
+inline constexpr Duration tls_timeout = std::chrono::seconds(5);
 inline constexpr Duration hello_timeout = std::chrono::seconds(5);
 
 Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/certificate_dates.h"
 #include "engine/status_parts.h"
 
 namespace ccr::engine {
@@ -123,6 +124,12 @@ json status_of(const Node& node, Clock& clock, const std::string& database, cons
   json document = {{"schema", 1},          {"cluster", node.config().cluster},     {"node", node.config().node},
                    {"daemon", true},       {"at", to_rfc3339(clock.wall_now())},   {"tls", node.config().tls_off ? "off" : "require"},
                    {"databases", json::array()}};
+  if (const std::optional<transport::OwnCertificate> own = node.own_certificate()) {
+    document["certificate"] = {{"name", own->name},
+                               {"expires_at", to_rfc3339(own->not_after)},
+                               {"days_left", days_left(*own, clock.wall_now())},
+                               {"sha256", own->fingerprint}};
+  }
   for (const auto& [name, hosted] : node.databases()) {
     if (!database.empty() && name != database) continue;
     json entry = {{"name", name}, {"kind", name_of(hosted->config.kind)}, {"active", hosted->config.copies.front()},

@@ -68,7 +68,7 @@ void put_connection(json& copy, const transport::Endpoint& path, const transport
   const auto known = [](auto value) { return value > 0 ? json(value) : json(nullptr); };
   const auto scale = [](int value) { return value >= 0 ? json(value) : json(nullptr); };
   copy["connection"] = {{"path", path.text()},
-                        {"tls", nullptr},
+                        {"tls", facts.tls.empty() ? json(nullptr) : json(facts.tls)},
                         {"window_asked", nullptr},
                         {"window_granted", known(facts.window_granted)},
                         {"window_scale", {scale(facts.send_scale), scale(facts.receive_scale)}},

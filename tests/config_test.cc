@@ -95,6 +95,19 @@ TEST(Config, TheNodesNameReplacesItsPlaceholderEverywhere) {
   EXPECT_EQ(config.tls_key, "/etc/ccr/tls/beta.key");
 }
 
+TEST(Config, TlsIsRequiredWhereTheFileDoesNotSayOff) {
+  const Config silent = parsed(with(example_config, "mode = \"off\"\n", ""), "beta");
+  EXPECT_FALSE(silent.tls_off);
+  const std::size_t from = example_config.find("[tls]");
+  std::string without = example_config;
+  without.erase(from, example_config.find("[databases") - from);
+  const Config config = parsed(without, "beta");
+  EXPECT_FALSE(config.tls_off);
+  EXPECT_EQ(config.tls_ca, "/etc/ccr/tls/ca.pem");
+  EXPECT_EQ(config.tls_cert, "/etc/ccr/tls/beta.pem");
+  EXPECT_EQ(config.tls_key, "/etc/ccr/tls/beta.key");
+}
+
 TEST(Config, AFileCheckedForNoNodeInParticularKeepsThePlaceholder) {
   EXPECT_EQ(parsed(example_config, "").state_dir, "/var/lib/ccr/{node}");
 }

@@ -130,15 +130,16 @@ TEST_F(CommandTest, ABadConfigurationIsPlacedAndCorrected) {
   EXPECT_EQ(result.err, "ccr: ccr.toml:30:1: unknown key 'seed_rte' in [transport]\nhint: did you mean 'seed_rate'?\n");
 }
 
-TEST_F(CommandTest, ATlsThatIsRequiredIsRefusedByServe) {
+TEST_F(CommandTest, ServeNeedsTheFilesOfTls) {
   std::string text = engine::example_config;
   text.replace(text.find("\"off\""), 5, "\"require\"");
+  text.replace(text.find("/etc/ccr/tls/ca.pem"), 19, directory_ + "/none.pem");
   write("ccr.toml", text);
   const Outcome result = run("serve --node alpha");
   EXPECT_EQ(result.code, 2);
   EXPECT_EQ(result.err,
-            "ccr: ccr.toml:9:8: tls.mode: expected \"off\": TLS is not in this build yet\n"
-            "hint: set mode = \"off\" in [tls] for a lab on a network you trust\n");
+            "ccr: TLS of node alpha: '" + directory_ + "/none.pem': No such file or directory\n"
+            "hint: ccr cert ca and ccr cert issue make it; [tls] in the configuration says where it is\n");
 }
 
 TEST_F(CommandTest, TheConfigurationInForceIsShown) {

@@ -108,6 +108,17 @@ TEST(StatusText, TheStateFileIsNamedWhereTheDaemonIsDown) {
                   .starts_with("cluster lab   this node alpha   epoch 41   (from the state file, daemon not running)\n"));
 }
 
+TEST(StatusText, ACertificateNearItsEndIsShown) {
+  const auto heading = [](int days_left) {
+    json status = json::parse(example_status);
+    status["certificate"] = {{"days_left", days_left}};
+    return status_text(status, now, false).substr(0, status_text(status, now, false).find('\n'));
+  };
+  EXPECT_EQ(heading(30), "cluster lab   this node alpha   epoch 41");
+  EXPECT_EQ(heading(29), "cluster lab   this node alpha   epoch 41   certificate expires in 29 days");
+  EXPECT_EQ(heading(-1), "cluster lab   this node alpha   epoch 41   certificate expired");
+}
+
 TEST(StatusText, TlsThatIsOffIsShown) {
   json status = json::parse(example_status);
   status["tls"] = "off";

@@ -34,6 +34,7 @@ class CommandLine {
   void add_copy_commands();
   void add_load();
   void add_log_commands();
+  void add_cert_commands();
 
   const CLI::App& deepest() const;
   ExitCode unknown_word(const std::string& word) const;
@@ -51,6 +52,8 @@ class CommandLine {
   ResumeOptions resume_;
   LoadOptions load_;
   EventsOptions events_;
+  CertOptions cert_;
+  std::vector<std::string> cert_files_;
   std::string verify_target_, log_file_, log_directory_;
 };
 
@@ -153,6 +156,22 @@ void CommandLine::add_log_commands() {
   verify->add_option("directory", log_directory_, "a log directory")->type_name("DIR")->required();
 }
 
+void CommandLine::add_cert_commands() {
+  CLI::App* cert = group("cert", "certificates for mutual TLS");
+  CLI::App* ca = add(*cert, "ca", "make the cluster's own authority: ca.pem and ca.key", [this] { return run_cert_ca(common_, cert_); });
+  CLI::App* issue = add(*cert, "issue", "make key and certificate of a node", [this] { return run_cert_issue(common_, cert_); });
+  CLI::App* renew = add(*cert, "renew", "give a node's certificate new dates; its key stays", [this] { return run_cert_renew(common_, cert_); });
+  for (CLI::App* command : {issue, renew}) command->add_option("node", cert_.node, "the node")->type_name("NODE")->required();
+  for (CLI::App* command : {ca, issue, renew}) {
+    command->add_option("--out", cert_.directory, "directory with ca.pem and ca.key")->type_name("DIR")->required();
+    command->add_option("--cluster", cert_.cluster, "its name [the configuration's, or the authority's]")->type_name("NAME");
+    command->add_option("--days", cert_.days, "how long it is valid [a node 365, an authority 3650]")->type_name("N");
+    command->add_flag("--dry-run", cert_.dry_run, "print checks and plan, write nothing");
+  }
+  CLI::App* show = add(*cert, "show", "print what is in certificates", [this] { return run_cert_show(common_, cert_files_); });
+  show->add_option("files", cert_files_, "files in PEM form")->type_name("FILE")->required();
+}
+
 CommandLine::CommandLine() {
   add_common();
   add_node_commands();
@@ -160,6 +179,7 @@ CommandLine::CommandLine() {
   add_copy_commands();
   add_load();
   add_log_commands();
+  add_cert_commands();
 }
 
 const CLI::App& CommandLine::deepest() const {

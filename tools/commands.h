@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "tools/exit_code.h"
@@ -53,6 +54,12 @@ struct EventsOptions {
   bool follow = false;
 };
 
+struct CertOptions {
+  std::string node, directory, cluster;
+  int days = 0;  // 0: a year for a node, ten for an authority
+  bool dry_run = false;
+};
+
 ExitCode run_serve(const CommonOptions& common);
 ExitCode run_config_check(const CommonOptions& common);
 ExitCode run_config_show(const CommonOptions& common);
@@ -66,6 +73,10 @@ ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
 ExitCode run_log_show(const CommonOptions& common, const std::string& file);
 ExitCode run_log_verify(const CommonOptions& common, const std::string& directory);
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options);
+ExitCode run_cert_ca(const CommonOptions& common, const CertOptions& options);
+ExitCode run_cert_issue(const CommonOptions& common, const CertOptions& options);
+ExitCode run_cert_renew(const CommonOptions& common, const CertOptions& options);
+ExitCode run_cert_show(const CommonOptions& common, const std::vector<std::string>& files);
 ExitCode run_version(const CommonOptions& common);
 
 }  // namespace ccr::tools

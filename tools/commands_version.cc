@@ -1,5 +1,6 @@
 // ccr version.
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <sqlite3.h>
 #include <nlohmann/json.hpp>
 
@@ -17,11 +18,11 @@ ExitCode run_version(const CommonOptions& common) {
     print_json({{"version", CCR_VERSION},
                 {"formats",
                  {{"log", storage::log_format_version}, {"wire_min", protocol_version_min}, {"wire_max", protocol_version_max}}},
-                {"parts", {{"sqlite", sqlite3_libversion()}, {"io_uring", true}, {"tls", false}, {"compression", false}}}});
+                {"parts", {{"sqlite", sqlite3_libversion()}, {"io_uring", true}, {"tls", OpenSSL_version(OPENSSL_VERSION_STRING)}, {"compression", false}}}});
     return ExitCode::done;
   }
-  print(fmt::format("ccr {}\nlog format {}, wire protocol {} to {}\nSQLite {}, io_uring; no TLS and no compression in this build\n",
-                    CCR_VERSION, storage::log_format_version, protocol_version_min, protocol_version_max, sqlite3_libversion()));
+  print(fmt::format("ccr {}\nlog format {}, wire protocol {} to {}\nSQLite {}, OpenSSL {}, io_uring; no compression in this build\n",
+                    CCR_VERSION, storage::log_format_version, protocol_version_min, protocol_version_max, sqlite3_libversion(), OpenSSL_version(OPENSSL_VERSION_STRING)));
   return ExitCode::done;
 }
 

@@ -21,7 +21,9 @@
 #include "tools/config_file.h"
 #include "tools/event_line.h"
 #include "tools/service_notify.h"
+#include "tools/tls_setup.h"
 #include "transport/tcp_network.h"
+#include "transport/tls_network.h"
 
 namespace ccr::tools {
 namespace {
@@ -56,21 +58,26 @@ std::string joined(const std::vector<std::string>& words) {
 
 class Daemon {
  public:
-  Daemon(asio::io_context& context, const CommonOptions& common, engine::Config config)
+  // `identity`: none where [tls] says mode = "off".
+  Daemon(asio::io_context& context, const CommonOptions& common, engine::Config config,
+         std::shared_ptr<const transport::TlsIdentity> identity)
       : executor_(context.get_executor()),
         common_(common),
         config_(std::move(config)),
         trace_(clock_),
         disk_(storage::open_system_disk(executor_, storage::DiskChoice::automatic)),
-        network_(executor_) {}
+        tcp_(executor_) {
+    if (identity != nullptr) tls_.emplace(tcp_, clock_, node_addresses(config_), std::move(identity));
+  }
 
   Task<Result<void>> run();
 
  private:
   Task<Result<std::vector<storage::DirectoryLock>>> claim_logs();
-  Task<Result<void>> watch_signals(TaskGroup& group);
+  Task<Result<void>> watch_signals(TaskGroup& group, engine::Node& node);
   Task<Result<void>> announce();
-  void read_again();
+  void read_again(engine::Node& node);
+  void read_certificate_again(engine::Node& node);
 
   Executor executor_;
   const CommonOptions& common_;
@@ -78,7 +85,8 @@ class Daemon {
   SystemClock clock_;
   LogTrace trace_;
   std::unique_ptr<storage::Disk> disk_;
-  transport::TcpNetwork network_;
+  transport::TcpNetwork tcp_;
+  std::optional<transport::TlsNetwork> tls_;
 };
 
 Task<Result<void>> Daemon::run() {
@@ -88,11 +96,12 @@ Task<Result<void>> Daemon::run() {
   if (!lock) co_return lock.error();
   const Result<std::vector<storage::DirectoryLock>> logs = co_await claim_logs();
   if (!logs) co_return logs.error();
-  engine::Node node(executor_, clock_, *disk_, network_, Random(seed_of_the_machine()), trace_, config_, open_source);
+  transport::Network& network = tls_ ? static_cast<transport::Network&>(*tls_) : tcp_;
+  engine::Node node(executor_, clock_, *disk_, network, Random(seed_of_the_machine()), trace_, config_, open_source);
   engine::ControlServer server(executor_, config_.control_socket, node);
   CCR_CO_TRY(server.bind());
   TaskGroup group(executor_);
-  group.spawn(watch_signals(group));
+  group.spawn(watch_signals(group, node));
   group.spawn(node.run());
   group.spawn(server.run());
   group.spawn(announce());
@@ -128,7 +137,7 @@ Task<Result<void>> Daemon::announce() {
   co_return Result<void>();
 }
 
-Task<Result<void>> Daemon::watch_signals(TaskGroup& group) {
+Task<Result<void>> Daemon::watch_signals(TaskGroup& group, engine::Node& node) {
   // When this ends the signals have their default effect again: a second Ctrl-C ends a node that does not stop.
   asio::signal_set signals(executor_, SIGTERM, SIGINT, SIGHUP);
   for (;;) {
@@ -141,22 +150,38 @@ Task<Result<void>> Daemon::watch_signals(TaskGroup& group) {
       co_return Result<void>();
     }
     notify_service("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(clock_.now().nanoseconds / 1000));
-    read_again();
+    read_again(node);
+    read_certificate_again(node);
     notify_service("READY=1");
   }
 }
 
 // Says what a restart would change; what runs goes on as it is.
-void Daemon::read_again() {
+void Daemon::read_again(engine::Node& node) {
   const Result<engine::Config> config = load_config(common_.config_file, config_.node);
   if (!config) {
-    trace_.record({"config_refused", config_.node, {{"cause", config.error().message}, {"hint", config.error().hint}}});
+    node.events().record({"config_refused", config_.node, {{"cause", config.error().message}, {"hint", config.error().hint}}});
     return;
   }
   const std::vector<std::string> changes = config_changes(config_, *config);
-  trace_.record({"config_read",
-                 config_.node,
-                 {{"changes", changes.empty() ? "none" : joined(changes)}, {"restart", changes.empty() ? "no" : "needed"}}});
+  node.events().record({"config_read",
+                        config_.node,
+                        {{"changes", changes.empty() ? "none" : joined(changes)}, {"restart", changes.empty() ? "no" : "needed"}}});
+}
+
+// Open sessions stay; a file that is no good leaves what was in force.
+void Daemon::read_certificate_again(engine::Node& node) {
+  if (!tls_) return;
+  Result<std::shared_ptr<const transport::TlsIdentity>> identity = load_identity(config_);
+  if (!identity.ok()) {
+    const Error& error = identity.error();
+    node.events().record({"certificate_refused", config_.node, {{"cause", error.message}, {"hint", error.hint}, {"in_force", "the one before"}}});
+    return;
+  }
+  const transport::CertificateFacts& facts = (*identity)->facts();
+  node.events().record({"certificate_read", config_.node, {{"expires", to_rfc3339(facts.not_after)}, {"sha256", facts.fingerprint}}});
+  tls_->use(std::move(*identity));
+  node.look_at_certificate();
 }
 
 Task<void> keep(Task<Result<void>> task, Result<void>& outcome) { outcome = co_await std::move(task); }
@@ -166,13 +191,19 @@ Task<void> keep(Task<Result<void>> task, Result<void>& outcome) { outcome = co_a
 ExitCode run_serve(const CommonOptions& common) {
   Result<engine::Config> config = load_config(common.config_file, common.node);
   if (!config) return report(config.error());
+  std::shared_ptr<const transport::TlsIdentity> identity;
+  if (!config->tls_off) {
+    Result<std::shared_ptr<const transport::TlsIdentity>> loaded = load_identity(*config);
+    if (!loaded.ok()) return report(loaded.error());
+    identity = std::move(*loaded);
+  }
   for (const std::string& warning : config->warnings) note("warning: " + warning);
   const std::string library = storage::sqlite_warning();
   if (!library.empty()) note("warning: " + library);
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
   asio::io_context context;
   Result<void> outcome;
-  Daemon daemon(context, common, std::move(*config));
+  Daemon daemon(context, common, std::move(*config), std::move(identity));
   asio::co_spawn(context, keep(daemon.run(), outcome), [&context](std::exception_ptr failure) {
     CCR_ASSERT(!failure);
     context.stop();  // the disk may still watch its ring

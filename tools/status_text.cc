@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "engine/certificate_dates.h"
 #include "tools/amounts.h"
 #include "tools/json_fields.h"
 #include "tools/text_table.h"
@@ -127,6 +128,10 @@ std::string heading_text(const json& status, bool color) {
       fmt::format("cluster {}   this node {}", escaped(text_field(status, "cluster")), escaped(text_field(status, "node")));
   text += epochs_text(list_field(status, "databases"));
   if (tls_off(status)) text += "   " + styled("TLS off", Style::attention, color);
+  if (const std::optional<double> days = number_field(field(status, "certificate"), "days_left"); days && *days < engine::certificate_warning_days) {
+    const std::string words = *days < 0 ? "certificate expired" : fmt::format("certificate expires in {:.0f} days", *days);
+    text += "   " + styled(words, *days < 0 ? Style::bad : Style::attention, color);
+  }
   if (field(status, "daemon") == false)
     text += "   " + styled("(from the state file, daemon not running)", Style::attention, color);
   return text + "\n";

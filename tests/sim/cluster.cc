@@ -36,7 +36,7 @@ engine::Config Cluster::config_of(const std::string& name) const {
   config.cluster = "sim";
   config.node = name;
   config.state_dir = "/state";
-  config.tls_off = true;
+  config.tls_off = !options_.over_network;
   for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
     engine::NodeConfig node;
     node.name = options_.nodes[i];
@@ -61,7 +61,10 @@ engine::Config Cluster::config_of(const std::string& name) const {
 Task<Result<void>> Cluster::live(std::string name, Incarnation& incarnation) {
   CCR_CO_TRY(co_await incarnation.disk->make_directories("/data"));
   engine::SourceFactory none;
-  Node node(incarnation.executor, *incarnation.clock, *incarnation.disk, *incarnation.network, incarnation.random.fork(), *incarnation.trace,
+  std::unique_ptr<transport::Network> over;
+  if (options_.over_network) over = options_.over_network(name, incarnation);
+  transport::Network& network = over ? *over : *incarnation.network;
+  Node node(incarnation.executor, *incarnation.clock, *incarnation.disk, network, incarnation.random.fork(), *incarnation.trace,
             config_of(name), none);
   struct Known {
     std::map<std::string, Node*>& nodes;

@@ -24,6 +24,8 @@ struct ClusterOptions {
   bool seed_auto = false;
   DiskOptions disk;
   NetworkOptions network;
+  // Puts another Network over a node's simulated one, TLS say; none: the simulated one proves no names.
+  std::function<std::unique_ptr<transport::Network>(const std::string& node, Incarnation& life)> over_network;
 };
 
 class Cluster {

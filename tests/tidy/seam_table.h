@@ -40,6 +40,7 @@ inline constexpr Seam seams[] = {
     {"tests/sqlite_app.cc", Reach::time, "an application of its own, not a test"},
     {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},
     {"tests/swarm_test.cc", Reach::environment, "how many seeds to run"},
+    {"tools/certificate_directory.cc", Reach::system, "a command writes keys and certificates"},
     {"tools/commands_copy.cc", Reach::environment, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
     {"tools/commands_log.cc", Reach::files, "a command may ask for a directory"},
@@ -56,6 +57,7 @@ inline constexpr Seam seams[] = {
     {"tools/state_status.cc", Reach::files, "status without a daemon reads the state files"},
     {"tools/terminal.cc", Reach::environment, "NO_COLOR and TERM"},
     {"tools/terminal.cc", Reach::system, "asks whether a stream is a terminal, and how wide"},
+    {"tools/tls_setup.cc", Reach::system, "asks whether a node has its certificate yet"},
     {"transport/tls_files.cc", Reach::system, "reads keys and certificates, and who else may"},
 };
 

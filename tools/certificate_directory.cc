@@ -1,0 +1,137 @@
+#include "tools/certificate_directory.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <openssl/x509.h>
+
+#include "transport/tls_files.h"
+
+namespace ccr::tools {
+namespace {
+
+using transport::FileSecrecy;
+
+constexpr mode_t key_mode = 0600;
+constexpr mode_t certificate_mode = 0644;
+
+Error failed(const std::string& what, const std::string& path, int error) {
+  ErrorKind kind = ErrorKind::io;
+  if (error == ENOSPC || error == EDQUOT) kind = ErrorKind::no_space;
+  if (error == EROFS || error == EACCES || error == EPERM) kind = ErrorKind::read_only;
+  if (error == EEXIST) kind = ErrorKind::exists;
+  return {kind, what + " '" + path + "': " + std::strerror(error), ""};
+}
+
+bool write_all(int file, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t count = ::write(file, text.data() + done, text.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    done += static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+// A whole and synced file beside `path`, under the name that is answered.
+Result<std::string> write_beside(const std::string& path, const std::string& text, mode_t mode) {
+  const std::string beside = path + ".new";
+  ::unlink(beside.c_str());  // of a run that was cut off
+  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+  if (file < 0) return failed("create", beside, errno);
+  const bool written = write_all(file, text) && ::fchmod(file, mode) == 0 && ::fsync(file) == 0;
+  const int error = errno;
+  ::close(file);
+  if (written) return beside;
+  ::unlink(beside.c_str());
+  return failed("write", beside, error);
+}
+
+Result<void> sync_directory(const std::string& path) {
+  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return failed("open", path, errno);
+  const bool synced = ::fsync(directory) == 0;
+  const int error = errno;
+  ::close(directory);
+  if (!synced) return failed("sync", path, error);
+  return {};
+}
+
+Result<void> create_file(const std::string& path, const std::string& text, mode_t mode) {
+  const Result<std::string> beside = write_beside(path, text, mode);
+  if (!beside.ok()) return beside.error();
+  const bool linked = ::link(beside->c_str(), path.c_str()) == 0;  // unlike rename it does not replace
+  const int error = errno;
+  ::unlink(beside->c_str());
+  if (!linked) return failed("create", path, error);
+  return {};
+}
+
+}  // namespace
+
+Result<void> CertificateDirectory::make() const {
+  if (::mkdir(path_.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return failed("make the directory", path_, errno);
+}
+
+Result<void> CertificateDirectory::expect_free(const std::string& name) const {
+  for (const std::string& path : {key_path(name), certificate_path(name)}) {
+    if (::access(path.c_str(), F_OK) != 0) continue;
+    return Error{ErrorKind::exists, "'" + path + "' is there already; it is not replaced",
+                 name == "ca" ? "a new authority needs a directory of its own, and new certificates for every node"
+                              : "ccr cert renew " + name + " --out " + path_ + " gives it new dates; or move it away"};
+  }
+  return {};
+}
+
+Result<void> CertificateDirectory::create(const std::string& name, const transport::KeyPair& pair) const {
+  const Result<void> key = create_file(key_path(name), transport::pem_of(*pair.key), key_mode);
+  if (!key.ok()) return key.error();
+  const Result<void> certificate = create_file(certificate_path(name), transport::pem_of(*pair.certificate), certificate_mode);
+  if (!certificate.ok()) {
+    ::unlink(key_path(name).c_str());  // made just now, and of no use alone
+    return certificate.error();
+  }
+  return sync_directory(path_);
+}
+
+Result<void> CertificateDirectory::replace(const std::string& name, const X509& certificate) const {
+  const std::string path = certificate_path(name);
+  const Result<std::string> beside = write_beside(path, transport::pem_of(certificate), certificate_mode);
+  if (!beside.ok()) return beside.error();
+  if (::rename(beside->c_str(), path.c_str()) != 0) return failed("replace", path, errno);
+  return sync_directory(path_);
+}
+
+Result<transport::CertificateHandle> CertificateDirectory::certificate(const std::string& name) const {
+  const std::string path = certificate_path(name);
+  const Result<std::string> pem = transport::read_pem_file(path, FileSecrecy::open);
+  if (!pem.ok()) return pem.error();
+  Result<std::vector<transport::CertificateHandle>> certificates = transport::read_certificates(*pem);
+  if (!certificates.ok()) return certificates.error().within("'" + path + "'");
+  return std::move(certificates->front());
+}
+
+Result<transport::KeyPair> CertificateDirectory::authority() const {
+  transport::KeyPair pair;
+  Result<transport::CertificateHandle> found = certificate("ca");
+  if (!found.ok()) return found.error();
+  const std::string path = key_path("ca");
+  const Result<std::string> pem = transport::read_pem_file(path, FileSecrecy::secret);
+  if (!pem.ok()) return pem.error();
+  Result<transport::KeyHandle> key = transport::read_private_key(*pem);
+  if (!key.ok()) return key.error().within("'" + path + "'");
+  pair.certificate = std::move(*found);
+  pair.key = std::move(*key);
+  if (X509_check_private_key(pair.certificate.get(), pair.key.get()) == 1) return pair;
+  (void)transport::take_openssl_reason();
+  return Error{ErrorKind::config, "'" + path + "' is not the key of '" + certificate_path("ca") + "'",
+               "both come from one `ccr cert ca`"};
+}
+
+}  // namespace ccr::tools
