@@ -147,8 +147,7 @@ GenerationHeader header_behind(const GenerationScan& sealed, HeaderOptions optio
   return header;
 }
 
-Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string directory, std::string path, GenerationHeader header,
-                                           GenerationScan::Expected expected) {
+Task<Result<GenerationScan>> write_header(File& file, GenerationHeader header, GenerationScan::Expected expected) {
   AlignedBuffer block(block_bytes);
   encode_generation_header(header, block.span());
   GenerationScan scan(expected);
@@ -157,6 +156,13 @@ Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string d
   const ByteView bytes = block.view();
   CCR_CO_TRY(co_await file.write_at(0, bytes));
   CCR_CO_TRY(co_await file.sync());
+  co_return std::move(scan);
+}
+
+Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string directory, std::string path, GenerationHeader header,
+                                           GenerationScan::Expected expected) {
+  Result<GenerationScan> scan = co_await write_header(file, header, std::move(expected));
+  if (!scan.ok()) co_return scan.error();
   const std::string current = path_in(directory, current_name);
   CCR_CO_TRY(co_await disk.rename(path, current));
   CCR_CO_TRY(co_await disk.sync_directory(directory));

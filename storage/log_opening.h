@@ -51,7 +51,10 @@ GenerationHeader header_behind(const GenerationScan& sealed, HeaderOptions optio
 // What a crash may leave of a file that never got its final name.
 Task<Result<void>> remove_temporaries(Disk& disk, std::string directory);
 
-// Gives `file`, which lies at `path` and has its length, its header and the name current.log, durably.
+// Gives `file`, which has its length, its header, durably.
+Task<Result<GenerationScan>> write_header(File& file, GenerationHeader header, GenerationScan::Expected expected);
+
+// The same, and the name current.log for what lies at `path`, durably.
 Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string directory, std::string path, GenerationHeader header,
                                            GenerationScan::Expected expected);
 

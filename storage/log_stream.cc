@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/side_by_side.h"
 #include "storage/generation_writer.h"
 #include "storage/log_opening.h"
 
@@ -70,11 +71,13 @@ class LogWriter final : public LogStream {
   Task<Result<void>> start_record(RecordHeader header);
   Task<Result<void>> append(ByteView bytes);
   Task<Result<void>> sync_group();
+  Task<Result<void>> with_name(Task<Result<void>> sync);
   struct NextFile {
     std::unique_ptr<File> file;
     std::string path;
   };
   Task<Result<NextFile>> next_file();
+  Task<Result<void>> put_header(File& file, std::optional<GenerationScan>& scan);
 
   Disk& disk_;
   Clock& clock_;
@@ -90,6 +93,7 @@ class LogWriter final : public LogStream {
   Instant first_record_at_;            // of the open generation, where it has one
   std::unique_ptr<File> prepared_;     // lies at prepared_name
   bool preparing_ = false;
+  bool name_unsynced_ = false;         // of current.log
   std::optional<Error> failed_;
 };
 
@@ -165,8 +169,16 @@ Task<Result<void>> LogWriter::sync() {
   co_return call.end(co_await sync_group());
 }
 
+// A group counts when the name of the file it is in is durable too.
+Task<Result<void>> LogWriter::with_name(Task<Result<void>> sync) {
+  if (!name_unsynced_) co_return co_await std::move(sync);
+  CCR_CO_TRY(co_await side_by_side(std::move(sync), disk_.sync_directory(options_.directory)));
+  name_unsynced_ = false;
+  co_return Result<void>();
+}
+
 Task<Result<void>> LogWriter::sync_group() {
-  CCR_CO_TRY(co_await writer_.sync(durable_));
+  CCR_CO_TRY(co_await with_name(writer_.sync(durable_)));
   durable_ = writer_.scan().position();
   durable_commit_ = last_commit();
   co_return Result<void>();
@@ -191,25 +203,34 @@ Task<Result<bool>> LogWriter::roll_if_idle(Duration older_than) {
 Task<Result<void>> LogWriter::seal_and_go_on() {
   GenerationWriter::Standing standing;
   if (last_ && root_) standing = {last_->number, *root_, last_->page_count};
-  CCR_CO_TRY(co_await writer_.seal(standing, durable_));
+  CCR_CO_TRY(co_await with_name(writer_.seal(standing, durable_)));
   const GenerationScan& sealed = writer_.scan();
-  const Generation generation = sealed.header().generation;
+  const std::string current = path_in(options_.directory, current_name);
+  const std::string final_name = sealed_path(options_.directory, sealed.header().generation);
 
   Result<NextFile> next = co_await next_file();
   if (!next.ok()) co_return next.error();
-  const std::string current = path_in(options_.directory, current_name);
-  const std::string final_name = sealed_path(options_.directory, generation);
   CCR_CO_TRY(co_await disk_.rename(current, final_name));
-  CCR_CO_TRY(co_await disk_.sync_directory(options_.directory));
-  const HeaderOptions wanted{options_.epoch, options_.generation_bytes, clock_.wall_now()};
-  const GenerationHeader header = header_behind(sealed, wanted);
-  const GenerationScan::Expected expected = sealed.expected_next();
-  Result<GenerationScan> scan = co_await place_current(disk_, *next->file, options_.directory, next->path, header, expected);
-  if (!scan.ok()) co_return scan.error();
+  std::optional<GenerationScan> scan;
+  CCR_CO_TRY(co_await side_by_side(disk_.sync_directory(options_.directory), put_header(*next->file, scan)));
+  CCR_CO_TRY(co_await disk_.rename(next->path, current));
+  name_unsynced_ = true;
   durable_ = sealed.position();
   durable_commit_ = last_commit();
   writer_ = GenerationWriter(std::move(next->file), std::move(*scan), batch_);
   first_record_at_ = clock_.now();
+  co_return Result<void>();
+}
+
+// The header of the generation behind the one that was just sealed.
+Task<Result<void>> LogWriter::put_header(File& file, std::optional<GenerationScan>& scan) {
+  const GenerationScan& sealed = writer_.scan();
+  const HeaderOptions wanted{options_.epoch, options_.generation_bytes, clock_.wall_now()};
+  const GenerationHeader header = header_behind(sealed, wanted);
+  const GenerationScan::Expected expected = sealed.expected_next();
+  Result<GenerationScan> written = co_await write_header(file, header, expected);
+  if (!written.ok()) co_return written.error();
+  scan = std::move(*written);
   co_return Result<void>();
 }
 

@@ -4,9 +4,9 @@
 // or written; a record is durable when the sync() that began after its end() completed. Several records before one sync() are a group
 // commit: they share blocks; after a sync() the next record starts a new block, so a synced block is never written again.
 // A generation is sealed when the next record byte does not fit (a record's header is never cut by a seal), by roll(), or by roll_if_idle() when it holds a durable record and is
-// older than asked. Order at a seal (FAULTS GR): seal block, fdatasync, rename to the final name, the next current.log (prepared
-// beforehand: header written and synced), sync directory, only then its first block. The directory is synced between the two renames
-// too: a disk that kept only the second one would have lost the sealed file.
+// older than asked. Order at a seal (FAULTS GR): seal block, fdatasync; rename to the final name; the directory is synced while the next
+// file gets its header, durably; only then that one becomes current.log, since a disk that kept only this rename would have lost the
+// sealed file. The name current.log is synced with the first group in it, before that counts.
 // Failure: any failed write or sync makes the stream unusable (failed() is true, every call answers the first error): the owner
 // dismounts and opens again, which recovers. Bounds: buffers at most `buffer_bytes_max`, a record may be of any length.
 #pragma once
