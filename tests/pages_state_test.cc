@@ -119,7 +119,7 @@ TEST(StateBytes, BytesBehindThePayloadAreRefusedAlsoWithAGoodChecksum) {
 
 TEST(StateBytes, ANewerVersionIsUnsupported) {
   Bytes slot = encode_state(full_state(), 5);
-  slot[8] = std::byte{2};
+  slot[8] = std::byte{3};
   seal_state(slot);
   EXPECT_EQ(kind_of(decode_state(slot)), ErrorKind::unsupported);
 }
