@@ -48,8 +48,10 @@ Task<Result<void>> PassiveCopy::contact() {
     Result<transport::Hello> hello = co_await log_hello(false);
     if (!hello.ok()) co_return hello.error();
     Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(*hello));
+    if (!session.ok() && rest == State::needs_seed) standing_.enter(rest, session.error().message, session.error().hint);
     if (session.ok()) {
       backoff.reset();
+      standing_.enter(rest, resting_cause(), hint + subject_of(database_, context_.config.node));
       const Contact in_contact(*this, *session->connection);
       Copier copier(context_, nullptr, *session->connection, *this);
       const Result<void> ended = co_await copier.run();
