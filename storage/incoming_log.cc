@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/side_by_side.h"
 #include "storage/incoming_opening.h"
 
 namespace ccr::storage {
@@ -59,7 +60,7 @@ class IncomingWriter final : public IncomingLog {
 
   Result<GenerationScan> verified(Generation generation, std::uint64_t offset, ByteView bytes) const;
   Task<Result<void>> write(GenerationScan verified, std::uint64_t offset, ByteView bytes);
-  Task<Result<void>> finish_sealed();
+  Task<Result<void>> sync_files();
   Task<Result<void>> sync_all();
   Task<Result<void>> move_aside(Generation from);
   Task<Result<void>> restart(Generation start);
@@ -145,22 +146,29 @@ Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint
   waiting_.push_back({std::move(file_), scan_.generation()});
   file_.reset();
   scan_ = GenerationScan(scan_.expected_next());
-  if (waiting_.size() >= sealed_waiting_max) co_return co_await finish_sealed();
+  if (waiting_.size() >= sealed_waiting_max) co_return co_await sync_files();
   co_return Result<void>();
 }
 
-// Write, sync, rename, sync directory: in this order for each, the last step for all together.
-Task<Result<void>> IncomingWriter::finish_sealed() {
-  if (waiting_.empty()) co_return Result<void>();
+// Write, sync, rename, sync directory: in this order for each sealed file, each step for all of them side by side.
+Task<Result<void>> IncomingWriter::sync_files() {
+  const Executor executor = co_await asio::this_coro::executor;
+  TaskGroup content(executor);
+  for (const SealedFile& sealed : waiting_) content.spawn(sealed.file->sync());
+  if (file_) content.spawn(file_->sync());
+  CCR_CO_TRY(co_await content.join());
   for (const SealedFile& sealed : waiting_) {
-    CCR_CO_TRY(co_await sealed.file->sync());
     const std::string from = incoming_path(directory_.path, sealed.generation);
     const std::string to = sealed_path(directory_.path, sealed.generation);
     CCR_CO_TRY(co_await disk_.rename(from, to));
   }
-  CCR_CO_TRY(co_await disk_.sync_directory(directory_.path));
-  CCR_CO_TRY(co_await disk_.sync_directory(folder_));
+  if (!waiting_.empty()) {
+    CCR_CO_TRY(co_await side_by_side(disk_.sync_directory(directory_.path), disk_.sync_directory(folder_)));
+  } else if (!name_synced_) {
+    CCR_CO_TRY(co_await disk_.sync_directory(folder_));
+  }
   waiting_.clear();
+  name_synced_ = true;
   co_return Result<void>();
 }
 
@@ -173,10 +181,7 @@ Task<Result<void>> IncomingWriter::sync() {
 }
 
 Task<Result<void>> IncomingWriter::sync_all() {
-  CCR_CO_TRY(co_await finish_sealed());
-  if (file_) CCR_CO_TRY(co_await file_->sync());
-  if (file_ && !name_synced_) CCR_CO_TRY(co_await disk_.sync_directory(folder_));
-  name_synced_ = true;
+  CCR_CO_TRY(co_await sync_files());
   settle();
   co_return Result<void>();
 }
