@@ -240,8 +240,13 @@ Task<Result<void>> ActiveCopy::hold() {
   ++holds_;
   if (store_ == nullptr) co_return Result<void>();
   while (writing_) co_await changed_.wait();
+  hurry();
   while (replayer_->position() < tip_.durable) co_await replayer_->changed().wait();
   co_return Result<void>();
+}
+
+void ActiveCopy::hurry() {
+  if (replayer_) replayer_->hurry();
 }
 
 void ActiveCopy::release() {

@@ -85,6 +85,7 @@ class ActiveCopy final : private ReplayObserver {
   // whose reads are exact anyway.
   Task<Result<void>> hold();
   void release();
+  void hurry();  // a page store's file is brought up to the log's end without gathering
   bool held() const noexcept { return holds_ > 0; }
   // Waits until the source is serving and the digest table is whole.
   Task<void> wait_until_comparable();

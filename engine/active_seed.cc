@@ -17,6 +17,7 @@ Task<Result<transport::SeedOffer>> ActiveSeed::open(std::string node, Position r
     set_seed_pin(pins, node, offer.from);
     CCR_CO_TRY(co_await active_.keeper().save());
     // The page store's file trails its log; an extent read from now on must hold everything before P.
+    active_.hurry();
     while (active_.replayed() < offer.from) co_await active_.replay_changed().wait();
   }
   offer.page_count = page_count();

@@ -30,6 +30,11 @@ void Replayer::set_limit(Position limit) {
   changed_.notify();
 }
 
+void Replayer::hurry() {
+  hurried_ = limit_;
+  changed_.notify();
+}
+
 Task<void> Replayer::hold() {
   ++holds_;
   while (busy_) co_await changed_.wait();
@@ -46,11 +51,20 @@ Task<Result<void>> Replayer::run() {
   for (;;) {
     while (holds_ > 0 || base_marker_ || limit_ <= position_ || limit_ == waited_at) co_await changed_.wait();
     const Position limit = limit_;
+    const Instant begun = clock_.now();
     Result<bool> moved = co_await batch();
     if (!moved.ok()) co_return moved.error();
     waited_at = *moved ? Position{} : limit;
-    if (limit_ == limit) co_await clock_.sleep(pause_between_small_batches);
+    co_await gather(begun);
   }
+}
+
+Task<void> Replayer::gather(Instant since) {
+  constexpr Duration look_again = std::chrono::milliseconds(10);
+  const auto enough = [this] {
+    return hurried_ > position_ || limit_.generation.number - position_.generation.number >= generations_gathered_max;
+  };
+  while (clock_.now() - since < gathering_max && !enough()) co_await clock_.sleep(look_again);
 }
 
 Task<Result<void>> Replayer::replay_to(Position limit) {

@@ -28,7 +28,9 @@ class ReplayObserver {
 class Replayer {
  public:
   static constexpr std::size_t batch_bytes_max = 32 * MiB;
-  static constexpr Duration pause_between_small_batches = std::chrono::milliseconds(20);
+  // A batch costs some syncs however small it is: between two of them log is left to gather, but for one that is large, or wanted.
+  static constexpr Duration gathering_max = std::chrono::milliseconds(100);
+  static constexpr std::uint64_t generations_gathered_max = 16;
 
   // `through`: the required range is kept in this state. Starts at state.min_required.
   Replayer(const Executor& executor, storage::Disk& disk, Clock& clock, storage::LogDirectory log, storage::ReplayTarget& target,
@@ -39,6 +41,7 @@ class Replayer {
   Task<Result<void>> replay_to(Position limit);
 
   void set_limit(Position limit);
+  void hurry();  // somebody waits for what is below the limit now
   Task<void> hold();
   void release();
 
@@ -49,6 +52,7 @@ class Replayer {
   Signal& changed() noexcept { return changed_; }
 
  private:
+  Task<void> gather(Instant since);
   Task<Result<bool>> batch();  // false: no whole record below the limit
   Task<Result<void>> apply(const storage::RecordHeader& header);
   void pass_seals();
@@ -62,6 +66,7 @@ class Replayer {
   storage::LogReader reader_;
   Signal changed_;
   Position limit_, position_, applied_position_;
+  Position hurried_;  // the limit when somebody was in a hurry
   CommitNumber commit_ = 0, applied_commit_ = 0;
   int holds_ = 0;
   bool busy_ = false, base_marker_ = false;
