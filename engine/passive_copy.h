@@ -129,6 +129,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> fail_for_good(std::string cause, std::string hint);
   void need_difference(std::string reason);
   void judge_root(const RootVerdict& verdict);
+  Task<Result<void>> finish_when_decided();
   Task<Result<void>> finish_seed();
   void consider_healthy();
   Task<Result<void>> run_target(seed::SeedTarget& target, transport::FramedConnection& connection,

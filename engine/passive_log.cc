@@ -51,7 +51,7 @@ Task<Result<void>> PassiveCopy::contact() {
     if (!session.ok() && rest == State::needs_seed) standing_.enter(rest, session.error().message, session.error().hint);
     if (session.ok()) {
       backoff.reset();
-      standing_.enter(rest, resting_cause(), hint + subject_of(database_, context_.config.node));
+      if (rest == State::needs_seed) standing_.enter(rest, "", hint + subject_of(database_, context_.config.node));
       const Contact in_contact(*this, *session->connection);
       Copier copier(context_, nullptr, *session->connection, *this);
       const Result<void> ended = co_await copier.run();
@@ -87,6 +87,7 @@ Task<Result<void>> PassiveCopy::follow() {
   group.spawn(files_->replayer->run());
   group.spawn(copy_log(false));
   group.spawn(keep_house());
+  group.spawn(finish_when_decided());
   co_return co_await group.join();
 }
 
@@ -272,12 +273,17 @@ void PassiveCopy::consider_healthy() {
   if (caught_up_ && standing_.state() == State::resynchronizing) standing_.enter(State::healthy, "");
 }
 
+Task<Result<void>> PassiveCopy::finish_when_decided() {
+  // Also where the root at P decides: the log up to there comes with its generation, and belongs to a copy (FAULTS invariant 12).
+  while (!seed_verdict_ || files_->log->inspected() < seed_verdict_->position) co_await changed_.wait();
+  co_return co_await finish_seed();
+}
+
 Task<Result<void>> PassiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::milliseconds(500);
   storage::CopyState saved = keeper_.state();
   for (;;) {
     co_await context_.clock.sleep(turn);
-    if (seed_verdict_) CCR_CO_TRY(co_await finish_seed());
     if (files_->replayer->base_marker_met()) {
       need_difference("a base marker in the log");
       continue;
