@@ -128,8 +128,7 @@ bool SqliteSession::anchor() {
 bool SqliteSession::mark() {
   for (int tries = 0; tries < mark_tries_max; ++tries) {
     const std::optional<WalIndex> index = look();
-    if (!index) continue;
-    if (index->fully_backfilled() ? lock_slot_zero(*index) : lock_marked_slot(*index)) return true;
+    if (index && lock_marked_slot(*index)) return true;
   }
   return false;
 }

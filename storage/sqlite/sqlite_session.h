@@ -55,11 +55,13 @@ class SqliteSession {
   // Each takes its lock and then lets go of what was held before. False, and the old hold stays, when the wal-index cannot be read or
   // the slots are being changed: try again.
   bool anchor();  // no reset from now on; falls back to a mark when readers of others have all slots
-  bool mark();    // no reset, and no backfill beyond the last commit: for reading pages. May be slot 0.
-  // Slot 0, if the wal-index still says `place` and all of it is in the file.
+  bool mark();    // no reset, and no backfill beyond the last commit: for reading pages. Never slot 0, which lets the WAL be reset.
+  // Slot 0, if the wal-index still says `place` and all of it is in the file. Only for who has captured all of `place`: the next writer may
+  // overwrite its frames.
   bool settle(const WalIndex& place);
   void release();
   Hold hold() const noexcept { return hold_; }
+  bool holds_off_resets() const noexcept { return hold_ == Hold::anchor || hold_ == Hold::mark; }
 
   // The head of the wal-index; nullopt while a writer is in the midst of publishing (or died there).
   std::optional<WalIndex> look() const;

@@ -144,7 +144,7 @@ bool SqliteWorker::capture_to(WalIndex& index) {
       unclear_since_ = {};
       return true;
     }
-    switch (capture_->advance(index, session_->hold() != Hold::nothing)) {
+    switch (capture_->advance(index, session_->holds_off_resets())) {
       case WalCapture::Pass::caught_up:
         unclear_since_ = {};
         note_progress(index, true);
@@ -224,14 +224,20 @@ bool SqliteWorker::announce_loss(const std::string& reason, const std::string& c
   return channel_.push(SourceStanding{SourceStanding::Kind::lost, reason, cause, ""});
 }
 
+// Slot 0 is the kindest mark, but it protects only what comes after it: with anything left to capture it would be a reset under our reading.
 bool SqliteWorker::hold_view() {
-  std::optional<WalIndex> index = session_->mark() ? session_->look() : std::nullopt;
+  std::optional<WalIndex> index = session_->look();
+  if (index && capture_->at(*index) && session_->settle(*index)) {
+    capture_->begin_view(*index);
+    return true;
+  }
+  index = session_->mark() ? session_->look() : std::nullopt;
   if (!index) {
     unclear();
     return false;
   }
   if (!capture_to(*index)) return false;
-  if (session_->hold() == Hold::anchor) return false;  // the capture needed one: the file may be ahead of it
+  if (session_->hold() != Hold::mark) return false;  // the capture needed an anchor: the file may be ahead of it
   capture_->begin_view(*index);
   return true;
 }

@@ -1,0 +1,119 @@
+// The source's worker under a script: the test is the engine, and acts on the worker's own thread whenever the worker hands it something.
+// So what programs do falls exactly between two of the worker's steps, and nothing depends on timing.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/system_clock.h"
+#include "storage/sqlite/sqlite_worker.h"
+#include "tests/sqlite_programs.h"
+
+namespace ccr::storage::test {
+namespace {
+
+using namespace sqlite;
+
+constexpr std::size_t steps_max = 200;
+
+// More than a window of the WAL: its images are read a second time while they are handed over.
+const std::string insert_long = "INSERT INTO t(body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) "
+                                "SELECT randomblob(3000) FROM n";
+const std::string no_checkpoint = "PRAGMA wal_autocheckpoint=0";
+const std::string checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
+
+class ScriptedEngine {
+ public:
+  using Step = std::function<void(ScriptedEngine&)>;
+
+  explicit ScriptedEngine(const std::string& database) : channel_([this] { act(); }, [this] { watch_.wake(); }) {
+    SqliteWorker::Options options;
+    options.path = database;
+    options.wal_limit_bytes = 1 * GiB;
+    worker_ = std::make_unique<SqliteWorker>(options, clock_, channel_, watch_, facts_);
+    channel_.take();  // the engine waits
+  }
+
+  // One step for each time that the worker hands over something while the engine waits, the first one after it began to serve.
+  void run(std::vector<Step> steps) {
+    steps_ = std::move(steps);
+    worker_->run();
+  }
+  SourceChannel& channel() { return channel_; }
+  const SqliteWorker::Facts& facts() const { return facts_; }
+  void stop() { channel_.stop(); }
+
+  std::vector<std::string> standings;  // reasons, "" for serving
+  std::vector<PageNumber> commit_images;
+  std::vector<SourcePages> answers;
+  std::vector<std::size_t> answered_after;  // commits, for each answer
+  std::string error;
+
+ private:
+  void act() {
+    while (std::optional<SourcePiece> piece = channel_.take()) note(*piece);
+    if (standings.empty() || !standings.back().empty()) return;
+    if (!error.empty() || standings.size() > 2 || next_step_ == steps_.size()) return stop();
+    steps_[next_step_++](*this);
+  }
+
+  void note(SourcePiece& piece) {
+    if (auto* failed = std::get_if<Error>(&piece)) error = failed->message;
+    if (auto* pages = std::get_if<SourcePages>(&piece)) {
+      answers.push_back(std::move(*pages));
+      answered_after.push_back(commit_images.size());
+    }
+    if (auto* batch = std::get_if<ImageBatch>(&piece)) {
+      if (batch->head && batch->head->kind == RecordKind::commit) commit_images.push_back(batch->head->images);
+    }
+    if (auto* standing = std::get_if<SourceStanding>(&piece)) {
+      standings.push_back(standing->reason);
+      if (standing->kind == SourceStanding::Kind::lost) channel_.request(RejoinRequest{++losses_, true, {}});
+    }
+  }
+
+  SystemClock clock_;
+  WalWatch watch_;
+  SqliteWorker::Facts facts_;
+  SourceChannel channel_;
+  std::unique_ptr<SqliteWorker> worker_;
+  std::vector<Step> steps_;
+  std::size_t next_step_ = 0;
+  std::uint64_t losses_ = 0;
+};
+
+class Scripted : public testing::Test {
+ protected:
+  Scripted() {
+    Directory::sql(database, {"PRAGMA journal_mode=WAL", "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)", insert_long});
+  }
+  void sql(std::vector<std::string> statements) { EXPECT_EQ(value_of(Directory::sql(database, std::move(statements)), "busy"), 0); }
+
+  const Directory directory;
+  const std::string database = directory.file("a.db");
+};
+
+// 1. The worker hands over a commit; meanwhile another one is made, all is brought into the file, and pages are asked for. 2. For the pages a
+// mark is taken. All is in the file: but not all is captured, so slot 0 would not do. 3. While the second commit is handed over a third one
+// comes, which resets the WAL if nothing holds it off.
+TEST_F(Scripted, AMarkForPagesHoldsOffTheResetOfWhatIsNotCaptured) {
+  ScriptedEngine engine(database);
+  std::vector<ScriptedEngine::Step> steps(steps_max);
+  steps[0] = [&](ScriptedEngine&) { sql({no_checkpoint, insert_long}); };
+  steps[1] = [&](ScriptedEngine& self) {
+    sql({no_checkpoint, insert_long, checkpoint});
+    self.channel().request(ReadRequest{1, 1, 1});
+  };
+  bool third = false;
+  std::fill(steps.begin() + 2, steps.end(), [&](ScriptedEngine& self) {
+    if (self.commit_images.size() == 2 && !std::exchange(third, true)) sql({no_checkpoint, insert_long, insert_long});
+    if (self.commit_images.size() == 4) self.stop();
+  });
+  engine.run(steps);
+  EXPECT_EQ(engine.error, "");
+  EXPECT_EQ(engine.standings, (std::vector<std::string>{"first_start", ""}));
+  EXPECT_EQ(engine.commit_images.size(), 4u);
+}
+
+}  // namespace
+}  // namespace ccr::storage::test
