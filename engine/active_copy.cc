@@ -119,7 +119,8 @@ Task<Result<void>> ActiveCopy::take_commit(storage::SourceCommit commit) {
   overlay_->resize(commit.page_count);
   for (std::uint32_t i = 0; i < commit.images; ++i) {
     Result<storage::Page> page = co_await source_->next_page();
-    if (!page.ok()) co_return page.error();
+    source_broke_off_ = !page.ok() && page.error().kind == ErrorKind::gap;
+    if (!page.ok()) co_return page.error();  // the log's recovery abandons the record
     const storage::Page image = *page;
     CCR_ASSERT(image.number >= 1 && image.number <= commit.page_count);
     overlay_->set(image.number, page_digest(image.number, image.image));

@@ -59,6 +59,9 @@ class ActiveCopy final : private ReplayObserver {
   ~ActiveCopy();
 
   Task<Result<void>> run();
+  // After run(): it ended because the source could not give the rest of a commit. Nothing is damaged: the next life finds by the proofs what
+  // was missed.
+  bool source_broke_off() const noexcept { return source_broke_off_; }
 
   bool ready() const noexcept { return ready_; }
   TaskGroup& group() noexcept { return group_; }
@@ -149,6 +152,7 @@ class ActiveCopy final : private ReplayObserver {
 
   Tip tip_;
   bool ready_ = false;
+  bool source_broke_off_ = false;
   bool digests_whole_ = false;
   Comparing comparing_ = Comparing::no;
   std::string lost_reason_;

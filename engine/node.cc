@@ -86,6 +86,11 @@ Task<Result<void>> Node::host(Hosted& hosted) {
     const Instant started = context_.clock.now();
     const Result<void> ended = co_await host_once(hosted);
     CCR_ASSERT(!ended.ok());
+    const bool at_once = hosted.source_broke_off && context_.clock.now() - started >= first_pause;
+    if (at_once) {
+      hosted.standing->enter(State::initializing, ended.error().message, ended.error().hint);
+      continue;
+    }
     const State resting = hosted.is_active_here ? State::dismounted : State::failed;
     hosted.standing->enter(resting, ended.error().message, ended.error().hint);
     if (context_.clock.now() - started > longest_pause) pause = first_pause;
@@ -98,6 +103,7 @@ Task<Result<void>> Node::host_once(Hosted& hosted) {
   if (hosted.is_active_here) {
     hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies);
     const Result<void> ended = co_await hosted.active->run();
+    hosted.source_broke_off = hosted.active->source_broke_off();
     hosted.active.reset();
     co_return ended;
   }

@@ -32,6 +32,7 @@ struct Hosted {
   // Newest connection of each peer and purpose: a newer one replaces it.
   std::map<std::pair<std::string, int>, transport::FramedConnection*> connections;
   bool is_active_here = false;
+  bool source_broke_off = false;  // how the last life of `active` ended
 };
 
 class Node final : public ControlHandler {

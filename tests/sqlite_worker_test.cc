@@ -26,10 +26,12 @@ class ScriptedEngine {
  public:
   using Step = std::function<void(ScriptedEngine&)>;
 
-  explicit ScriptedEngine(const std::string& database) : channel_([this] { act(); }, [this] { watch_.wake(); }) {
+  explicit ScriptedEngine(const std::string& database, std::optional<SqliteCursor> from = std::nullopt)
+      : channel_([this] { act(); }, [this] { watch_.wake(); }) {
     SqliteWorker::Options options;
     options.path = database;
     options.wal_limit_bytes = 1 * GiB;
+    options.cursor = from;
     worker_ = std::make_unique<SqliteWorker>(options, clock_, channel_, watch_, facts_);
     channel_.take();  // the engine waits
   }
@@ -47,6 +49,7 @@ class ScriptedEngine {
   std::vector<PageNumber> commit_images;
   std::vector<SourcePages> answers;
   std::vector<std::size_t> answered_after;  // commits, for each answer
+  std::optional<SqliteCursor> cursor;  // of the last commit handed over whole
   std::string error;
 
  private:
@@ -65,6 +68,10 @@ class ScriptedEngine {
     }
     if (auto* batch = std::get_if<ImageBatch>(&piece)) {
       if (batch->head && batch->head->kind == RecordKind::commit) commit_images.push_back(batch->head->images);
+      if (batch->head) head_ = *batch->head;
+      if (batch->head) images_missing_ = head_.images;
+      images_missing_ -= static_cast<std::uint32_t>(batch->pages.size());
+      if (images_missing_ == 0) cursor = decode_cursor(head_.cursor);
     }
     if (auto* standing = std::get_if<SourceStanding>(&piece)) {
       standings.push_back(standing->reason);
@@ -80,6 +87,8 @@ class ScriptedEngine {
   std::vector<Step> steps_;
   std::size_t next_step_ = 0;
   std::uint64_t losses_ = 0;
+  SourceCommit head_;
+  std::uint32_t images_missing_ = 0;
 };
 
 class Scripted : public testing::Test {
@@ -113,6 +122,25 @@ TEST_F(Scripted, AMarkForPagesHoldsOffTheResetOfWhatIsNotCaptured) {
   EXPECT_EQ(engine.error, "");
   EXPECT_EQ(engine.standings, (std::vector<std::string>{"first_start", ""}));
   EXPECT_EQ(engine.commit_images.size(), 4u);
+}
+
+// Somebody empties the WAL by hand while a commit is handed over. No lock can keep him from it.
+TEST_F(Scripted, AWalEmptiedUnderACommitIsLostContinuityToTheNextSource) {
+  ScriptedEngine engine(database);
+  std::vector<ScriptedEngine::Step> steps(steps_max, [](ScriptedEngine&) {});
+  steps[0] = [&](ScriptedEngine&) { sql({no_checkpoint, insert_long}); };
+  steps[1] = [&](ScriptedEngine&) { std::filesystem::resize_file(database + "-wal", 0); };
+  engine.run(steps);
+  EXPECT_NE(engine.error.find("was reset under a commit"), std::string::npos) << engine.error;
+  ASSERT_TRUE(engine.cursor.has_value());
+  EXPECT_EQ(engine.commit_images.size(), 1u);
+
+  run_and_read("rm -f " + database + "-wal " + database + "-shm");  // what its owner has to do as well: the index speaks of frames that are gone
+  ScriptedEngine again(database, engine.cursor);
+  again.run({[](ScriptedEngine& self) { self.stop(); }});
+  EXPECT_EQ(again.error, "");
+  ASSERT_FALSE(again.standings.empty());
+  EXPECT_EQ(again.standings.front(), "wal_gap");
 }
 
 }  // namespace

@@ -118,12 +118,17 @@ void WalCapture::enter_wal(const WalIndex& index) {
 
 WalCapture::Pass WalCapture::take(const WalCommit& commit, WalWindow& window, bool in_current_wal) {
   const std::vector<PageFrame> images = images_of(commit);
+  const SqliteCursor before = place_;
   if (in_current_wal) newest_.note(commit);
   place_.frame = commit.last_frame;
   place_.checksum = commit.checksum;
   place_.page_count = commit.page_count;
   ++place_.change;
-  if (delivering_) return deliver(RecordKind::commit, images, &window);
+  if (delivering_) {
+    const Pass delivered = deliver(RecordKind::commit, images, &window);
+    if (delivered == Pass::moved_on) place_ = before;
+    return delivered;
+  }
   for (const PageFrame& each : images) touch(each.page);
   return Pass::caught_up;
 }
@@ -166,7 +171,8 @@ WalCapture::Pass WalCapture::deliver(RecordKind kind, const std::vector<PageFram
     batch.images.reset(new std::byte[batch.bytes]);  // not zeroed: every byte is written below
     for (std::size_t i = 0; i < count; ++i) {
       const ByteSpan into(batch.images.get() + i * page_size_, page_size_);
-      if (!copy_image(images[next + i], window, into)) return Pass::torn;
+      // Nothing was said of this commit yet: the proofs will judge what is there instead.
+      if (!copy_image(images[next + i], window, into)) return next == 0 && window != nullptr ? Pass::moved_on : Pass::torn;
       if (images[next + i].page == 1) place_.change_counter = change_counter_of(into);
       batch.pages.push_back(images[next + i].page);
     }

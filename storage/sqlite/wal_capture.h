@@ -32,7 +32,7 @@ class WalCapture {
     need_hold,  // a commit longer than the window, or an engine to wait for: take an anchor, look again, advance again
     moved_on,   // the WAL is not as the look said: look again
     gap,        // commits are missing: lose()
-    torn,       // the WAL was reset under a commit that was half delivered: the source must be opened anew
+    torn,       // the WAL was reset under a commit that was half delivered, against our hold: the source must be opened anew
     stopped,    // the channel was closed
   };
 

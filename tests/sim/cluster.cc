@@ -45,7 +45,7 @@ engine::Config Cluster::config_of(const std::string& name) const {
   }
   engine::DatabaseConfig orders;
   orders.name = database;
-  orders.kind = engine::DatabaseKind::pages;
+  orders.kind = options_.sqlite ? engine::DatabaseKind::sqlite : engine::DatabaseKind::pages;
   orders.path = "/data/orders.pages";
   orders.logs = "/log";
   orders.copies = options_.nodes;
@@ -60,12 +60,11 @@ engine::Config Cluster::config_of(const std::string& name) const {
 // One life of a node. The directory of the page file is the user's: it is there before the node starts.
 Task<Result<void>> Cluster::live(std::string name, Incarnation& incarnation) {
   CCR_CO_TRY(co_await incarnation.disk->make_directories("/data"));
-  engine::SourceFactory none;
   std::unique_ptr<transport::Network> over;
   if (options_.over_network) over = options_.over_network(name, incarnation);
   transport::Network& network = over ? *over : *incarnation.network;
   Node node(incarnation.executor, *incarnation.clock, *incarnation.disk, network, incarnation.random.fork(), *incarnation.trace,
-            config_of(name), none);
+            config_of(name), options_.sqlite);
   struct Known {
     std::map<std::string, Node*>& nodes;
     std::string name;

@@ -22,6 +22,7 @@ struct ClusterOptions {
   std::uint32_t page_size = 512;
   std::uint64_t log_budget_bytes = 64 * GiB;
   bool seed_auto = false;
+  engine::SourceFactory sqlite;  // makes the database one whose source is another's
   DiskOptions disk;
   NetworkOptions network;
   // Puts another Network over a node's simulated one, TLS say; none: the simulated one proves no names.

@@ -1,0 +1,61 @@
+// An active copy whose source is not its own: what the engine makes of commits, losses and breaks of an SQLite file.
+#include <gtest/gtest.h>
+
+#include "tests/scripted_source.h"
+#include "tests/sim/cluster.h"
+
+namespace ccr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using storage::test::ScriptedSource;
+
+class SourceOfAnother : public testing::Test {
+ protected:
+  World world{1};
+  ScriptedSource::Model model = ScriptedSource::Model(50, Bytes(ScriptedSource::page_bytes));
+  ScriptedSource* source = nullptr;  // of the present life
+  int opened = 0;
+  std::vector<std::string> states;   // that alpha entered
+  Cluster cluster{world, options()};
+
+  SourceOfAnother() {
+    cluster.on_event = [this](const std::string& node, const Event& event) {
+      if (node != "alpha" || event.name != "state_changed") return;
+      for (const auto& [key, value] : event.fields)
+        if (key == "to") states.push_back(value);
+    };
+  }
+  ClusterOptions options() {
+    ClusterOptions options;
+    options.sqlite = [this](engine::NodeContext& context, const engine::DatabaseConfig&, std::optional<storage::SourceCursor>) {
+      auto made = std::make_unique<ScriptedSource>(context.executor, context.clock, model, ++opened == 1 ? "first_start" : "wal_gap");
+      source = made.get();
+      return made;
+    };
+    return options;
+  }
+  bool wait_mounted() { return world.run_until([&] { return cluster.state("alpha") == "mounted"; }, 10s) == Ended::reached; }
+};
+
+// The record that began is abandoned, and the file's content wins: nothing is damaged, so nobody needs to see the copy dismounted.
+TEST_F(SourceOfAnother, ACommitThatBreaksOffIsLostContinuityAndNoDismount) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_mounted()) << cluster.story();
+  world.run_for(2s);
+  source->write({3, 4}, std::byte{1});
+  world.run_for(1s);
+  const CommitNumber before = cluster.active()->tip().commit;
+  states.clear();
+  model[6].assign(ScriptedSource::page_bytes, std::byte{2});
+  source->tear({7, 8, 9, 10});
+  ASSERT_TRUE(world.run_until([&] { return opened == 2 && cluster.state("alpha") == "mounted"; }, 500ms) == Ended::reached) << cluster.story();
+  world.run_for(1s);
+  EXPECT_EQ(states, (std::vector<std::string>{"initializing", "initializing", "mounted"})) << "broken off, then comparing";
+  EXPECT_EQ(cluster.active()->tip().commit, before + 1);  // the catch-up; no trace of the torn one
+  EXPECT_EQ(cluster.events_of("catch_up").size(), 1u) << cluster.story();
+  EXPECT_EQ(cluster.active()->digests().at(7), page_digest(7, model[6]));
+}
+
+}  // namespace
+}  // namespace ccr::sim
