@@ -3,7 +3,7 @@
 // It knows the last frame of each page of the current filling of the WAL, pages above the end of the database too: if the database grows
 // again without writing such a page, a checkpoint brings that old image back. What no frame and no byte of the file holds is zeros, and so
 // is always the lock page.
-// Exact under a mark, at the place that was captured under it (begin_view). Bounds: one map entry for each page of the WAL.
+// Exact under a mark, at any place from that mark on (WalCapture's view). Bounds: one map entry for each page of the WAL.
 #pragma once
 
 #include <unordered_map>
@@ -20,10 +20,8 @@ class NewestPages {
   void note(const WalCommit& commit);
   void clear() { frames_.clear(); }
 
-  // `index` was seen under the mark that is held now, and everything to it is captured. When all of it is in the file the frames are left
-  // alone: such a mark may be in slot 0, and then a writer may reset the WAL while we read.
-  void begin_view(const WalIndex& index) { file_only_ = index.fully_backfilled(); }
-  void end_view() { file_only_ = false; }
+  // Under slot 0 all is in the file, and the frames are left alone: a writer may reset the WAL while we read.
+  void read_file_only(bool only) { file_only_ = only; }
 
   bool read(PageNumber page, WalSalts salts, ByteSpan into) const;
   // `count` pages from `first`, none of them above the end of the database.

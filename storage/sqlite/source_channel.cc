@@ -28,6 +28,7 @@ bool SourceChannel::push(SourcePiece piece) {
       while (!stopped_ && queued_bytes_ > queued_bytes_low) room_.wait(lock);
     }
     if (stopped_) return false;
+    if (std::holds_alternative<SourcePages>(piece)) ++answers_;
     pieces_.push_back(std::move(piece));
     queued_bytes_ += weight;
     notify = std::exchange(engine_waits_, false);
@@ -42,6 +43,16 @@ bool SourceChannel::take_request(SourceRequest& into) {
   into = std::move(requests_.front());
   requests_.pop_front();
   return true;
+}
+
+bool SourceChannel::has_request() const {
+  const std::lock_guard lock(mutex_);
+  return !requests_.empty();
+}
+
+bool SourceChannel::reads_wait() const {
+  const std::lock_guard lock(mutex_);
+  return !requests_.empty() || answers_ > 0;
 }
 
 bool SourceChannel::stopped() const {
@@ -68,6 +79,7 @@ std::optional<SourcePiece> SourceChannel::take() {
     }
     piece = std::move(pieces_.front());
     pieces_.pop_front();
+    if (std::holds_alternative<SourcePages>(*piece)) --answers_;
     queued_bytes_ -= weight_of(*piece);
     room = queued_bytes_ <= queued_bytes_low;
   }

@@ -54,6 +54,8 @@ class SourceChannel {
   // The worker's side.
   bool push(SourcePiece piece);
   bool take_request(SourceRequest& into);  // false: none is waiting
+  bool reads_wait() const;  // a request is waiting, or an answer that the engine has not taken yet
+  bool has_request() const;
   bool stopped() const;
   void ended();  // the worker's last call
 
@@ -72,6 +74,7 @@ class SourceChannel {
   std::deque<SourcePiece> pieces_;
   std::deque<SourceRequest> requests_;
   std::size_t queued_bytes_ = 0;
+  std::size_t answers_ = 0;  // among pieces_
   bool engine_waits_ = false;
   bool stopped_ = false;
   bool ended_ = false;

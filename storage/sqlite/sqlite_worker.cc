@@ -64,7 +64,7 @@ bool SqliteWorker::start_capture(const WalIndex& index) {
     fail("the page size of " + options_.path + " went from " + std::to_string(before) + " to " + std::to_string(header->page_size));
     return true;
   }
-  capture_ = std::make_unique<WalCapture>(*session_, channel_, clock_, header->page_size);
+  capture_ = std::make_unique<WalCapture>(*session_, channel_, clock_, header->page_size, [this] { return at_boundary(); });
   capture_->set_change_counter(header->change_counter);
   ResumeVerdict verdict = capture_->resume(cursor_, index);
   if (loss_ && verdict.how != ResumeVerdict::How::lost) verdict = *loss_;
@@ -127,19 +127,19 @@ void SqliteWorker::turn() {
   facts.hold = session_->hold();
   if (facts.moved) note_progress(*index, false);
   last_look_ = facts.now;
-  if (policy_.before(facts) == MarkPolicy::Move::anchor) {
-    index = session_->anchor() ? session_->look() : std::nullopt;
+  if (policy_.before(facts) == MarkPolicy::Move::anchor && !capture_->view_open()) {
+    index = take_anchor() ? session_->look() : std::nullopt;
     if (!index) return unclear();
   }
   if (!capture_to(*index)) return;
-  settle(*index);
+  if (!capture_->view_open()) settle(*index);
   serve_requests();
 }
 
 // Captures up to `index`, or up to a later look that replaces it. False: this turn is over.
 bool SqliteWorker::capture_to(WalIndex& index) {
   constexpr int looks_max = 4;
-  for (int looks = 0; looks < looks_max; ++looks) {
+  for (int looks = 0; looks < looks_max;) {
     if (capture_->at(index)) {
       unclear_since_ = {};
       return true;
@@ -156,11 +156,15 @@ bool SqliteWorker::capture_to(WalIndex& index) {
         return false;
       case WalCapture::Pass::gap:
         return lose("wal_gap", "commits passed unseen: the WAL was reset before it could be read") && false;
+      case WalCapture::Pass::boundary:
+        if (!serve_between(index)) return false;
+        continue;
       case WalCapture::Pass::need_hold:
       case WalCapture::Pass::moved_on:
+        ++looks;
         break;
     }
-    const std::optional<WalIndex> again = session_->anchor() ? session_->look() : std::nullopt;
+    const std::optional<WalIndex> again = take_anchor() ? session_->look() : std::nullopt;
     if (!again) break;
     index = *again;
   }
@@ -168,19 +172,21 @@ bool SqliteWorker::capture_to(WalIndex& index) {
   return false;
 }
 
+bool SqliteWorker::is_near(const WalIndex& index) const {
+  return index.salts == capture_->salts() && (index.last_frame - capture_->frame()) * frame_bytes(facts_.page_size.load()) <= near_bytes_max;
+}
+
 void SqliteWorker::settle(const WalIndex& captured) {
   const std::optional<WalIndex> present = session_->look();
   const WalIndex& index = present ? *present : captured;
   const std::uint64_t frame = frame_bytes(facts_.page_size.load());
-  const bool same_wal = index.salts == capture_->salts();
   MarkPolicy::After facts;
   facts.now = worker_now();
   facts.last_frame = index.last_frame;
   facts.backfilled = index.backfilled;
   facts.backfill_attempted = index.backfill_attempted;
   facts.captured = capture_->at(index);
-  facts.near = same_wal && (index.last_frame - capture_->frame()) * frame <= near_bytes_max &&
-               channel_.queued_bytes() <= SourceChannel::queued_bytes_max / 4;
+  facts.near = is_near(index) && channel_.queued_bytes() <= SourceChannel::queued_bytes_max / 4;
   facts.over_limit = index.last_frame * frame > options_.wal_limit_bytes;
   facts.hold = session_->hold();
   switch (policy_.after(facts)) {
@@ -189,7 +195,7 @@ void SqliteWorker::settle(const WalIndex& captured) {
     case MarkPolicy::Move::release:
       return session_->release();
     case MarkPolicy::Move::anchor:
-      if (!session_->anchor()) unclear();
+      if (!take_anchor()) unclear();
       return;
     case MarkPolicy::Move::settle:
       session_->settle(index);  // if a commit came between, the next turn sees it
@@ -210,6 +216,7 @@ void SqliteWorker::unclear() {
 }
 
 bool SqliteWorker::lose(const std::string& reason, const std::string& cause) {
+  capture_->end_view();
   const std::optional<WalIndex> index = session_->mark() ? session_->look() : std::nullopt;
   if (!index || capture_->lose(*index) != WalCapture::Pass::caught_up) {
     unclear();
@@ -224,38 +231,83 @@ bool SqliteWorker::announce_loss(const std::string& reason, const std::string& c
   return channel_.push(SourceStanding{SourceStanding::Kind::lost, reason, cause, ""});
 }
 
-// Slot 0 is the kindest mark, but it protects only what comes after it: with anything left to capture it would be a reset under our reading.
-bool SqliteWorker::hold_view() {
-  std::optional<WalIndex> index = session_->look();
-  if (index && capture_->at(*index) && session_->settle(*index)) {
-    capture_->begin_view(*index);
-    return true;
-  }
-  index = session_->mark() ? session_->look() : std::nullopt;
-  if (!index) {
-    unclear();
-    return false;
-  }
-  if (!capture_to(*index)) return false;
-  if (session_->hold() != Hold::mark) return false;  // the capture needed an anchor: the file may be ahead of it
-  capture_->begin_view(*index);
+// A view ends with its mark.
+bool SqliteWorker::take_anchor() {
+  capture_->end_view();
+  return session_->anchor();
+}
+
+bool SqliteWorker::open_view(WalIndex& index) {
+  capture_->end_view();
+  const std::optional<WalIndex> look = session_->mark() ? session_->look() : std::nullopt;
+  if (!look) return false;
+  index = *look;
+  capture_->open_view(index, Hold::mark);
   return true;
 }
 
-void SqliteWorker::serve_requests() {
-  SourceRequest request;
-  while (session_ && !policy_.gap_under_way() && channel_.take_request(request)) {
-    policy_.touched(worker_now());
-    while (session_ && !failed_ && !channel_.stopped() && !hold_view()) {
-    }
-    if (!session_ || failed_ || channel_.stopped()) return;
-    serve(request);
-    if (capture_) capture_->end_view();
+// Slot 0 is the kindest mark, but it protects only what comes after it: with anything left to capture it would be a reset under our reading.
+bool SqliteWorker::reach_view() {
+  std::optional<WalIndex> index = session_->look();
+  if (index && capture_->at(*index) && session_->settle(*index)) {
+    capture_->open_view(*index, Hold::slot_zero);
+    return true;
   }
-  if (!session_ || session_->hold() != Hold::mark) return;
-  // A mark holds back checkpoints: no longer than the answers take.
-  if (policy_.state() == MarkPolicy::State::yielding) return session_->release();
-  session_->anchor();
+  if (!index || !open_view(*index)) {
+    unclear();
+    return false;
+  }
+  return capture_to(*index) && capture_->in_view();
+}
+
+// Between two commits of a backlog. Reads go before the commits that follow; and a mark that nobody reads under is given up, for it holds
+// checkpoints back.
+bool SqliteWorker::at_boundary() {
+  if (channel_.has_request()) return !capture_->view_open() || capture_->in_view();
+  return capture_->view_open() && !reads_go_on();
+}
+
+bool SqliteWorker::serve_between(WalIndex& index) {
+  const bool asked = channel_.has_request();
+  const bool held = asked ? capture_->in_view() || open_view(index) : take_anchor();
+  if (!held) {
+    unclear();
+    return false;
+  }
+  if (capture_->in_view()) answer_requests();
+  return session_ && !failed_;
+}
+
+bool SqliteWorker::reads_go_on() {
+  const Instant now = worker_now();
+  if (channel_.reads_wait()) read_at_ = now;
+  return now - read_at_ < view_linger;
+}
+
+void SqliteWorker::serve_requests() {
+  while (session_ && !failed_ && !channel_.stopped() && !policy_.gap_under_way() && channel_.has_request()) {
+    policy_.touched(worker_now());
+    if (capture_->in_view() || reach_view()) answer_requests();
+  }
+  if (!session_ || !capture_->view_open()) return;
+  // A mark holds back checkpoints: no longer than the answers take, if the next one is reached as soon. Behind a backlog it stays for the reads
+  // that follow: each new mark would lie at the end of what was committed meanwhile, and a program faster than the log would keep it out of reach.
+  const std::optional<WalIndex> index = session_->look();
+  if (index && !is_near(*index) && session_->hold() == Hold::mark && reads_go_on()) return;
+  if (session_->hold() == Hold::slot_zero) return capture_->end_view();
+  if (policy_.state() == MarkPolicy::State::yielding) {
+    capture_->end_view();
+    return session_->release();
+  }
+  take_anchor();
+}
+
+// All that wait, in one view.
+void SqliteWorker::answer_requests() {
+  CCR_ASSERT(capture_->in_view());
+  read_at_ = worker_now();
+  SourceRequest request;
+  while (session_ && !failed_ && channel_.take_request(request)) serve(request);
 }
 
 void SqliteWorker::serve(const SourceRequest& request) {

@@ -43,6 +43,7 @@ class SqliteWorker {
   static constexpr Duration refused_pause = std::chrono::seconds(1);
   static constexpr Duration identity_pause = std::chrono::milliseconds(250);
   static constexpr std::uint64_t near_bytes_max = 512 * KiB;  // behind the writer by no more: caught up, as far as one can with a fast one
+  static constexpr Duration view_linger = std::chrono::milliseconds(250);  // a reader asks again within it
   static constexpr Duration unclear_max = std::chrono::seconds(1);  // of a WAL that is not as its index says
 
   void attach();
@@ -54,13 +55,20 @@ class SqliteWorker {
 
   void turn();
   bool capture_to(WalIndex& index);
+  bool is_near(const WalIndex& index) const;
   void settle(const WalIndex& captured);
   void unclear();
   bool lose(const std::string& reason, const std::string& cause);
   bool announce_loss(const std::string& reason, const std::string& cause);
-  bool hold_view();
+  bool take_anchor();
+  bool open_view(WalIndex& index);
+  bool reach_view();
+  bool at_boundary();
+  bool serve_between(WalIndex& index);
   void serve_requests();
+  void answer_requests();
   void serve(const SourceRequest& request);
+  bool reads_go_on();
   void check_identity(bool hinted);
   bool overwritten();
   void note_progress(const WalIndex& index, bool captured);
@@ -83,6 +91,7 @@ class SqliteWorker {
   Instant unclear_since_;
   Instant identity_checked_;
   Instant last_look_;
+  Instant read_at_;  // when a read was last waited for
   // The file as it was when last checked, and how far checkpoints had come.
   std::optional<FileFacts> file_seen_;
   WalIndex index_seen_;

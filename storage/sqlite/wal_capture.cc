@@ -25,8 +25,10 @@ std::uint32_t change_counter_of(ByteView first_page) {
 
 }  // namespace
 
-WalCapture::WalCapture(const SqliteSession& session, SourceChannel& channel, Clock& clock, std::uint32_t page_size)
-    : session_(session), channel_(channel), clock_(clock), page_size_(page_size), newest_(session, page_size), window_(session, page_size) {
+WalCapture::WalCapture(const SqliteSession& session, SourceChannel& channel, Clock& clock, std::uint32_t page_size,
+                       std::function<bool()> at_boundary)
+    : session_(session), channel_(channel), clock_(clock), page_size_(page_size), newest_(session, page_size), window_(session, page_size),
+      at_boundary_(std::move(at_boundary)) {
   place_.shape.page_size = page_size;
   place_.file.inode = inode_of(session.path().database);
 }
@@ -57,6 +59,7 @@ WalCapture::Pass WalCapture::forward(const WalIndex& index, bool held) {
       if (!held && channel_.queued_bytes() > SourceChannel::queued_bytes_max / 2) return Pass::need_hold;  // it would wait for the engine
       const Pass taken = take(decoder.take_commit(), window_, true);
       if (taken != Pass::caught_up) return taken;
+      if (held && place_.frame < index.last_frame && at_boundary_()) return Pass::boundary;
     }
     if (outcome == WalDecoder::Outcome::invalid) return Pass::moved_on;
     if (place_.frame != before) continue;
@@ -64,6 +67,7 @@ WalCapture::Pass WalCapture::forward(const WalIndex& index, bool held) {
     if (!held) return Pass::need_hold;
     const Pass taken = forward_long(decoder, index);
     if (taken != Pass::caught_up) return taken;
+    if (place_.frame < index.last_frame && at_boundary_()) return Pass::boundary;
   }
   place_.change = index.change;  // the chain of checksums is the proof here; an index rebuilt meanwhile counts anew
   return Pass::caught_up;
@@ -120,6 +124,7 @@ WalCapture::Pass WalCapture::take(const WalCommit& commit, WalWindow& window, bo
   const std::vector<PageFrame> images = images_of(commit);
   const SqliteCursor before = place_;
   if (in_current_wal) newest_.note(commit);
+  view_in_file_ = false;
   place_.frame = commit.last_frame;
   place_.checksum = commit.checksum;
   place_.page_count = commit.page_count;
@@ -195,14 +200,17 @@ bool WalCapture::copy_image(const PageFrame& image, WalWindow* window, ByteSpan 
   return true;
 }
 
-void WalCapture::begin_view(const WalIndex& index) {
-  view_in_file_ = index.fully_backfilled();
-  newest_.begin_view(index);
+void WalCapture::open_view(const WalIndex& index, Hold hold) {
+  CCR_ASSERT(hold == Hold::mark || (hold == Hold::slot_zero && at(index)));
+  view_ = index;
+  view_in_file_ = at(index) && index.fully_backfilled();
+  newest_.read_file_only(hold == Hold::slot_zero);
 }
 
 void WalCapture::end_view() {
+  view_.reset();
   view_in_file_ = false;
-  newest_.end_view();
+  newest_.read_file_only(false);
 }
 
 bool WalCapture::answer(const ReadRequest& request) {

@@ -11,6 +11,7 @@
 // Bounds: one window of the WAL, a tail of tail_bytes_max, 8 bytes for each page of a transaction, the map of NewestPages.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -31,12 +32,14 @@ class WalCapture {
     caught_up,  // everything up to the look is captured
     need_hold,  // a commit longer than the window, or an engine to wait for: take an anchor, look again, advance again
     moved_on,   // the WAL is not as the look said: look again
+    boundary,   // the worker wanted to be called between two commits
     gap,        // commits are missing: lose()
     torn,       // the WAL was reset under a commit that was half delivered, against our hold: the source must be opened anew
     stopped,    // the channel was closed
   };
 
-  WalCapture(const SqliteSession& session, SourceChannel& channel, Clock& clock, std::uint32_t page_size);
+  // `at_boundary` is asked behind every commit that is taken under a hold: true ends the pass there.
+  WalCapture(const SqliteSession& session, SourceChannel& channel, Clock& clock, std::uint32_t page_size, std::function<bool()> at_boundary);
 
   // Where to start, under a mark: resume() judges a cursor against what is there; lose() takes the present for the place, and says
   // moved_on when the WAL is not as the look said.
@@ -47,9 +50,14 @@ class WalCapture {
   bool at(const WalIndex& index) const noexcept;
   bool lost() const noexcept { return !delivering_; }
 
-  // Both want a view: a mark, and everything captured up to the look that followed it.
-  void begin_view(const WalIndex& index);
+  // A view is opened under a mark with the look that followed it, and holds as long as that mark. The file stands still at the mark or before
+  // it, so pages are exact at every place behind that look, not only at the last one: reads need not wait for a backlog. Under slot 0 they are
+  // exact at that look alone.
+  void open_view(const WalIndex& index, Hold hold);
   void end_view();
+  bool view_open() const noexcept { return view_.has_value(); }
+  bool in_view() const noexcept { return view_ && view_->salts == place_.shape.salts && view_->last_frame <= place_.frame; }
+  // Both want to be in a view.
   bool answer(const ReadRequest& request);
   Pass rejoin(const RejoinRequest& request);
 
@@ -90,7 +98,9 @@ class WalCapture {
   NewestPages newest_;
   WalWindow window_;
   bool delivering_ = false;
-  bool view_in_file_ = false;  // all of the view is in the file
+  std::function<bool()> at_boundary_;
+  std::optional<WalIndex> view_;
+  bool view_in_file_ = false;  // all of the view is in the file, and nothing was captured since
   std::vector<bool> touched_;
 };
 
