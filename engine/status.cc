@@ -62,7 +62,9 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     copy["ship_bytes_per_second"] = facts.bytes_per_second;
     copy["mode"] = facts.block_mode ? "block" : "file";
     const std::optional<double> lag = hosted.copies->lag_of(node);
-    copy["lag_seconds"] = lag ? json(*lag) : json(nullptr);
+    // What a program committed and the log has not yet is missing over there too.
+    const double source_lag = hosted.active && hosted.active->ready() ? hosted.active->gauges().lag_seconds : 0;
+    copy["lag_seconds"] = lag ? json(*lag + source_lag) : json(nullptr);
     if (copy["copy_queue"].is_object() && lag) copy["copy_queue"]["seconds"] = copy["copy_queue"]["bytes"] == 0 ? 0.0 : *lag;
     put_connection(copy, facts.path, facts.connection);
   }

@@ -80,7 +80,7 @@ class LogSource {
   struct Gauges {
     std::uint64_t wal_bytes = 0;
     std::uint64_t uncaptured_bytes = 0;
-    double lag_seconds = 0;  // age of the oldest change not yet captured, as far as it can be known
+    double lag_seconds = 0;  // age of the oldest commit that next() has not handed out, as far as it can be known
   };
   virtual Gauges gauges() const = 0;
 

@@ -1,6 +1,9 @@
 // An active copy whose source is not its own: what the engine makes of commits, losses and breaks of an SQLite file.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "engine/status.h"
 #include "tests/scripted_source.h"
 #include "tests/sim/cluster.h"
 
@@ -55,6 +58,24 @@ TEST_F(SourceOfAnother, ACommitThatBreaksOffIsLostContinuityAndNoDismount) {
   EXPECT_EQ(cluster.active()->tip().commit, before + 1);  // the catch-up; no trace of the torn one
   EXPECT_EQ(cluster.events_of("catch_up").size(), 1u) << cluster.story();
   EXPECT_EQ(cluster.active()->digests().at(7), page_digest(7, model[6]));
+}
+
+TEST_F(SourceOfAnother, TheLagOfACopyCountsWhatIsNotCapturedYet) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_mounted()) << cluster.story();
+  cluster.request_seed("beta");
+  ASSERT_TRUE(world.run_until([&] { return cluster.state("beta") == "healthy"; }, 60s) == Ended::reached) << cluster.story();
+  world.run_for(5s);
+  const auto lag = [&] {
+    const ClockState told;
+    SimClock clock(world, told);
+    const nlohmann::json status = engine::status_of(*cluster.node("alpha"), clock, "orders", "beta");
+    return status["databases"][0]["copies"][0]["lag_seconds"].get<double>();
+  };
+  EXPECT_LT(lag(), 1.0);
+  source->told.uncaptured_bytes = 300 * MiB;
+  source->told.lag_seconds = 40;
+  EXPECT_GE(lag(), 40.0);
 }
 
 }  // namespace

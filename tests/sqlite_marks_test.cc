@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "storage/sqlite/commit_ages.h"
 #include "storage/sqlite/mark_policy.h"
 #include "storage/sqlite/source_channel.h"
 
@@ -221,6 +222,38 @@ ImageBatch batch_of(std::size_t bytes) {
   batch.head = SourceCommit{};
   batch.bytes = bytes;
   return batch;
+}
+
+TEST(CommitAges, ACommitIsAsOldAsTheLookBeforeTheOneThatSawIt) {
+  CommitAges ages;
+  const WalSalts first{1, 1}, second{2, 9};
+  ages.seen(first, 10, Instant{100});
+  ages.clear(Instant{100});
+  EXPECT_EQ(ages.oldest(), Instant{0});
+  ages.seen(first, 12, Instant{200});
+  ages.seen(first, 12, Instant{300});
+  ages.seen(first, 15, Instant{400});
+  ages.seen(second, 3, Instant{500});
+  EXPECT_EQ(ages.oldest(), Instant{100});
+  ages.captured(first, 12);
+  EXPECT_EQ(ages.oldest(), Instant{300});
+  ages.captured(second, 0);
+  EXPECT_EQ(ages.oldest(), Instant{400});
+  ages.captured(second, 3);
+  EXPECT_EQ(ages.oldest(), Instant{0});
+}
+
+TEST(CommitAges, ManyLooksBecomeCoarserAndNeverYounger) {
+  CommitAges ages;
+  const WalSalts salts{1, 1};
+  constexpr std::uint32_t looks = 3 * CommitAges::marks_max;
+  ages.clear(Instant{1});
+  for (std::uint32_t look = 2; look < looks; ++look) ages.seen(salts, look, Instant{look});
+  for (std::uint32_t captured = 1; captured + 1 < looks; ++captured) {
+    ages.captured(salts, captured);
+    ASSERT_LE(ages.oldest(), Instant{captured});  // frame captured + 1 was seen at captured + 1, so made after `captured`
+    ASSERT_NE(ages.oldest(), Instant{0});
+  }
 }
 
 TEST(SourceChannel, ImagesWaitForRoomAndAnswersDoNot) {

@@ -173,6 +173,30 @@ TEST_F(Scripted, ReadsAreAnsweredBetweenTheCommitsOfABacklog) {
   EXPECT_EQ(engine.pages_wrong, 0u);
 }
 
+TEST_F(Scripted, TheBacklogIsToldWhileItIsHandedOver) {
+  ScriptedEngine engine(database);
+  const std::vector<std::string> four(4, "INSERT INTO t(body) VALUES(randomblob(300000))");
+  std::vector<ScriptedEngine::Step> steps(steps_max);
+  std::uint64_t uncaptured = 0;
+  std::int64_t since = 0, made_at = 0;
+  steps[0] = [&](ScriptedEngine&) { sql(four); };
+  steps[1] = [&](ScriptedEngine&) {
+    made_at = worker_now().nanoseconds;
+    sql(four);
+  };
+  std::fill(steps.begin() + 2, steps.end(), [&](ScriptedEngine& self) {
+    if (self.commit_images.size() == 3) uncaptured = self.facts().uncaptured_bytes;
+    if (self.commit_images.size() == 7) since = self.facts().behind_since;
+    if (self.commit_images.size() == 8) self.stop();
+  });
+  engine.run(steps);
+  EXPECT_GT(uncaptured, 5u * 300'000) << "what was made while the backlog was handed over counts too";
+  EXPECT_LT(uncaptured, 7u * 300'000);
+  EXPECT_GT(since, 0);
+  EXPECT_LE(since, worker_now().nanoseconds);
+  EXPECT_GT(since, made_at - 1'000'000'000) << "of the last commits, not of the first";
+}
+
 // Somebody empties the WAL by hand while a commit is handed over. No lock can keep him from it.
 TEST_F(Scripted, AWalEmptiedUnderACommitIsLostContinuityToTheNextSource) {
   ScriptedEngine engine(database);

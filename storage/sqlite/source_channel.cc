@@ -25,11 +25,16 @@ bool SourceChannel::push(SourcePiece piece) {
   {
     std::unique_lock lock(mutex_);
     if (waits && queued_bytes_ > 0 && queued_bytes_ + weight > queued_bytes_max) {
-      while (!stopped_ && queued_bytes_ > queued_bytes_low) room_.wait(lock);
+      while (!stopped_ && queued_bytes_ > queued_bytes_low) {
+        if (room_.wait_for(lock, room_tick) == std::cv_status::no_timeout || !while_full_) continue;
+        lock.unlock();
+        while_full_();
+        lock.lock();
+      }
     }
     if (stopped_) return false;
     if (std::holds_alternative<SourcePages>(piece)) ++answers_;
-    pieces_.push_back(std::move(piece));
+    pieces_.push_back({std::move(piece), waits ? since_ : Instant{}});
     queued_bytes_ += weight;
     notify = std::exchange(engine_waits_, false);
   }
@@ -77,7 +82,7 @@ std::optional<SourcePiece> SourceChannel::take() {
       engine_waits_ = true;
       return std::nullopt;
     }
-    piece = std::move(pieces_.front());
+    piece = std::move(pieces_.front().piece);
     pieces_.pop_front();
     if (std::holds_alternative<SourcePages>(*piece)) --answers_;
     queued_bytes_ -= weight_of(*piece);
@@ -107,6 +112,13 @@ void SourceChannel::stop() {
 bool SourceChannel::worker_ended() const {
   const std::lock_guard lock(mutex_);
   return ended_;
+}
+
+Instant SourceChannel::oldest() const {
+  const std::lock_guard lock(mutex_);
+  for (const Queued& each : pieces_)
+    if (std::holds_alternative<ImageBatch>(each.piece)) return each.since;
+  return Instant{};
 }
 
 std::size_t SourceChannel::queued_bytes() const {

@@ -2,9 +2,11 @@
 //
 // push() waits while more than queued_bytes_max are queued, which is how a slow engine slows the capture; answers to page reads and
 // standings pass without waiting (there are at most reads_in_flight_max of the former). After stop() push() says false and nothing waits.
+// Each piece carries the age of what is in it (stamp), so that a commit that waits here is not taken for one that arrived.
 // take() is the engine's: nullopt when nothing is queued, and then `notify` is called (on the worker) once something is.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -15,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/clock.h"
 #include "storage/log_source.h"
 
 namespace ccr::storage::sqlite {
@@ -49,9 +52,13 @@ class SourceChannel {
  public:
   static constexpr std::size_t queued_bytes_max = 4 * MiB;
 
+  static constexpr std::chrono::milliseconds room_tick{100};
+
   SourceChannel(std::function<void()> notify, std::function<void()> wake_worker);
 
   // The worker's side.
+  void while_full(std::function<void()> look) { while_full_ = std::move(look); }  // called each room_tick while push() waits
+  void stamp(Instant since) { since_ = since; }  // what is pushed from now on was not committed before; 0: as of the push
   bool push(SourcePiece piece);
   bool take_request(SourceRequest& into);  // false: none is waiting
   bool reads_wait() const;  // a request is waiting, or an answer that the engine has not taken yet
@@ -65,13 +72,20 @@ class SourceChannel {
   void stop();
   bool worker_ended() const;
   std::size_t queued_bytes() const;
+  Instant oldest() const;  // the stamp of the first commit that is queued; 0: none
 
  private:
   std::function<void()> notify_;
   std::function<void()> wake_worker_;
   mutable std::mutex mutex_;
   std::condition_variable room_;
-  std::deque<SourcePiece> pieces_;
+  std::function<void()> while_full_;
+  Instant since_;  // the worker's
+  struct Queued {
+    SourcePiece piece;
+    Instant since;
+  };
+  std::deque<Queued> pieces_;
   std::deque<SourceRequest> requests_;
   std::size_t queued_bytes_ = 0;
   std::size_t answers_ = 0;  // among pieces_

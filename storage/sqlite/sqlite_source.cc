@@ -85,7 +85,8 @@ class SqliteSource final : public LogSource {
     Gauges gauges;
     gauges.wal_bytes = facts_.wal_bytes.load();
     gauges.uncaptured_bytes = facts_.uncaptured_bytes.load() + channel_.queued_bytes();
-    const std::int64_t since = facts_.behind_since.load();
+    const std::int64_t queued = channel_.oldest().nanoseconds;  // in the order of commits: what is queued is older
+    const std::int64_t since = queued != 0 ? queued : facts_.behind_since.load();
     if (since != 0) gauges.lag_seconds = std::max(0.0, std::chrono::duration<double>(worker_now() - Instant{since}).count());
     return gauges;
   }

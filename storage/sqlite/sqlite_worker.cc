@@ -13,7 +13,9 @@ bool same_checkpoint(const WalIndex& a, const WalIndex& b) {
 }  // namespace
 
 SqliteWorker::SqliteWorker(Options options, Clock& clock, SourceChannel& channel, WalWatch& watch, Facts& facts)
-    : options_(std::move(options)), clock_(clock), channel_(channel), watch_(watch), facts_(facts), cursor_(options_.cursor) {}
+    : options_(std::move(options)), clock_(clock), channel_(channel), watch_(watch), facts_(facts), cursor_(options_.cursor) {
+  channel_.while_full([this] { look_around(); });
+}
 
 void SqliteWorker::run() {
   WalWatch::wait_precisely();
@@ -82,6 +84,7 @@ void SqliteWorker::detach() {
   capture_.reset();
   session_.reset();
   file_seen_.reset();
+  ages_ = CommitAges();
   facts_.uncaptured_bytes = 0;
   facts_.behind_since = 0;
 }
@@ -125,8 +128,7 @@ void SqliteWorker::turn() {
   facts.reset = index->salts != capture_->salts();
   facts.fully_backfilled = index->fully_backfilled();
   facts.hold = session_->hold();
-  if (facts.moved) note_progress(*index, false);
-  last_look_ = facts.now;
+  note_look(*index);
   if (policy_.before(facts) == MarkPolicy::Move::anchor && !capture_->view_open()) {
     index = take_anchor() ? session_->look() : std::nullopt;
     if (!index) return unclear();
@@ -147,7 +149,7 @@ bool SqliteWorker::capture_to(WalIndex& index) {
     switch (capture_->advance(index, session_->holds_off_resets())) {
       case WalCapture::Pass::caught_up:
         unclear_since_ = {};
-        note_progress(index, true);
+        note_look(index);
         return true;
       case WalCapture::Pass::stopped:
         return false;
@@ -263,6 +265,8 @@ bool SqliteWorker::reach_view() {
 // Between two commits of a backlog. Reads go before the commits that follow; and a mark that nobody reads under is given up, for it holds
 // checkpoints back.
 bool SqliteWorker::at_boundary() {
+  note_place();
+  look_around();
   if (channel_.has_request()) return !capture_->view_open() || capture_->in_view();
   return capture_->view_open() && !reads_go_on();
 }
@@ -350,17 +354,32 @@ bool SqliteWorker::overwritten() {
   return !explained;
 }
 
-void SqliteWorker::note_progress(const WalIndex& index, bool captured) {
-  const std::uint64_t frame = frame_bytes(facts_.page_size.load());
-  const bool same = index.salts == capture_->salts();
-  const std::uint32_t behind = same ? index.last_frame - std::min(index.last_frame, capture_->frame()) : index.last_frame;
+void SqliteWorker::note_look(const WalIndex& index) {
+  seen_ = index;
+  seen_at_ = worker_now();
   facts_.wal_bytes = session_->wal_bytes();
-  facts_.uncaptured_bytes = captured ? 0 : behind * frame;
-  if (captured) {
-    facts_.behind_since = 0;
-  } else if (facts_.behind_since == 0) {
-    facts_.behind_since = last_look_.nanoseconds;
+  ages_.seen(index.salts, index.last_frame, seen_at_);
+  note_place();
+}
+
+// What is told of the backlog, between any two commits of it: a log that is slower than the program may never come to its end.
+void SqliteWorker::note_place() {
+  if (capture_->at(seen_)) {
+    ages_.clear(seen_at_);
+  } else {
+    ages_.captured(capture_->salts(), capture_->frame());
   }
+  const bool same = seen_.salts == capture_->salts();
+  const std::uint64_t behind = same ? seen_.last_frame - std::min(seen_.last_frame, capture_->frame()) : seen_.last_frame;
+  facts_.uncaptured_bytes = behind * frame_bytes(facts_.page_size.load());
+  facts_.behind_since = ages_.oldest().nanoseconds;
+  channel_.stamp(ages_.oldest());
+}
+
+// Also while the queue is full.
+void SqliteWorker::look_around() {
+  if (!session_ || !capture_ || worker_now() - seen_at_ < gauge_tick) return;
+  if (const std::optional<WalIndex> index = session_->look()) note_look(*index);
 }
 
 void SqliteWorker::fail(const std::string& message) {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "storage/sqlite/commit_ages.h"
 #include "storage/sqlite/mark_policy.h"
 #include "storage/sqlite/source_channel.h"
 #include "storage/sqlite/sqlite_session.h"
@@ -27,7 +28,7 @@ class SqliteWorker {
     std::atomic<std::uint32_t> page_size{0};
     std::atomic<std::uint64_t> wal_bytes{0};
     std::atomic<std::uint64_t> uncaptured_bytes{0};
-    std::atomic<std::int64_t> behind_since{0};  // worker_now() of the last look before the oldest change not yet captured; 0: none
+    std::atomic<std::int64_t> behind_since{0};  // CommitAges::oldest(), by worker_now(); 0: everything is captured
   };
   struct Options {
     std::string path;
@@ -43,6 +44,7 @@ class SqliteWorker {
   static constexpr Duration refused_pause = std::chrono::seconds(1);
   static constexpr Duration identity_pause = std::chrono::milliseconds(250);
   static constexpr std::uint64_t near_bytes_max = 512 * KiB;  // behind the writer by no more: caught up, as far as one can with a fast one
+  static constexpr Duration gauge_tick = std::chrono::milliseconds(10);  // of looks that are for the gauges only
   static constexpr Duration view_linger = std::chrono::milliseconds(250);  // a reader asks again within it
   static constexpr Duration unclear_max = std::chrono::seconds(1);  // of a WAL that is not as its index says
 
@@ -71,7 +73,9 @@ class SqliteWorker {
   bool reads_go_on();
   void check_identity(bool hinted);
   bool overwritten();
-  void note_progress(const WalIndex& index, bool captured);
+  void note_look(const WalIndex& index);
+  void note_place();
+  void look_around();
   void fail(const std::string& message);
 
   Options options_;
@@ -90,7 +94,9 @@ class SqliteWorker {
   bool failed_ = false;       // an error was delivered: nothing follows
   Instant unclear_since_;
   Instant identity_checked_;
-  Instant last_look_;
+  CommitAges ages_;
+  WalIndex seen_;       // as last looked at, for the gauges
+  Instant seen_at_;
   Instant read_at_;  // when a read was last waited for
   // The file as it was when last checked, and how far checkpoints had come.
   std::optional<FileFacts> file_seen_;
