@@ -22,6 +22,7 @@ const char* name_of(ErrorKind kind) noexcept {
     case ErrorKind::config: return "config";
     case ErrorKind::usage: return "usage";
     case ErrorKind::busy: return "busy";
+    case ErrorKind::full: return "full";
     case ErrorKind::stopped: return "stopped";
   }
   return "unknown";

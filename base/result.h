@@ -29,6 +29,7 @@ enum class ErrorKind {
   config,        // the configuration is wrong
   usage,         // the request is wrong
   busy,          // somebody else has it; try again
+  full,          // a bound of ours on what is kept was reached; nothing was changed, and a person has to make room
   stopped,       // the component was stopped
 };
 

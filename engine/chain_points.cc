@@ -69,4 +69,21 @@ Task<Result<std::vector<std::optional<Digest128>>>> own_digests(storage::Disk& d
   co_return own;
 }
 
+std::optional<Generation> not_proven_from(const transport::Hello& hello, const transport::Welcome& welcome, Generation pass_from) {
+  using transport::Verdict;
+  constexpr Generation all{0};
+  if (hello.chain.empty()) return std::nullopt;
+  const Generation newest = hello.chain.front().generation;  // its digest stands for all before it
+  switch (welcome.verdict) {
+    case Verdict::same:
+    case Verdict::behind: return newest >= welcome.first ? std::nullopt : std::optional(pass_from);
+    case Verdict::forked:
+    case Verdict::ahead: return welcome.fork;  // 0 where it is not known
+    case Verdict::unknown: return newest >= welcome.first ? all : pass_from;
+    case Verdict::other_history:
+    case Verdict::unseeded: break;
+  }
+  return all;
+}
+
 }  // namespace ccr::engine

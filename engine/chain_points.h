@@ -18,4 +18,9 @@ Task<Result<std::vector<transport::ChainPoint>>> points_of(storage::Disk& disk, 
 Task<Result<std::vector<std::optional<Digest128>>>> own_digests(storage::Disk& disk, storage::LogDirectory log, Position durable,
                                                                 std::vector<transport::ChainPoint> points);
 
+// What of the log here is not proven to be part of the active's too, and so goes to quarantine/ when a pass begins with another log: from which
+// generation on. nullopt: nothing, all of it is a prefix. Where the active has dropped what would prove it, only what lies at or beyond
+// `pass_from` can be anything of its own. `hello` is what was sent, `welcome` the verdict on it. Pure.
+std::optional<Generation> not_proven_from(const transport::Hello& hello, const transport::Welcome& welcome, Generation pass_from);
+
 }  // namespace ccr::engine

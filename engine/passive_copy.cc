@@ -92,7 +92,9 @@ Task<Result<void>> PassiveCopy::meet_damage(Error error) {
     co_return co_await fail_for_good("CHAIN: " + error.message, "ccr seed " + subject_of(database_, context_.config.node));
   }
   const Generation all{0};
-  CCR_CO_TRY(co_await storage::set_aside_generations(context_.disk, paths_.log_directory, all));
+  const Result<void> aside = co_await storage::set_aside_generations(context_.disk, paths_.log_directory, all);
+  if (!aside.ok() && aside.error().kind == ErrorKind::full) co_return co_await quarantine_full(aside.error());
+  if (!aside.ok()) co_return aside.error();
   state.seeded = false;
   state.min_required = state.max_required = state.durable = Position{};
   state.replayed_commit = 0;
@@ -124,6 +126,7 @@ Task<Result<void>> PassiveCopy::run_phase(Phase phase) {
   seed_verdict_.reset();  // of another phase, and so perhaps of another pass
   leaving_ = false;
   group.spawn(leave_when_asked());
+  group.spawn(watch_quarantine());
   switch (phase) {
     case Phase::contact: group.spawn(contact()); break;
     case Phase::seed: group.spawn(seed_loop()); break;
@@ -166,6 +169,21 @@ Task<Result<void>> PassiveCopy::fail_for_good(std::string cause, std::string hin
   standing_.enter(State::failed_and_suspended, std::move(cause), std::move(hint));
   end_phase();
   co_return Result<void>();
+}
+
+// Never deleted by us: somebody has to look at what was set aside, and make room.
+Task<Result<void>> PassiveCopy::quarantine_full(Error error) {
+  co_return co_await fail_for_good("QUARANTINE_FULL: " + error.message, error.hint);
+}
+
+// A person may clear it at any time. What is shown is for status alone: whoever sets aside looks for himself.
+Task<Result<void>> PassiveCopy::watch_quarantine() {
+  constexpr Duration turn = std::chrono::seconds(10);
+  for (;;) {
+    const Result<storage::Quarantine> there = co_await storage::measure_quarantine(context_.disk, paths_.log_directory);
+    quarantine_ = there.ok() ? std::optional(*there) : std::nullopt;
+    co_await context_.clock.sleep(turn);
+  }
 }
 
 // --- requests --------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@
 #include "engine/root_ledger.h"
 #include "seed/seed_target.h"
 #include "storage/disk_verifier.h"
+#include "storage/quarantine.h"
 #include "storage/token_bucket.h"
 
 namespace ccr::engine {
@@ -82,6 +83,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Duration lag() const;          // since the oldest tip heard that is not durable here; call when connected
   Duration replay_wait() const;  // since the oldest log that is not replayed was inspected here
   seed::SeedCounters seed_counters() const;
+  std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }
   bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
@@ -126,6 +128,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> copy_log_when_open();
   Task<Result<void>> watch_path(transport::FramedConnection& connection);
   Task<Result<void>> keep_house();
+  Task<Result<void>> watch_quarantine();
+  Task<Result<void>> quarantine_full(Error error);
   Task<Result<void>> fail_for_good(std::string cause, std::string hint);
   void need_difference(std::string reason);
   void judge_root(const RootVerdict& verdict);
@@ -169,6 +173,9 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   int inspect_tries_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false;
   bool pass_open_ = false;
+  std::optional<storage::Quarantine> quarantine_;
+  transport::Hello seed_hello_;      // of the present seed connection, and its answer: what they prove of the log here
+  transport::Welcome seed_welcome_;
   std::optional<RootVerdict> seed_verdict_;
   std::string difference_reason_;
   bool verifying_ = false;

@@ -1,6 +1,7 @@
 // How a passive copy is made equal: a pass of the seeder beside the log from its pinned position, then replay to Q, then the root decides.
 #include <utility>
 
+#include "engine/chain_points.h"
 #include "engine/passive_files.h"
 
 namespace ccr::engine {
@@ -38,6 +39,7 @@ Task<Result<void>> PassiveCopy::seed_loop() {
       case ErrorKind::no_space:
       case ErrorKind::read_only:
       case ErrorKind::stopped: co_return error;  // the files are opened again
+      case ErrorKind::full: co_return co_await quarantine_full(error);
       case ErrorKind::corrupt:
       case ErrorKind::diverged:
       case ErrorKind::protocol:
@@ -53,14 +55,16 @@ Task<Result<void>> PassiveCopy::seed_loop() {
 
 Task<Result<void>> PassiveCopy::seed_once() {
   const storage::CopyState& state = keeper_.state();
-  transport::Hello hello;
-  hello.purpose = transport::Purpose::seed;
-  hello.database = database_.name;
-  hello.kind = name_of(database_.kind);
-  hello.signature = state.signature;
-  hello.epoch = state.epoch;
-  Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(hello));
+  Result<transport::Hello> hello = co_await log_hello(true);
+  if (!hello.ok()) co_return hello.error();
+  hello->purpose = transport::Purpose::seed;
+  seed_hello_ = *hello;
+  Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(*hello));
   if (!session.ok()) co_return session.error();
+  seed_welcome_ = session->welcome;
+  // Before anything is changed. A new pass begins no lower than here.
+  const std::optional<Generation> aside = not_proven_from(seed_hello_, seed_welcome_, seed_welcome_.first);
+  if (aside) CCR_CO_TRY(co_await storage::check_quarantine(context_.disk, paths_.log_directory, *aside));
   CCR_CO_TRY(co_await adopt(session->welcome));
   seed::SeedOptions options;
   options.open_pass = state.seed.from;
@@ -188,7 +192,8 @@ Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
   tip_times_.clear();
   inspected_times_.clear();
   CCR_CO_TRY(co_await keeper_.save());
-  CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation));
+  const std::optional<Generation> aside = not_proven_from(seed_hello_, seed_welcome_, offer.from.generation);
+  CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation, aside));
   pass_open_ = true;
   changed_.notify();
   const Event event{"seed_pass_opened", subject_of(database_, context_.config.node), {{"from", to_text(offer.from)}, {"pages", std::to_string(offer.page_count)}}};
@@ -200,7 +205,8 @@ Task<Result<void>> PassiveCopy::pass_resumed(const transport::SeedOffer& offer) 
   // A crash between the record of the pass and the start of its log leaves another log, or one that ends before P.
   const bool covered = files_->log->first().number != 0 && files_->log->first() <= offer.from.generation &&
                        files_->log->wanted().generation >= offer.from.generation;
-  if (!covered) CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation));
+  const std::optional<Generation> aside = not_proven_from(seed_hello_, seed_welcome_, offer.from.generation);
+  if (!covered) CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation, aside));
   pass_open_ = true;
   changed_.notify();
   co_return Result<void>();

@@ -92,6 +92,9 @@ json passive_here(const Node& node, const Hosted& hosted) {
     copy["copy_queue"]["seconds"] = copy["lag_seconds"];
     copy["replay_queue"]["seconds"] = static_cast<double>(marks.replay_queue_ns) / 1e9;
   }
+  if (const std::optional<storage::Quarantine> aside = passive.quarantine()) {
+    copy["quarantine"] = {{"files", aside->files}, {"bytes", aside->bytes}};
+  }
   if (passive.connection() != nullptr) put_connection(copy, passive.connection()->peer(), passive.connection()->facts());
   return copy;
 }

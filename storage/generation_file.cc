@@ -7,7 +7,6 @@ namespace ccr::storage {
 namespace {
 
 constexpr int open_tries = 3;          // of the three names; each roll in between costs one
-constexpr std::uint64_t quarantine_max = 4096;  // files of one generation set aside
 
 // A numbered file must hold its number; current.log may hold another one.
 Task<Result<std::optional<OpenedGeneration>>> open_at(Disk& disk, const LogDirectory& directory, std::string path, bool numbered,
@@ -149,21 +148,6 @@ Task<Result<std::uint64_t>> truncate_generations(Disk& disk, std::string directo
     ++removed;
   }
   co_return removed;
-}
-
-Task<Result<void>> quarantine_generation(Disk& disk, std::string directory, std::string path, Generation generation) {
-  const std::string folder = path_in(directory, quarantine_folder);
-  CCR_CO_TRY(co_await disk.make_directories(folder));
-  Result<std::vector<DirectoryEntry>> entries = co_await disk.list(folder);
-  if (!entries.ok()) co_return entries.error();
-  for (std::uint64_t number = 1; number <= quarantine_max; ++number) {
-    const std::string name = sealed_name(generation) + "." + std::to_string(number);
-    const auto same = [&name](const DirectoryEntry& entry) { return entry.name == name; };
-    if (std::any_of(entries->begin(), entries->end(), same)) continue;
-    const std::string to = path_in(folder, name);
-    co_return co_await disk.rename(path, to);
-  }
-  co_return Error{ErrorKind::refused, folder + " holds " + std::to_string(quarantine_max) + " files of generation " + to_text(generation), ""};
 }
 
 }  // namespace ccr::storage

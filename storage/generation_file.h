@@ -73,7 +73,4 @@ Task<Result<void>> remove_if_there(Disk& disk, std::string path);
 // Numbered files in `directory`, rising; empty where the directory is not there. `sealed` is what the caller says they are.
 Task<Result<std::vector<GenerationFile>>> numbered_files(Disk& disk, std::string directory, bool sealed);
 
-// Moves a file into <directory>/quarantine/ as <16 hex>.log.<n>, with the first n that is free. The caller syncs the directories.
-Task<Result<void>> quarantine_generation(Disk& disk, std::string directory, std::string path, Generation generation);
-
 }  // namespace ccr::storage

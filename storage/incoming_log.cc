@@ -6,6 +6,7 @@
 
 #include "base/side_by_side.h"
 #include "storage/incoming_opening.h"
+#include "storage/quarantine.h"
 
 namespace ccr::storage {
 namespace {
@@ -30,7 +31,7 @@ class IncomingWriter final : public IncomingLog {
   Generation first() const override { return first_; }
   Epoch epoch() const override { return epoch_; }
   Task<Result<void>> set_aside(Generation from) override;
-  Task<Result<void>> restart_at(Generation start) override;
+  Task<Result<void>> restart_at(Generation start, std::optional<Generation> keep_from) override;
   Task<Result<std::uint64_t>> truncate_below(Generation below) override;
 
  private:
@@ -63,7 +64,7 @@ class IncomingWriter final : public IncomingLog {
   Task<Result<void>> sync_files();
   Task<Result<void>> sync_all();
   Task<Result<void>> move_aside(Generation from);
-  Task<Result<void>> restart(Generation start);
+  Task<Result<void>> restart(Generation start, std::optional<Generation> keep_from);
   Task<Result<void>> open_again(Generation start);
   void adopt(IncomingState state);
   void settle();
@@ -209,8 +210,13 @@ Task<Result<void>> IncomingWriter::set_aside(Generation from) {
   co_return call.end(co_await open_again(from));
 }
 
-Task<Result<void>> IncomingWriter::restart(Generation start) {
-  CCR_CO_TRY(co_await move_aside(start));
+Task<Result<void>> IncomingWriter::restart(Generation start, std::optional<Generation> keep_from) {
+  if (keep_from) {
+    CCR_CO_TRY(co_await move_aside(*keep_from));
+  } else {
+    file_.reset();
+    waiting_.clear();
+  }
   Result<std::vector<GenerationFile>> old = co_await numbered_files(disk_, directory_.path, true);
   if (!old.ok()) co_return old.error();
   Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk_, folder_, false);
@@ -224,11 +230,11 @@ Task<Result<void>> IncomingWriter::restart(Generation start) {
   co_return co_await open_again(start);
 }
 
-Task<Result<void>> IncomingWriter::restart_at(Generation start) {
+Task<Result<void>> IncomingWriter::restart_at(Generation start, std::optional<Generation> keep_from) {
   CCR_ASSERT(start.number != 0);
   failed_.reset();  // nothing of what may be wrong is kept
   Call call(*this);
-  co_return call.end(co_await restart(start));
+  co_return call.end(co_await restart(start, keep_from));
 }
 
 Task<Result<std::uint64_t>> IncomingWriter::truncate_below(Generation below) {
@@ -239,25 +245,6 @@ Task<Result<std::uint64_t>> IncomingWriter::truncate_below(Generation below) {
 }
 
 }  // namespace
-
-Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Generation from) {
-  const std::string folder = path_in(directory, incoming_folder);
-  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory, true);
-  if (!files.ok()) co_return files.error();
-  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk, folder, false);
-  if (!incoming.ok()) co_return incoming.error();
-  files->insert(files->end(), incoming->begin(), incoming->end());
-  const std::string quarantine = path_in(directory, quarantine_folder);
-  for (std::size_t i = files->size(); i > 0; --i) {
-    const GenerationFile& file = (*files)[i - 1];
-    if (file.generation < from) continue;
-    CCR_CO_TRY(co_await quarantine_generation(disk, directory, file.path, file.generation));
-    CCR_CO_TRY(co_await disk.sync_directory(quarantine));
-    const std::string where = file.sealed ? directory : folder;
-    CCR_CO_TRY(co_await disk.sync_directory(where));
-  }
-  co_return Result<void>();
-}
 
 Task<Result<std::unique_ptr<IncomingLog>>> IncomingLog::open(Disk& disk, LogDirectory directory, Start start, Position proven) {
   CCR_ASSERT(start.generation.number != 0 && directory.signature.known());

@@ -43,14 +43,11 @@ class IncomingLog {
 
   // Moves every generation from `from` on, and the open one, into quarantine/ (never deletes), syncs, and wants (from, 0) next.
   virtual Task<Result<void>> set_aside(Generation from) = 0;
-  // Forgets everything and starts at another generation (a new seed pass). Files go to quarantine/ unless they are below `start`'s need.
-  virtual Task<Result<void>> restart_at(Generation start) = 0;
+  // Forgets everything and starts at another generation (a new seed pass). Generations from `keep_from` on go to quarantine/, the others are
+  // removed: they must be known to be part of the history that follows, or no longer of any. nullopt: all are.
+  virtual Task<Result<void>> restart_at(Generation start, std::optional<Generation> keep_from) = 0;
   // Removes sealed generations below `below`, lowest first.
   virtual Task<Result<std::uint64_t>> truncate_below(Generation below) = 0;
 };
-
-// Moves every generation of a directory from `from` on into quarantine/, the highest first, each durably, so that a crash in between
-// leaves a chain without a hole. Nothing may have the directory open. For a log that cannot be opened any more, too.
-Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Generation from);
 
 }  // namespace ccr::storage

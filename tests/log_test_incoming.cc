@@ -1,5 +1,6 @@
 // The passive side: blocks arrive in any chunks, the log is restarted at any point, and nothing that is wrong reaches a file.
 #include "storage/generation_file.h"
+#include "storage/quarantine.h"
 #include "tests/log_support.h"
 
 namespace ccr::storage {
@@ -239,7 +240,7 @@ TEST_F(Shipping, RestartAtForgetsTheLogAndBeginsAtAnotherGeneration) {
   Passive passive(active);
   ASSERT_OK(passive.open());
   ASSERT_OK(passive.ship(active, end, 64));
-  ASSERT_OK(run(passive.log->restart_at({4})));
+  ASSERT_OK(run(passive.log->restart_at({4}, Generation{4})));
   EXPECT_EQ(passive.log->wanted(), (Position{{4}, 0}));
   EXPECT_EQ(passive.log->first().number, 0u);
   EXPECT_EQ(passive.log->durable(), Position::start_of({4}));
@@ -253,6 +254,51 @@ TEST_F(Shipping, RestartAtForgetsTheLogAndBeginsAtAnotherGeneration) {
   passive.log.reset();
   ASSERT_OK(passive.open(end, {4}));
   EXPECT_EQ(passive.log->durable(), end);
+}
+
+TEST_F(Shipping, ALogThatIsAPrefixOfTheNextOneIsNotSetAside) {
+  Passive passive(active);
+  ASSERT_OK(passive.open());
+  ASSERT_OK(passive.ship(active, end, 64));
+  ASSERT_OK(run(passive.log->restart_at({4}, std::nullopt)));
+  EXPECT_EQ(passive.log->first().number, 0u);
+  EXPECT_EQ(*run(measure_quarantine(disk, directory_p)), (Quarantine{0, 0}));
+  EXPECT_FALSE(disk.has(sealed_path(directory_p, {3})));
+  EXPECT_FALSE(disk.has(sealed_path(directory_p, {4})));
+}
+
+TEST_F(Shipping, AFullQuarantineRefusesBeforeAnythingIsMoved) {
+  Passive passive(active);
+  ASSERT_OK(passive.open());
+  ASSERT_OK(passive.ship(active, end, 64));
+  ASSERT_OK(run(passive.log->sync()));
+  passive.log.reset();
+  const std::string folder = directory_p + "/quarantine";
+  ASSERT_OK(run(disk.make_directories(folder)));
+  for (std::uint64_t i = 0; i + 1 < Quarantine::files_max; ++i) {
+    const std::string path = folder + "/0000000000000001.log." + std::to_string(i + 1);
+    Result<std::unique_ptr<File>> file = run(disk.open(path, OpenMode::create_new));
+    ASSERT_OK(file);
+  }
+  const std::vector<GenerationFile> before = *run(list_generations(disk, directory_p));
+  ASSERT_GT(before.size(), 2u);
+  const Result<void> refused = run(set_aside_generations(disk, directory_p, {1}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::full);
+  EXPECT_EQ(run(list_generations(disk, directory_p))->size(), before.size());
+  EXPECT_EQ(run(measure_quarantine(disk, directory_p))->files, Quarantine::files_max - 1);
+  // One more fits, under a name that is free.
+  ASSERT_OK(run(set_aside_generations(disk, directory_p, end.generation)));
+  EXPECT_EQ(run(measure_quarantine(disk, directory_p))->files, Quarantine::files_max);
+}
+
+TEST(QuarantineRoom, AnEmptyOneTakesAnyOneLogAndAFullOneNone) {
+  EXPECT_TRUE((Quarantine{0, 0}.has_room(5000, 5 * GiB)));
+  EXPECT_TRUE((Quarantine{255, 1}.has_room(1, 1)));
+  EXPECT_FALSE((Quarantine{256, 1}.has_room(1, 1)));
+  EXPECT_TRUE((Quarantine{1, GiB - 1}.has_room(1, 1)));
+  EXPECT_FALSE((Quarantine{1, GiB}.has_room(1, 1)));
+  EXPECT_TRUE((Quarantine{256, GiB}.has_room(0, 0)));
 }
 
 TEST_F(Shipping, TruncationRemovesFromBelowAndKeepsTheNewestSealedGeneration) {

@@ -31,6 +31,7 @@ constexpr ExitCode exit_code_of(ErrorKind kind) noexcept {
     case ErrorKind::refused:
     case ErrorKind::identity:
     case ErrorKind::busy:
+    case ErrorKind::full:
       return ExitCode::refused;
     case ErrorKind::corrupt:
     case ErrorKind::gap:

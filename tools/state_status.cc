@@ -60,6 +60,7 @@ json unknown_copy(const std::string& node, bool active) {
           {"disk_verified_at", nullptr},
           {"tip_heard_at", nullptr},
           {"log_first_generation", nullptr},
+          {"quarantine", nullptr},
           {"seed", nullptr},
           {"connection", nullptr}};
 }

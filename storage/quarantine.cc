@@ -1,0 +1,83 @@
+#include "storage/quarantine.h"
+
+#include <algorithm>
+
+namespace ccr::storage {
+namespace {
+
+// What lies in a log directory from `from` on: sealed files, then those under incoming/, each rising.
+Task<Result<std::vector<GenerationFile>>> files_from(Disk& disk, std::string directory, Generation from) {
+  const std::string folder = path_in(directory, incoming_folder);
+  Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory, true);
+  if (!files.ok()) co_return files.error();
+  Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk, folder, false);
+  if (!incoming.ok()) co_return incoming.error();
+  files->insert(files->end(), incoming->begin(), incoming->end());
+  std::erase_if(*files, [&](const GenerationFile& file) { return file.generation < from; });
+  co_return std::move(*files);
+}
+
+Task<Result<void>> move_file(Disk& disk, std::string directory, GenerationFile file) {
+  const std::string folder = path_in(directory, quarantine_folder);
+  Result<std::vector<DirectoryEntry>> entries = co_await disk.list(folder);
+  if (!entries.ok()) co_return entries.error();
+  std::string to;
+  for (std::size_t number = 1; number <= entries->size() + 1 && to.empty(); ++number) {
+    const std::string name = sealed_name(file.generation) + "." + std::to_string(number);
+    const auto same = [&name](const DirectoryEntry& entry) { return entry.name == name; };
+    if (std::none_of(entries->begin(), entries->end(), same)) to = path_in(folder, name);
+  }
+  CCR_ASSERT(!to.empty());
+  CCR_CO_TRY(co_await disk.rename(file.path, to));
+  co_return co_await disk.sync_directory(folder);
+}
+
+}  // namespace
+
+Task<Result<Quarantine>> measure_quarantine(Disk& disk, std::string directory) {
+  const std::string folder = path_in(directory, quarantine_folder);
+  Quarantine quarantine;
+  Result<std::vector<DirectoryEntry>> entries = co_await disk.list(folder);
+  if (!entries.ok() && entries.error().kind == ErrorKind::not_found) co_return quarantine;
+  if (!entries.ok()) co_return entries.error();
+  for (const DirectoryEntry& entry : *entries) {
+    if (entry.directory) continue;
+    ++quarantine.files;
+    quarantine.bytes += entry.size;
+  }
+  co_return quarantine;
+}
+
+Task<Result<void>> check_quarantine(Disk& disk, std::string directory, Generation from) {
+  Result<std::vector<GenerationFile>> files = co_await files_from(disk, directory, from);
+  if (!files.ok()) co_return files.error();
+  std::uint64_t bytes = 0;
+  for (const GenerationFile& file : *files) bytes += file.bytes;
+  const Result<Quarantine> there = co_await measure_quarantine(disk, directory);
+  if (!there.ok()) co_return there.error();
+  if (there->has_room(files->size(), bytes)) co_return Result<void>();
+  const std::string folder = path_in(directory, quarantine_folder);
+  co_return Error{ErrorKind::full,
+                  folder + " holds " + std::to_string(there->files) + " files of " + std::to_string(there->bytes) + " bytes; " +
+                      std::to_string(files->size()) + " more of " + std::to_string(bytes) + " bytes would go beyond " +
+                      std::to_string(Quarantine::files_max) + " files or " + std::to_string(Quarantine::bytes_max) + " bytes",
+                  "nothing there is used any more: look at it (ccr log show FILE), move or remove the files of " + folder + ", then seed again"};
+}
+
+Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Generation from) {
+  CCR_CO_TRY(co_await check_quarantine(disk, directory, from));
+  Result<std::vector<GenerationFile>> files = co_await files_from(disk, directory, from);
+  if (!files.ok()) co_return files.error();
+  if (files->empty()) co_return Result<void>();
+  const std::string folder = path_in(directory, quarantine_folder);
+  CCR_CO_TRY(co_await disk.make_directories(folder));
+  for (auto file = files->rbegin(); file != files->rend(); ++file) {
+    const GenerationFile moved = *file;
+    CCR_CO_TRY(co_await move_file(disk, directory, moved));
+    const std::string where = moved.sealed ? directory : path_in(directory, incoming_folder);
+    CCR_CO_TRY(co_await disk.sync_directory(where));
+  }
+  co_return Result<void>();
+}
+
+}  // namespace ccr::storage
