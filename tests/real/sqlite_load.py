@@ -25,7 +25,8 @@ def open_readers(trial):
             original.run(INSERT)
         said = original.app("write", 2 if trial.short else 20, "PRAGMA synchronous=NORMAL")
         pair.settle("read")
-        trial.check(f"{said['commits']:.0f} commits beside ten readers; WAL {mib(original.wal_bytes())}, which they hold", pair.losses("read") == [])
+        trial.check(f"{said['commits']:.0f} commits beside ten readers; WAL {mib(original.wal_bytes())}, which they hold", original.busy == 0, original.busy)
+        pair.unbroken("read")
         for reader in readers:
             end(reader)
         original.run("PRAGMA busy_timeout=5000", INSERT, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -53,8 +54,9 @@ def full_speed(trial):
         words = (f"{said['rate']:.0f} commits/s, p50 {said['p50_ms']:.3f} p99 {said['p99_ms']:.2f} p99.9 {said['p999_ms']:.1f} ms; "
                  f"WAL at most {mib(wal_max)}, capture behind by at most {lag_max:.2f} s, {lag:.3f} s at the end, "
                  f"all captured {time.monotonic() - ended:.2f} s after")
-        trial.check(words, wal_max < WAL_BYTES_MAX and lag < LAG_SECONDS_MAX, f"WAL {mib(wal_max)}, lag {lag} s")
-        trial.check("continuity was never lost", pair.losses("fast") == [], pair.losses("fast"))
+        # The short form runs on machines of any speed: it shows the figures, and judges what comes out.
+        trial.check(words, trial.short or (wal_max < WAL_BYTES_MAX and lag < LAG_SECONDS_MAX), f"WAL {mib(wal_max)}, lag {lag} s")
+        pair.unbroken("fast")
         pair.prove()
         trial.check("the copy is the same", True)
 
@@ -83,7 +85,7 @@ def many_databases(trial):
         commits = 0
         for name in pair.originals:
             pair.prove(name)
-            trial.require(f"continuity of {name} was never lost", pair.losses(name) == [], pair.losses(name))
+            pair.unbroken(name)
             commits += pair.alpha.copy(name)["commit"]
         trial.check(f"twelve databases are the same, {commits} commits", True)
 

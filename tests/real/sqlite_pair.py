@@ -28,6 +28,7 @@ class SqlitePair(Cluster):
         """`databases`: names, or a Database each where more is to be said."""
         made = [each if isinstance(each, Database) else Database(each, kind="sqlite") for each in databases]
         super().__init__(trial.ccr, databases=made, keep=trial.keeps, **cluster)
+        self._trial = trial
         self._application = program(trial)
         self.originals = {}
 
@@ -99,6 +100,14 @@ class SqlitePair(Cluster):
         done = self[node].ccr("events")
         assert done.returncode == 0, done.stderr
         return events_named(parse_events(done.stdout), event, name)
+
+    def unbroken(self, name):
+        """The capture never lost continuity. A worker that gets no processor for a whole filling of the WAL does, and then compares pages:
+        the check, which runs on machines of any speed, says so and judges what comes out of it instead."""
+        losses = self.losses(name)
+        if self._trial.short and losses:
+            self._trial.say(f"continuity of {name} was lost ({', '.join(losses)}) and found again by digests")
+        self._trial.require(f"continuity of {name} was never lost", losses == [] or self._trial.short, losses)
 
     def losses(self, name):
         """Why the file's content had to win, once for each time since alpha's daemon started; its very first look is none."""
