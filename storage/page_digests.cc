@@ -132,7 +132,9 @@ Task<Result<void>> PageDigests::load() {
   const Result<std::uint64_t> size = co_await (*file)->size();
   if (!size.ok()) co_return size.error();
   if (*size < header_bytes) co_return Error{ErrorKind::corrupt, path_ + ": " + std::to_string(*size) + " bytes are too few", ""};
-  AlignedBuffer buffer(io_bytes_max);
+  // No longer than the file: a buffer of full length costs more than all else where the table is short.
+  AlignedBuffer buffer(
+      static_cast<std::size_t>(std::min<std::uint64_t>(io_bytes_max, (*size + header_bytes - 1) / header_bytes * header_bytes)));
   const ByteSpan block = buffer.span().first(header_bytes);
   const Result<std::size_t> got = co_await (*file)->read_at(0, block);
   if (!got.ok()) co_return got.error();
