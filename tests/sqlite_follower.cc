@@ -14,6 +14,7 @@ namespace ccr::storage::test {
 namespace {
 
 constexpr std::uint64_t scrub_request = 1U << 20;
+constexpr PageNumber scrub_pages = 64;  // an extent of the engine's, of common pages
 
 }  // namespace
 
@@ -70,7 +71,10 @@ Bytes Follower::mirror() {
 }
 
 void Follower::scrub() {
-  asio::post(context_, [this] { source_->read_pages(scrub_request, 1, 1U << 20); });
+  asio::post(context_, [this] {
+    source_->read_pages(scrub_request, scrub_next_, scrub_pages);
+    scrub_next_ += scrub_pages;
+  });
 }
 
 std::uint64_t Follower::losses() const {
@@ -169,6 +173,7 @@ void Follower::take_pages(const SourcePages& pages) {
   }
   if (pages.request == scrub_request) {
     ++scrubs;
+    if (pages.first + pages.count > pages.page_count) scrub_next_ = 1;
     scrub_differences += differing.size() + (std::size_t(pages.page_count) * page_size == mirror_.size() ? 0 : 1);
     return;
   }

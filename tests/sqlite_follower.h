@@ -39,7 +39,7 @@ class Follower {
   bool wait_equal(const Bytes& content, double seconds = 20);
   PageNumber difference(const Bytes& content);
   Bytes mirror();
-  // Reads pages through the source, in the order of its commits; counts those that differ from the mirror at that moment.
+  // Reads the next extent through the source, in the order of its commits; counts the pages that differ from the mirror at that moment.
   void scrub();
   LogSource::Gauges gauges() const { return source_->gauges(); }
 
@@ -82,6 +82,7 @@ class Follower {
   Bytes mirror_;
   std::vector<PageNumber> compared_;
   std::uint64_t compare_ = 0;
+  PageNumber scrub_next_ = 1;
 };
 
 }  // namespace ccr::storage::test

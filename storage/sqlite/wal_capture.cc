@@ -87,7 +87,7 @@ WalCapture::Pass WalCapture::forward_long(WalDecoder& decoder, const WalIndex& i
 }
 
 WalCapture::Pass WalCapture::cross(const WalIndex& index, bool held) {
-  WalWindow tail_window(session_, page_size_, tail_bytes_max);
+  WalWindow tail_window(session_, page_size_, tail_bytes_max, place_.frame + 1);
   const std::vector<WalCommit> tail = read_tail(tail_window);
   const std::optional<Walked> current = walk(index.salts, index.last_frame, nullptr);
   if (!current) return Pass::moved_on;
@@ -103,12 +103,17 @@ WalCapture::Pass WalCapture::cross(const WalIndex& index, bool held) {
   return forward(index, held);
 }
 
+// By small steps, since the writer is filling the WAL again from its start while this reads: making room for all that the file could hold
+// took as long as a fast writer needs to come here.
 std::vector<WalCommit> WalCapture::read_tail(WalWindow& window) const {
   std::vector<WalCommit> tail;
-  if (place_.frame == 0 || !window.load(place_.frame + 1, std::numeric_limits<std::uint32_t>::max())) return tail;
+  if (place_.frame == 0) return tail;
   WalDecoder decoder(place_.shape, place_.frame, place_.checksum);
-  while (decoder.feed(window.from(decoder.next_frame()), std::numeric_limits<std::uint32_t>::max()) == WalDecoder::Outcome::commit) {
-    tail.push_back(decoder.take_commit());
+  WalDecoder::Outcome outcome = WalDecoder::Outcome::more;
+  while (outcome == WalDecoder::Outcome::more && window.extend(tail_step_bytes)) {
+    while ((outcome = decoder.feed(window.from(decoder.next_frame()), std::numeric_limits<std::uint32_t>::max())) == WalDecoder::Outcome::commit) {
+      tail.push_back(decoder.take_commit());
+    }
   }
   return tail;
 }

@@ -27,6 +27,7 @@ namespace ccr::storage::sqlite {
 class WalCapture {
  public:
   static constexpr std::size_t tail_bytes_max = 32 * MiB;
+  static constexpr std::size_t tail_step_bytes = 256 * KiB;
 
   enum class Pass : std::uint8_t {
     caught_up,  // everything up to the look is captured

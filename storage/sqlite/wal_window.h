@@ -13,8 +13,8 @@ class WalWindow {
  public:
   static constexpr std::size_t window_bytes_max = 1 * MiB;  // decoding runs at about this much per millisecond
 
-  WalWindow(const SqliteSession& session, std::uint32_t page_size, std::size_t bytes_max = window_bytes_max)
-      : session_(session), page_size_(page_size), bytes_max_(bytes_max) {}
+  WalWindow(const SqliteSession& session, std::uint32_t page_size, std::size_t bytes_max = window_bytes_max, std::uint32_t first = 1)
+      : session_(session), page_size_(page_size), bytes_max_(bytes_max), first_(first) {}
 
   // Reads from frame `first` on, up to `last` or the window's or the file's end. False when the file could not be read.
   bool load(std::uint32_t first, std::uint32_t last) {
@@ -25,6 +25,21 @@ class WalWindow {
     count_ = end < first ? 0 : static_cast<std::uint32_t>(std::min<std::uint64_t>(end - first + 1, std::max<std::uint64_t>(1, bytes_max_ / stride)));
     if (bytes_.size() < count_ * stride) bytes_.resize(count_ * stride);
     return count_ == 0 || session_.read_wal(frame_offset(first, page_size_), ByteSpan(bytes_).first(count_ * stride));
+  }
+
+  // Reads on behind what is held, step_bytes of it or a frame: what is in danger of being overwritten is read before memory is made for more.
+  // False at the end of the file, at the window's bound, or when the file could not be read.
+  bool extend(std::size_t step_bytes) {
+    const std::uint64_t stride = frame_bytes(page_size_);
+    const std::uint32_t in_file = frames_in(session_.wal_bytes(), page_size_);
+    const std::uint32_t next = first_ + count_;
+    const std::uint64_t room = bytes_max_ / stride - std::min<std::uint64_t>(count_, bytes_max_ / stride);
+    const std::uint64_t more = std::min({room, std::max<std::uint64_t>(1, step_bytes / stride), std::uint64_t(in_file < next ? 0 : in_file - next + 1)});
+    if (more == 0) return false;
+    bytes_.resize((count_ + more) * stride);
+    if (!session_.read_wal(frame_offset(next, page_size_), ByteSpan(bytes_).subspan(count_ * stride))) return false;
+    count_ += static_cast<std::uint32_t>(more);
+    return true;
   }
 
   bool holds(std::uint32_t frame) const noexcept { return frame >= first_ && frame - first_ < count_; }
@@ -45,7 +60,7 @@ class WalWindow {
   std::uint32_t page_size_;
   std::size_t bytes_max_;
   Bytes bytes_;
-  std::uint32_t first_ = 1;
+  std::uint32_t first_;
   std::uint32_t count_ = 0;
 };
 

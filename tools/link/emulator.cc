@@ -86,9 +86,10 @@ class Emulator {
       const Instant turn = now();
       there_.deliver(turn);
       back_.deliver(turn);
+      const Instant asleep = now();
       const std::uint32_t ready = wait();
       if ((ready & from_signals) != 0 && ended()) break;
-      const Instant coming = now();
+      const Instant coming = std::max(asleep, now() + -early_);  // who was asleep sees a packet as late as it sees its timer
       if ((ready & from_a) != 0) {
         if (Result<void> received = there_.receive(coming); !received) return received;
       }
