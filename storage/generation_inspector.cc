@@ -105,7 +105,10 @@ Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::stri
     if (!header.ok()) co_return header.error().within(current);
     Result<std::uint64_t> size = co_await (*file)->size();
     if (!size.ok()) co_return size.error();
-    files->push_back({header->generation, *size, false, current});
+    // A group that is being synced has sealed generations behind this one.
+    const auto behind = [&](const GenerationFile& file) { return file.generation > header->generation; };
+    const auto place = std::find_if(files->begin(), files->end(), behind);
+    files->insert(place, GenerationFile{header->generation, *size, false, current});
   }
   const std::string folder = path_in(directory, incoming_folder);
   Result<std::vector<GenerationFile>> incoming = co_await numbered_files(disk, folder, false);

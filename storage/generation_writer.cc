@@ -62,12 +62,9 @@ Task<Result<void>> GenerationWriter::append(ByteView bytes, Position durable) {
   co_return Result<void>();
 }
 
-Task<Result<void>> GenerationWriter::sync(Position durable) {
+Task<Result<void>> GenerationWriter::write_out(Position durable) {
   if (fill_ > 0) finish_block(durable);
-  CCR_CO_TRY(co_await flush());
-  CCR_CO_TRY(co_await file_->sync());
-  dirty_ = false;
-  co_return Result<void>();
+  co_return co_await flush();
 }
 
 Task<Result<void>> GenerationWriter::seal(Standing standing, Position durable) {
@@ -84,8 +81,7 @@ Task<Result<void>> GenerationWriter::seal(Standing standing, Position durable) {
   CCR_ASSERT(taken.ok());
   ++finished_;
   CCR_CO_TRY(co_await flush());
-  CCR_CO_TRY(co_await file_->truncate(scan_.bytes()));
-  co_return co_await file_->sync();
+  co_return co_await file_->truncate(scan_.bytes());
 }
 
 }  // namespace ccr::storage

@@ -1,7 +1,7 @@
 // GenerationWriter fills one generation: bytes into blocks, blocks into batches, batches into the file, at last the seal.
 //
 // Every finished block goes through the same GenerationScan that readers use, so nothing is written that they would refuse.
-// Completion: append() when the bytes are in the buffer or written; sync() and seal() when everything is durable.
+// Completion: append() when the bytes are in the buffer or written; write_out() and seal() when everything is written, but not synced.
 // Failure: the file may hold any part; the writer is not used again. Bounds: `batch` is the only buffer. Lifetime: batch outlives it.
 #pragma once
 
@@ -19,20 +19,23 @@ class GenerationWriter {
   // Payload bytes that still fit before the seal.
   std::uint64_t room() const noexcept;
   bool empty() const noexcept { return scan_.next_block() == 1 && fill_ == 0; }
-  bool clean() const noexcept { return !dirty_ && fill_ == 0; }  // everything is synced
+  bool clean() const noexcept { return !dirty_ && fill_ == 0; }  // settled() with nothing since
   Position next_position() const noexcept;  // of the next byte
   const GenerationScan& scan() const noexcept { return scan_; }
 
   void begin_record();  // the next byte is a record's first; room() > 0
   // `durable` goes into the blocks that are finished. At most room() bytes.
   Task<Result<void>> append(ByteView bytes, Position durable);
-  Task<Result<void>> sync(Position durable);  // pads, so that the next record starts a new block
+  Task<Result<void>> write_out(Position durable);  // pads, so that the next record starts a new block
+  void settled() noexcept { dirty_ = false; }      // the file was synced after write_out()
   struct Standing {  // of the database, after the last record that ended
     CommitNumber last_commit = 0;
     Digest64 root = 0;
     std::uint32_t page_count = 0;
   };
-  Task<Result<void>> seal(Standing standing, Position durable);
+  Task<Result<void>> seal(Standing standing, Position durable);  // the file ends with it
+  File& file() noexcept { return *file_; }
+  std::unique_ptr<File> take_file() noexcept { return std::move(file_); }  // the last call
 
  private:
   ByteSpan block() noexcept { return batch_->span().subspan(finished_ * block_bytes, block_bytes); }

@@ -1,5 +1,6 @@
 #include "storage/log_opening.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ccr::storage {
@@ -23,17 +24,42 @@ Task<Result<OpenFile>> find_current(Disk& disk, std::string path) {
   co_return found;
 }
 
-// True where a crashed roll left the header of `generation` in a file that never got its name.
-Task<Result<bool>> next_header_there(Disk& disk, LogDirectory directory, Generation generation) {
-  const std::string paths[] = {path_in(directory.path, prepared_name), path_in(directory.path, next_name)};
-  for (const std::string& path : paths) {
-    Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::read);
-    if (!file.ok() && file.error().kind == ErrorKind::not_found) continue;
-    if (!file.ok()) co_return file.error();
-    Result<GenerationHeader> header = co_await read_header(**file);
-    if (header.ok() && header->generation == generation && header->signature == directory.signature) co_return true;
+// Sealed files of a group that never counted: the first of its generations is still called current.log.
+struct Leftovers {
+  std::vector<GenerationFile> files;
+  Position claimed;  // the furthest position that one of their blocks states durable
+};
+
+Task<Result<Leftovers>> find_leftovers(Disk& disk, LogDirectory directory, Generation current) {
+  Result<std::vector<GenerationFile>> sealed = co_await numbered_files(disk, directory.path, true);
+  if (!sealed.ok()) co_return sealed.error();
+  Leftovers found;
+  for (GenerationFile& file : *sealed) {
+    if (file.generation > current) found.files.push_back(std::move(file));
   }
-  co_return false;
+  if (found.files.size() > LogStream::sealed_waiting_max) {
+    co_return Error{ErrorKind::corrupt, directory.path + ": " + current_name + " holds generation " + to_text(current) + ", but " +
+                    std::to_string(found.files.size()) + " sealed generations lie behind it", "is " + std::string(current_name) + " an older file?"};
+  }
+  for (const GenerationFile& file : found.files) {
+    GenerationScan::Expected expected;
+    expected.signature = directory.signature;
+    expected.generation = file.generation;
+    Result<Assessment> assessed = co_await assess_open(disk, file.path, expected);
+    if (!assessed.ok() && assessed.error().kind == ErrorKind::io) co_return assessed.error();
+    if (!assessed.ok()) continue;  // not even its header was kept
+    for (const BlockOutcome& block : assessed->blocks) found.claimed = std::max(found.claimed, block.durable);
+  }
+  co_return std::move(found);
+}
+
+// The last one first: whatever a crash leaves of them has no hole.
+Task<Result<void>> remove_leftovers(Disk& disk, std::string directory, Leftovers leftovers) {
+  for (std::size_t i = leftovers.files.size(); i > 0; --i) {
+    CCR_CO_TRY(co_await disk.remove(leftovers.files[i - 1].path));
+    CCR_CO_TRY(co_await disk.sync_directory(directory));
+  }
+  co_return Result<void>();
 }
 
 // A crash inside a rename may leave both names on one file: the sealed one stays, current.log is only its other name.
@@ -100,16 +126,17 @@ Task<Result<RecoveredLog>> recover_open(Disk& disk, const RecoveryOptions& optio
   plan.expected = expected_behind(options.directory, last);
   Result<Assessment> found = co_await assess_open(disk, path, plan.expected);
   if (!found.ok()) co_return found.error();
-  Result<bool> next_header = co_await next_header_there(disk, options.directory, header.generation.next());
-  if (!next_header.ok()) co_return next_header.error();
+  Result<Leftovers> leftovers = co_await find_leftovers(disk, options.directory, header.generation);
+  if (!leftovers.ok()) co_return leftovers.error();
   RecoveryFacts facts;
   facts.generation = header.generation;
   facts.blocks = std::move(found->blocks);
   facts.before = RecordScan(header).position();
-  facts.next_header = *next_header;
+  facts.claimed = leftovers->claimed;
   facts.proven = options.proven;
   const RecoveryVerdict verdict = decide_recovery(facts);
   if (verdict.kind == RecoveryVerdict::Kind::damage || verdict.kind == RecoveryVerdict::Kind::gap) co_return refusal(verdict, path);
+  CCR_CO_TRY(co_await remove_leftovers(disk, options.directory.path, std::move(*leftovers)));
   CCR_CO_TRY(co_await remove_temporaries(disk, options.directory.path));
   const bool sealed = verdict.kind == RecoveryVerdict::Kind::sealed;
   plan.directory = options.directory.path;
@@ -155,7 +182,6 @@ Task<Result<GenerationScan>> write_header(File& file, GenerationHeader header, G
   CCR_ASSERT(taken.ok());
   const ByteView bytes = block.view();
   CCR_CO_TRY(co_await file.write_at(0, bytes));
-  CCR_CO_TRY(co_await file.sync());
   co_return std::move(scan);
 }
 
@@ -163,6 +189,7 @@ Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string d
                                            GenerationScan::Expected expected) {
   Result<GenerationScan> scan = co_await write_header(file, header, std::move(expected));
   if (!scan.ok()) co_return scan.error();
+  CCR_CO_TRY(co_await file.sync());
   const std::string current = path_in(directory, current_name);
   CCR_CO_TRY(co_await disk.rename(path, current));
   CCR_CO_TRY(co_await disk.sync_directory(directory));
@@ -170,11 +197,13 @@ Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string d
 }
 
 Task<Result<RecoveredLog>> recover_log(Disk& disk, RecoveryOptions options) {
-  Result<SealedSurvey> survey = co_await survey_sealed(disk, options.directory);
-  if (!survey.ok()) co_return survey.error();
   const std::string path = path_in(options.directory.path, current_name);
   Result<OpenFile> current = co_await find_current(disk, path);
   if (!current.ok()) co_return current.error();
+  std::optional<Generation> up_to;
+  if (current->there) up_to = current->header.generation;
+  Result<SealedSurvey> survey = co_await survey_sealed(disk, options.directory, up_to);
+  if (!survey.ok()) co_return survey.error();
   if (!current->there && !survey->last) co_return Error{ErrorKind::not_found, options.directory.path + " holds no generation", ""};
   const Epoch epoch = current->there ? current->header.epoch : survey->last->header().epoch;
   if (options.header.epoch < epoch)
@@ -182,7 +211,14 @@ Task<Result<RecoveredLog>> recover_log(Disk& disk, RecoveryOptions options) {
                     " is below the log's (" + std::to_string(epoch) + ")", ""};
   const bool second_name = current->there && survey->last && current->header.generation == survey->last->header().generation;
   if (second_name) {
+    Result<Leftovers> leftovers = co_await find_leftovers(disk, options.directory, current->header.generation);
+    if (!leftovers.ok()) co_return leftovers.error();
+    const Position counted = std::max(leftovers->claimed, options.proven);
+    if (counted > Position::start_of(current->header.generation.next()))
+      co_return Error{ErrorKind::gap, path + ": holds generation " + to_text(current->header.generation) + ", but " + to_text(counted) +
+                      " is proven durable", "fetch the log from another copy"};
     CCR_CO_TRY(co_await drop_second_name(disk, path, *survey->last));
+    CCR_CO_TRY(co_await remove_leftovers(disk, options.directory.path, std::move(*leftovers)));
     current->there = false;
   }
   if (!current->there) co_return co_await make_next(disk, options, *survey->last);

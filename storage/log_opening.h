@@ -24,8 +24,8 @@ struct SealedSurvey {
   std::vector<GenerationFile> files;   // the newest row without a hole, rising
   std::optional<GenerationScan> last;  // of the newest
 };
-// corrupt, identity, diverged as the checks say, naming the file.
-Task<Result<SealedSurvey>> survey_sealed(Disk& disk, LogDirectory directory);
+// corrupt, identity, diverged as the checks say, naming the file. `up_to`: later generations are not looked at; absent: all are.
+Task<Result<SealedSurvey>> survey_sealed(Disk& disk, LogDirectory directory, std::optional<Generation> up_to = std::nullopt);
 
 // Reads a sealed generation whole; nothing may lie behind its seal.
 Task<Result<GenerationScan>> scan_sealed(Disk& disk, std::string path, GenerationScan::Expected expected);
@@ -51,10 +51,10 @@ GenerationHeader header_behind(const GenerationScan& sealed, HeaderOptions optio
 // What a crash may leave of a file that never got its final name.
 Task<Result<void>> remove_temporaries(Disk& disk, std::string directory);
 
-// Gives `file`, which has its length, its header, durably.
+// Gives `file`, which has its length, its header; not synced.
 Task<Result<GenerationScan>> write_header(File& file, GenerationHeader header, GenerationScan::Expected expected);
 
-// The same, and the name current.log for what lies at `path`, durably.
+// The same, and the name current.log for what lies at `path`, all durably.
 Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string directory, std::string path, GenerationHeader header,
                                            GenerationScan::Expected expected);
 

@@ -65,6 +65,10 @@ RecoveryVerdict refuse_proven(const RecoveryFacts& facts, std::uint32_t valid, P
   return refuse(RecoveryVerdict::Kind::gap, "the log ends at " + to_text(end) + ", but " + proof);
 }
 
+RecoveryVerdict refuse_claimed(const RecoveryFacts& facts, Position end) {
+  return refuse(RecoveryVerdict::Kind::damage, "the open generation ends at " + to_text(end) + ", but a later one states " + to_text(facts.claimed) + " durable");
+}
+
 std::uint64_t written_behind(const std::vector<BlockOutcome>& blocks, std::uint32_t keep) {
   std::uint64_t last = keep;
   for (std::size_t i = keep; i < blocks.size(); ++i) {
@@ -80,19 +84,17 @@ RecoveryVerdict decide_recovery(const RecoveryFacts& facts) {
   RecoveryVerdict verdict;
   if (prefix.sealed) {
     const Position behind = Position::start_of(facts.generation.next());
+    if (facts.claimed > behind) return refuse_claimed(facts, behind);
     if (facts.proven > behind) return refuse_proven(facts, prefix.valid + 1, behind);
     verdict.kind = RecoveryVerdict::Kind::sealed;
     verdict.keep_blocks = prefix.valid;
     return verdict;
   }
-  if (facts.next_header) {
-    return refuse(RecoveryVerdict::Kind::damage, block_text(prefix.valid + 1) + " is neither data nor seal, but the header of generation " +
-                  to_text(facts.generation.next()) + " is there");
-  }
   const Proof proof = proof_of(facts);
   if (prefix.whole < proof.blocks)
     return refuse(RecoveryVerdict::Kind::damage, block_text(prefix.whole + 1) + " is bad, but " + proof.by);
   const Position end = prefix.whole == 0 ? facts.before : position_in_block(facts.generation, prefix.whole + 1, 0);
+  if (end < facts.claimed) return refuse_claimed(facts, end);
   if (end < facts.proven) return refuse_proven(facts, prefix.valid, end);
   verdict.keep_blocks = prefix.whole;
   verdict.cut_blocks = written_behind(facts.blocks, prefix.whole);

@@ -2,7 +2,7 @@
 //
 // Recovery cuts only behind what is not proven durable. Proofs that a block was durable:
 //   1. a later valid block of the same file whose `durable` position covers it;
-//   2. the header of the next generation: it is written only after this one's seal was synced;
+//   2. such a block of a later generation's file;
 //   3. the position that the caller brings: state file, passives.
 // The group that was acknowledged last has no proof of kind 1 or 2 on this disk; only kind 3 can tell its loss from a torn tail.
 #pragma once
@@ -32,7 +32,7 @@ struct RecoveryFacts {
   Generation generation;
   std::vector<BlockOutcome> blocks;  // blocks[0] is block 1
   Position before;                   // canonical end of the log when no data block of this generation is kept
-  bool next_header = false;          // a valid header of the next generation is there
+  Position claimed;                  // what blocks of later generations state durable; unknown: generation 0
   Position proven;                   // unknown: generation 0
 };
 

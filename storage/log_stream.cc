@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/side_by_side.h"
+#include "base/task_group.h"
 #include "storage/generation_writer.h"
 #include "storage/log_opening.h"
 
@@ -42,7 +42,7 @@ class LogWriter final : public LogStream {
   Generation open_generation() const override { return writer_.scan().header().generation; }
   bool failed() const override { return failed_.has_value(); }
 
-  Task<Result<void>> seal_and_go_on();  // also where nothing was written, for a new epoch
+  Task<Result<void>> roll_open();  // also where nothing was written, for a new epoch
 
  private:
   // Marks the stream failed when a call ends with an error or is unwound in the middle: what is on disk is then not known.
@@ -71,13 +71,11 @@ class LogWriter final : public LogStream {
   Task<Result<void>> start_record(RecordHeader header);
   Task<Result<void>> append(ByteView bytes);
   Task<Result<void>> sync_group();
-  Task<Result<void>> with_name(Task<Result<void>> sync);
-  struct NextFile {
-    std::unique_ptr<File> file;
-    std::string path;
-  };
-  Task<Result<NextFile>> next_file();
-  Task<Result<void>> put_header(File& file, std::optional<GenerationScan>& scan);
+  Task<Result<void>> sync_files();
+  Task<Result<void>> name_files();
+  Task<Result<void>> seal_and_go_on();
+  Task<Result<std::unique_ptr<File>>> next_file(std::string path);
+  Task<Result<GenerationScan>> put_header(File& file);
 
   Disk& disk_;
   Clock& clock_;
@@ -91,9 +89,13 @@ class LogWriter final : public LogStream {
   Position durable_;
   CommitNumber durable_commit_ = 0;
   Instant first_record_at_;            // of the open generation, where it has one
+  struct SealedFile {
+    std::unique_ptr<File> file;
+    Generation generation;
+  };
+  std::vector<SealedFile> waiting_;    // sealed, not yet synced; the first lies at current.log, and writer_'s file at next.log while there is one
   std::unique_ptr<File> prepared_;     // lies at prepared_name
   bool preparing_ = false;
-  bool name_unsynced_ = false;         // of current.log
   std::optional<Error> failed_;
 };
 
@@ -164,37 +166,59 @@ Task<Result<Position>> LogWriter::end(Digest64 root) {
 Task<Result<void>> LogWriter::sync() {
   if (failed_) co_return not_usable(*failed_);
   CCR_ASSERT(!record_);
-  if (writer_.clean()) co_return Result<void>();
+  if (writer_.clean() && waiting_.empty()) co_return Result<void>();
   Call call(*this);
   co_return call.end(co_await sync_group());
 }
 
-// A group counts when the name of the file it is in is durable too.
-Task<Result<void>> LogWriter::with_name(Task<Result<void>> sync) {
-  if (!name_unsynced_) co_return co_await std::move(sync);
-  CCR_CO_TRY(co_await side_by_side(std::move(sync), disk_.sync_directory(options_.directory)));
-  name_unsynced_ = false;
-  co_return Result<void>();
+Task<Result<void>> LogWriter::sync_group() {
+  CCR_CO_TRY(co_await writer_.write_out(durable_));
+  co_return co_await sync_files();
 }
 
-Task<Result<void>> LogWriter::sync_group() {
-  CCR_CO_TRY(co_await with_name(writer_.sync(durable_)));
+// Every file and name that is not durable yet, in the order that log_stream.h tells.
+Task<Result<void>> LogWriter::sync_files() {
+  const Executor executor = co_await asio::this_coro::executor;
+  TaskGroup content(executor);
+  for (const SealedFile& sealed : waiting_) content.spawn(sealed.file->sync());
+  content.spawn(writer_.file().sync());
+  if (waiting_.size() > 1) content.spawn(disk_.sync_directory(options_.directory));
+  CCR_CO_TRY(co_await content.join());
+  if (!waiting_.empty()) CCR_CO_TRY(co_await name_files());
+  waiting_.clear();
+  writer_.settled();
   durable_ = writer_.scan().position();
   durable_commit_ = last_commit();
   co_return Result<void>();
 }
 
+Task<Result<void>> LogWriter::name_files() {
+  const std::string current = path_in(options_.directory, current_name);
+  const std::string final_name = sealed_path(options_.directory, waiting_.front().generation);
+  const std::string next = path_in(options_.directory, next_name);
+  CCR_CO_TRY(co_await disk_.rename(current, final_name));
+  CCR_CO_TRY(co_await disk_.sync_directory(options_.directory));
+  CCR_CO_TRY(co_await disk_.rename(next, current));
+  co_return co_await disk_.sync_directory(options_.directory);
+}
+
 Task<Result<void>> LogWriter::roll() {
   if (failed_) co_return not_usable(*failed_);
   CCR_ASSERT(!record_);
-  if (writer_.empty()) co_return Result<void>();
+  if (writer_.empty()) co_return co_await sync();
   Call call(*this);
-  co_return call.end(co_await seal_and_go_on());
+  co_return call.end(co_await roll_open());
+}
+
+Task<Result<void>> LogWriter::roll_open() {
+  CCR_CO_TRY(co_await seal_and_go_on());
+  if (waiting_.empty()) co_return Result<void>();
+  co_return co_await sync_files();
 }
 
 Task<Result<bool>> LogWriter::roll_if_idle(Duration older_than) {
   if (failed_) co_return not_usable(*failed_);
-  if (record_ || writer_.empty() || !writer_.clean()) co_return false;
+  if (record_ || writer_.empty() || !writer_.clean() || !waiting_.empty()) co_return false;
   if (clock_.now() - first_record_at_ < older_than) co_return false;
   CCR_CO_TRY(co_await roll());
   co_return true;
@@ -203,50 +227,42 @@ Task<Result<bool>> LogWriter::roll_if_idle(Duration older_than) {
 Task<Result<void>> LogWriter::seal_and_go_on() {
   GenerationWriter::Standing standing;
   if (last_ && root_) standing = {last_->number, *root_, last_->page_count};
-  CCR_CO_TRY(co_await with_name(writer_.seal(standing, durable_)));
-  const GenerationScan& sealed = writer_.scan();
-  const std::string current = path_in(options_.directory, current_name);
-  const std::string final_name = sealed_path(options_.directory, sealed.header().generation);
-
-  Result<NextFile> next = co_await next_file();
+  CCR_CO_TRY(co_await writer_.seal(standing, durable_));
+  const Generation generation = open_generation();
+  const std::string path = path_in(options_.directory, next_name);
+  const std::string final_name = sealed_path(options_.directory, generation);
+  if (!waiting_.empty()) CCR_CO_TRY(co_await disk_.rename(path, final_name));
+  Result<std::unique_ptr<File>> next = co_await next_file(path);
   if (!next.ok()) co_return next.error();
-  CCR_CO_TRY(co_await disk_.rename(current, final_name));
-  std::optional<GenerationScan> scan;
-  CCR_CO_TRY(co_await side_by_side(disk_.sync_directory(options_.directory), put_header(*next->file, scan)));
-  CCR_CO_TRY(co_await disk_.rename(next->path, current));
-  name_unsynced_ = true;
-  durable_ = sealed.position();
-  durable_commit_ = last_commit();
-  writer_ = GenerationWriter(std::move(next->file), std::move(*scan), batch_);
+  Result<GenerationScan> scan = co_await put_header(**next);
+  if (!scan.ok()) co_return scan.error();
+  waiting_.push_back({writer_.take_file(), generation});
+  writer_ = GenerationWriter(std::move(*next), std::move(*scan), batch_);
   first_record_at_ = clock_.now();
+  if (waiting_.size() == sealed_waiting_max) co_return co_await sync_files();
   co_return Result<void>();
 }
 
 // The header of the generation behind the one that was just sealed.
-Task<Result<void>> LogWriter::put_header(File& file, std::optional<GenerationScan>& scan) {
+Task<Result<GenerationScan>> LogWriter::put_header(File& file) {
   const GenerationScan& sealed = writer_.scan();
   const HeaderOptions wanted{options_.epoch, options_.generation_bytes, clock_.wall_now()};
   const GenerationHeader header = header_behind(sealed, wanted);
   const GenerationScan::Expected expected = sealed.expected_next();
-  Result<GenerationScan> written = co_await write_header(file, header, expected);
-  if (!written.ok()) co_return written.error();
-  scan = std::move(*written);
-  co_return Result<void>();
+  co_return co_await write_header(file, header, expected);
 }
 
-Task<Result<LogWriter::NextFile>> LogWriter::next_file() {
-  NextFile next;
+// A file of the length of a generation at `path`.
+Task<Result<std::unique_ptr<File>>> LogWriter::next_file(std::string path) {
   if (prepared_) {
-    next.file = std::move(prepared_);
-    next.path = path_in(options_.directory, prepared_name);
-    co_return std::move(next);
+    const std::string prepared = path_in(options_.directory, prepared_name);
+    CCR_CO_TRY(co_await disk_.rename(prepared, path));
+    co_return std::move(prepared_);
   }
-  next.path = path_in(options_.directory, next_name);
-  Result<std::unique_ptr<File>> file = co_await disk_.open(next.path, OpenMode::create_new);
+  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
   if (!file.ok()) co_return file.error();
-  next.file = std::move(*file);
-  CCR_CO_TRY(co_await next.file->allocate(options_.generation_bytes));
-  co_return std::move(next);
+  CCR_CO_TRY(co_await (*file)->allocate(options_.generation_bytes));
+  co_return std::move(*file);
 }
 
 Task<Result<void>> LogWriter::prepare() {
@@ -324,7 +340,7 @@ Task<Result<std::unique_ptr<LogStream>>> LogStream::open(Disk& disk, Clock& cloc
   if (!log.ok()) co_return log.error().within("open log");
   const bool raise = log->scan.header().epoch < options.epoch;
   auto writer = std::make_unique<LogWriter>(disk, clock, std::move(options), std::move(*log));
-  if (raise) CCR_CO_TRY(co_await writer->seal_and_go_on());
+  if (raise) CCR_CO_TRY(co_await writer->roll_open());
   std::unique_ptr<LogStream> stream = std::move(writer);
   co_return std::move(stream);
 }

@@ -66,11 +66,12 @@ Task<Result<GenerationScan>> scan_sealed(Disk& disk, std::string path, Generatio
   co_return std::move(scan);
 }
 
-Task<Result<SealedSurvey>> survey_sealed(Disk& disk, LogDirectory directory) {
+Task<Result<SealedSurvey>> survey_sealed(Disk& disk, LogDirectory directory, std::optional<Generation> up_to) {
   Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory.path, true);
   if (!files.ok()) co_return files.error();
   SealedSurvey survey;
   survey.files = std::move(*files);
+  if (up_to) std::erase_if(survey.files, [&](const GenerationFile& file) { return file.generation > *up_to; });
   keep_newest_row(survey.files);
   const std::size_t whole = whole_from(survey.files);
   Epoch epoch = 0;

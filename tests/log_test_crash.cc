@@ -128,6 +128,10 @@ struct Torn : testing::Test {
     active.log.reset();
   }
   Bytes& open_file() { return disk.content(directory_a + "/current.log"); }
+  bool holds(Generation generation) {
+    const auto files = disk.all();
+    return std::any_of(files.begin(), files.end(), [&](const auto& file) { return file.first == directory_a + "/" + sealed_name(generation); });
+  }
   void flip(std::uint64_t block) { open_file()[block * block_bytes + 100] ^= std::byte{1}; }
   ErrorKind refused(Position proven) {
     const auto before = disk.all();
@@ -253,14 +257,34 @@ TEST_F(Torn, AnotherFileUnderTheNumberOfASealedGenerationIsDiverged) {
   EXPECT_EQ(refused({}), ErrorKind::diverged);
 }
 
-TEST_F(Torn, TheNextGenerationsHeaderProvesThatThisOneWasSealed) {
-  flip(3);
-  GenerationHeader next = *decode_generation_header(ByteView(open_file()).first(block_bytes));
-  next.generation = {3};
-  Bytes prepared(256 * KiB);
-  encode_generation_header(next, ByteSpan(prepared).first(block_bytes));
-  disk.put(directory_a + "/prepared.log", prepared);
-  EXPECT_EQ(refused({}), ErrorKind::corrupt);
+// The process died before the sync of a group that had filled generations.
+TEST_F(Torn, SealedGenerationsBehindTheOpenOneNeverCounted) {
+  ASSERT_OK(active.open(end));
+  const CommitNumber counted = active.log->last_commit();
+  ASSERT_OK(active.write(1800));
+  ASSERT_EQ(active.log->open_generation(), Generation{5});
+  active.log.reset();
+  ASSERT_TRUE(holds({4}));
+  disk.crash(Survives::everything);
+  ASSERT_OK(active.open(end));
+  EXPECT_EQ(active.log->last_commit(), counted);
+  EXPECT_EQ(active.log->open_generation(), Generation{3}) << "what was sealed as current.log is whole, and stays";
+  EXPECT_FALSE(holds({3}) || holds({4}));
+  ASSERT_OK(active.commit(1));
+  EXPECT_OK(run(verify_chain(disk, directory_a)));
+}
+
+TEST_F(Torn, AnOlderFileAsCurrentLogRemovesNothing) {
+  ASSERT_OK(active.open(end));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK(active.commit(1));
+    ASSERT_OK(active.commit(1));
+    ASSERT_OK(run(active.log->roll()));
+  }
+  active.log.reset();
+  disk.put(directory_a + "/current.log", disk.content(directory_a + "/" + sealed_name({2})));
+  disk.drop(directory_a + "/" + sealed_name({2}));
+  EXPECT_EQ(refused({}), ErrorKind::corrupt) << "later blocks state what lies behind it durable";
 }
 
 TEST_F(Torn, AHoleInFrontOfTheNewestRowIsLeftToThoseWhoNeedIt) {

@@ -90,12 +90,12 @@ BlockOutcome bad() { return {Kind::bad, {}, false}; }
 BlockOutcome zero() { return {Kind::zero, {}, false}; }
 BlockOutcome seal() { return {Kind::seal, {}, false}; }
 
-RecoveryVerdict decide(std::vector<BlockOutcome> blocks, Position proven = {}, bool next_header = false) {
+RecoveryVerdict decide(std::vector<BlockOutcome> blocks, Position proven = {}, Position claimed = {}) {
   RecoveryFacts facts;
   facts.generation = {9};
   facts.blocks = std::move(blocks);
   facts.before = Position::start_of({9});
-  facts.next_header = next_header;
+  facts.claimed = claimed;
   facts.proven = proven;
   return decide_recovery(facts);
 }
@@ -157,10 +157,14 @@ TEST(Recovery, ASealThatHoldsOnlyLacksItsName) {
 
 TEST(Recovery, AProofBehindTheSealIsAGap) { EXPECT_EQ(decide({valid(4096), seal()}, Position{{10}, 8192}).kind, Verdict::gap); }
 
-TEST(Recovery, TheHeaderOfTheNextGenerationProvesTheWholeFile) {
-  EXPECT_EQ(decide({valid(4096), zero()}, {}, true).kind, Verdict::damage);
-  EXPECT_EQ(decide({valid(4096), bad(), seal()}, {}, true).kind, Verdict::damage);
-  EXPECT_EQ(decide({valid(4096), seal()}, {}, true).kind, Verdict::sealed);
+TEST(Recovery, ALaterGenerationProvesWhatItsBlocksStateDurable) {
+  EXPECT_EQ(decide({valid(4096), zero()}, {}, Position{{9}, 8192}).kind, Verdict::keep) << "it was being written in the same group";
+  EXPECT_EQ(decide({valid(4096), bad()}, {}, Position{{9}, 12288}).kind, Verdict::damage);
+  EXPECT_EQ(decide({valid(4096), bad(), seal()}, {}, Position::start_of({10})).kind, Verdict::damage);
+  EXPECT_EQ(decide({valid(4096), seal()}, {}, Position::start_of({10})).kind, Verdict::sealed);
+  const RecoveryVerdict verdict = decide({valid(4096), seal()}, {}, Position{{10}, 8192});
+  EXPECT_EQ(verdict.kind, Verdict::damage);
+  EXPECT_EQ(verdict.reason, "the open generation ends at a+4096, but a later one states a+8192 durable");
 }
 
 TEST(Recovery, NothingWrittenYetIsKeptAsItIs) {
