@@ -4,12 +4,14 @@
 
 namespace ccr {
 
+// By calloc, which knows what the kernel has zeroed already: of a large buffer only the pages that are used cost anything.
 AlignedBuffer::AlignedBuffer(std::size_t size) : size_(size) {
   const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-  void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  void* memory = std::calloc(1, (rounded == 0 ? alignment : rounded) + alignment);
   CCR_ASSERT(memory != nullptr);
-  std::memset(memory, 0, rounded);
   memory_.reset(static_cast<std::byte*>(memory));
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  data_ = memory_.get() + ((address + alignment - 1) / alignment * alignment - address);
 }
 
 void AlignedBuffer::Free::operator()(std::byte* memory) const noexcept { std::free(memory); }

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/assert.h"
@@ -101,18 +102,27 @@ class AlignedBuffer {
 
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t size);
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : memory_(std::move(other.memory_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    memory_ = std::move(other.memory_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
 
   std::size_t size() const noexcept { return size_; }
-  std::byte* data() noexcept { return memory_.get(); }
-  const std::byte* data() const noexcept { return memory_.get(); }
-  ByteSpan span() noexcept { return {memory_.get(), size_}; }
-  ByteView view() const noexcept { return {memory_.get(), size_}; }
+  std::byte* data() noexcept { return data_; }
+  const std::byte* data() const noexcept { return data_; }
+  ByteSpan span() noexcept { return {data_, size_}; }
+  ByteView view() const noexcept { return {data_, size_}; }
 
  private:
   struct Free {
     void operator()(std::byte* memory) const noexcept;
   };
   std::unique_ptr<std::byte[], Free> memory_;
+  std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 

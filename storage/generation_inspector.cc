@@ -106,7 +106,7 @@ Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::stri
     Result<std::uint64_t> size = co_await (*file)->size();
     if (!size.ok()) co_return size.error();
     // A group that is being synced has sealed generations behind this one.
-    const auto behind = [&](const GenerationFile& file) { return file.generation > header->generation; };
+    const auto behind = [&](const GenerationFile& each) { return each.generation > header->generation; };
     const auto place = std::find_if(files->begin(), files->end(), behind);
     files->insert(place, GenerationFile{header->generation, *size, false, current});
   }

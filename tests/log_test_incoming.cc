@@ -3,7 +3,7 @@
 #include "storage/quarantine.h"
 #include "tests/log_support.h"
 
-namespace ccr::storage {
+namespace ccr::storage::log_test_incoming {
 namespace {
 
 using namespace test;
@@ -356,4 +356,4 @@ TEST_F(Shipping, ADamagedBlockIsNeverHandedOut) {
 }
 
 }  // namespace
-}  // namespace ccr::storage
+}  // namespace ccr::storage::log_test_incoming

@@ -4,7 +4,7 @@
 #include "storage/page_digests.h"
 #include "tests/pages_fixture.h"
 
-namespace ccr::storage {
+namespace ccr::storage::pages_file_test {
 namespace {
 
 using Keep = PageMemoryDisk::Keep;
@@ -181,4 +181,4 @@ TEST(PageFile, SyncedPagesSurviveThePowerCut) {
 }
 
 }  // namespace
-}  // namespace ccr::storage
+}  // namespace ccr::storage::pages_file_test

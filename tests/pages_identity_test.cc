@@ -2,7 +2,7 @@
 #include "storage/identity_file.h"
 #include "tests/pages_fixture.h"
 
-namespace ccr::storage {
+namespace ccr::storage::pages_identity_test {
 namespace {
 
 using Keep = PageMemoryDisk::Keep;
@@ -157,4 +157,4 @@ TEST(IdentityCheck, SignaturesAreComparedWhenBothAreKnown) {
 }
 
 }  // namespace
-}  // namespace ccr::storage
+}  // namespace ccr::storage::pages_identity_test

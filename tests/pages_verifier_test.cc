@@ -7,7 +7,7 @@
 #include "storage/token_bucket.h"
 #include "tests/pages_fixture.h"
 
-namespace ccr::storage {
+namespace ccr::storage::pages_verifier_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -363,4 +363,4 @@ TEST(DiskVerifier, NothingIsHeldWhileItWaitsForTheRateAndItCanBeStoppedThere) {
 }
 
 }  // namespace
-}  // namespace ccr::storage
+}  // namespace ccr::storage::pages_verifier_test

@@ -1,7 +1,7 @@
 // A pass that is interrupted: the link is cut, the target or the power goes, the source forgets its pin.
 #include "tests/seed_fixture.h"
 
-namespace ccr::seed {
+namespace ccr::seed::seed_cut_test {
 namespace {
 
 using Keep = storage::PageMemoryDisk::Keep;
@@ -297,4 +297,4 @@ TEST_F(SeedCut, AfterAFailedSyncTheDiskIsInDoubtAndAFullRunRepairsIt) {
 }
 
 }  // namespace
-}  // namespace ccr::seed
+}  // namespace ccr::seed::seed_cut_test

@@ -2,7 +2,7 @@
 #include "seed/extent_arrival.h"
 #include "tests/seed_fixture.h"
 
-namespace ccr::seed {
+namespace ccr::seed::seed_refusal_test {
 namespace {
 
 constexpr std::uint32_t page_size = 4096;
@@ -270,4 +270,4 @@ TEST_F(SeedRefusal, OffersThatCannotBeAreRefused) {
 }
 
 }  // namespace
-}  // namespace ccr::seed
+}  // namespace ccr::seed::seed_refusal_test

@@ -8,7 +8,7 @@
 #include "tests/sqlite_follower.h"
 #include "tests/sqlite_programs.h"
 
-namespace ccr::storage::test {
+namespace ccr::storage::test::sqlite_changes_test {
 namespace {
 
 const std::vector<std::string> create_wal = {"PRAGMA journal_mode=WAL", "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)",
@@ -263,4 +263,4 @@ TEST(SqliteWarning, NamesALibraryWithTheWalResetBug) {
 }
 
 }  // namespace
-}  // namespace ccr::storage::test
+}  // namespace ccr::storage::test::sqlite_changes_test

@@ -1,8 +1,9 @@
-ccr_test(tidy SOURCES tidy_test.cc tidy/house_rules.cc tidy/source_text.cc LIBS ccr_options LABELS nosan)
+ccr_test(tidy SOURCES tidy_test.cc tidy/house_rules.cc tidy/source_text.cc LIBS ccr_base LABELS nosan)
 target_include_directories(tidy_test PRIVATE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(tidy_test PRIVATE CCR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 
-# Each header compiles alone: one source per header that holds its include line and nothing else. Nothing links the objects.
+# Each header compiles alone: one source per header that holds its include line and nothing else. Nothing links the objects. Where headers
+# are precompiled, only those without a source of their own: the others are the first line of theirs, which `dev` and `tidy` compile alone.
 option(CCR_HEADERS_ALONE "compile each header alone" ON)
 if(CCR_HEADERS_ALONE)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
@@ -11,14 +12,19 @@ if(CCR_HEADERS_ALONE)
     ${PROJECT_SOURCE_DIR}/tests/*.h)
   set(includers)
   foreach(header ${headers})
+    string(REGEX REPLACE "h$" "cc" source ${PROJECT_SOURCE_DIR}/${header})
+    if(CCR_PRECOMPILE AND EXISTS ${source})
+      continue()
+    endif()
     set(includer ${CMAKE_CURRENT_BINARY_DIR}/headers_alone/${header}.cc)
     file(CONFIGURE OUTPUT ${includer} CONTENT "#include \"${header}\"\n")
     list(APPEND includers ${includer})
   endforeach()
   add_library(headers_alone OBJECT ${includers})
   set_target_properties(headers_alone PROPERTIES UNITY_BUILD OFF)
+  target_compile_options(headers_alone PRIVATE ${CCR_TEST_OPTIONS})
+  ccr_precompiled(headers_alone tests)
   target_include_directories(headers_alone PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_options(headers_alone PRIVATE -O0 -g0 -U_FORTIFY_SOURCE)  # only whether it compiles counts
   target_compile_definitions(headers_alone PRIVATE SQLITE_APP="")  # a program's path, known to its tests only
   target_link_libraries(headers_alone PRIVATE ccr_options PkgConfig::LIBURING PkgConfig::SQLITE3 PkgConfig::TOMLPLUSPLUS
     fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11 GTest::gtest)

@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace ccr::tools {
+namespace ccr::tools::tools_cert_test {
 namespace {
 
 using nlohmann::json;
@@ -173,4 +173,4 @@ TEST_F(CertTest, WhatIsNoCertificateIsSaid) {
 }
 
 }  // namespace
-}  // namespace ccr::tools
+}  // namespace ccr::tools::tools_cert_test

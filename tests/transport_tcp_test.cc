@@ -9,7 +9,7 @@
 #include "transport/framed_connection.h"
 #include "transport/tcp_network.h"
 
-namespace ccr::transport {
+namespace ccr::transport::transport_tcp_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -292,4 +292,4 @@ TEST(TcpNetwork, CloseEndsAWaitingReadWithDisconnected) {
 }
 
 }  // namespace
-}  // namespace ccr::transport
+}  // namespace ccr::transport::transport_tcp_test

@@ -10,8 +10,6 @@ namespace {
 
 constexpr const char* folders[] = {"base", "storage", "transport", "seed", "engine", "tools", "bench", "tests"};
 
-bool word_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
 // Walks a text once and blanks what is not code.
 class Blanker {
  public:
@@ -81,6 +79,8 @@ std::string content_of(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+bool word_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 SourceText source_text(std::string path, std::string text) {
   std::string code = code_of(text);

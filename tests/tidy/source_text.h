@@ -13,6 +13,8 @@
 
 namespace ccr::tidy {
 
+bool word_character(char c);  // of an identifier
+
 struct SourceText {
   std::string path;  // from the tree's root, with '/'
   std::string text;
