@@ -3,12 +3,13 @@
 // One writer: begin, pages and end of one record at a time, sync() between records. end() completes when the record's bytes are buffered
 // or written; a record is durable when the sync() that began after its end() completed. Several records before one sync() are a group
 // commit: they share blocks; after a sync() the next record starts a new block, so a synced block is never written again.
-// A generation is sealed when the next record byte does not fit (a record's header is never cut by a seal), by roll(), or by roll_if_idle() when it holds a durable record and is
-// older than asked. A seal waits for no disk: the sealed file is synced with its group, however many generations that fills. Until then the
-// first of them keeps the name current.log, the others have their final names, and the open one lies at next.log. Order of a group with
-// seals: all these files and their names, side by side; then current.log gets its final name, and the directory is synced; then next.log
-// becomes current.log, and the directory is synced. Only then the group counts: a crash before the first rename leaves the others behind
-// current.log, where recovery removes them, and none of the renames can be the only one that the disk kept.
+// A generation is sealed when the next record byte does not fit (a record's header is never cut by a seal), by roll(), or by
+// roll_if_idle() when it holds a durable record and is older than asked. A seal waits for no disk: the sealed file is synced with its
+// group, however many generations that fills. Until then the first of them keeps the name current.log, the others have their final names,
+// and the open one lies at next.log. Order of a group with seals (FAULTS GR): all these files and their names, side by side; then
+// current.log gets its final name, and the directory is synced; then next.log becomes current.log, and the directory is synced. Only then
+// the group counts: a crash before the first rename leaves the others behind current.log, where recovery removes them, and none of the
+// renames can be the only one that the disk kept.
 // Failure: any failed write or sync makes the stream unusable (failed() is true, every call answers the first error): the owner
 // dismounts and opens again, which recovers. Bounds: one buffer of 256 KiB, sealed_waiting_max files between two syncs; a record may be of
 // any length.

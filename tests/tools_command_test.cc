@@ -79,7 +79,8 @@ TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
   for (const char* arguments :
        {"", "config", "log", "wait", "suspend", "load orders", "status a b", "status --config", "--color=blue version",
         "wait orders", "suspend orders", "seed orders@", "wait orders@beta --timeout 30", "seed orders@beta --rate fast",
-        "load orders --rate 1MB --pattern sequence", "load orders --rate 1MB --seconds 0", "--node alpha status ordres"}) {
+        "load orders --rate 1MB --pattern sequence", "tune", "tune --rate 1Gbit", "tune --rate unlimited --rtt 1ms",
+        "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "--node alpha status ordres"}) {
     const Outcome result = run(arguments);
     EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
     EXPECT_EQ(result.out, "") << arguments;
@@ -92,7 +93,7 @@ TEST_F(CommandTest, HelpIsData) {
   EXPECT_EQ(result.code, 0);
   EXPECT_EQ(result.err, "");
   for (const char* command :
-       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "load", "log", "events", "version"}) {
+       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "load", "tune", "log", "events", "version"}) {
     EXPECT_NE(result.out.find(std::string("\n  ") + command + " "), std::string::npos) << command;
   }
   EXPECT_EQ(run("seed --help").code, 0);

@@ -35,6 +35,7 @@ class CommandLine {
   void add_load();
   void add_log_commands();
   void add_cert_commands();
+  void add_tune();
 
   const CLI::App& deepest() const;
   ExitCode unknown_word(const std::string& word) const;
@@ -53,6 +54,7 @@ class CommandLine {
   LoadOptions load_;
   EventsOptions events_;
   CertOptions cert_;
+  TuneOptions tune_;
   std::vector<std::string> cert_files_;
   std::string verify_target_, log_file_, log_directory_;
 };
@@ -147,6 +149,16 @@ void CommandLine::add_load() {
   load->add_option("--transaction-pages", load_.transaction_pages, "pages of a transaction [the pattern's]")->type_name("N");
 }
 
+void CommandLine::add_tune() {
+  CLI::App* tune = add(app_, "tune", "what must be in flight to fill a link, and what this host allows", [this] { return run_tune(common_, tune_); });
+  tune->add_option("--rate", tune_.rate, "of the link, such as 1Gbit")->type_name("RATE")->required();
+  tune->add_option("--rtt", tune_.round_trip, "round trip, such as 40ms")->type_name("DURATION")->required();
+  tune->add_option("--log-rate", tune_.log_rate, "of the log at its busiest, such as 5MB/s: its share of the link")->type_name("RATE");
+  tune->add_option("--mtu", tune_.mtu, "of the link [1500]")->type_name("BYTES");
+  tune->add_option("--head-room", tune_.head_room, "the window as a multiple of bandwidth x round trip [2]")->type_name("N");
+  tune->add_flag("--sysctl", tune_.sysctl, "print a file for /etc/sysctl.d; nothing is applied");
+}
+
 void CommandLine::add_log_commands() {
   CLI::App* log = group("log", "look into log generations");
   CLI::App* show = add(*log, "show", "print a generation", [this] { return run_log_show(common_, log_file_); });
@@ -178,6 +190,7 @@ CommandLine::CommandLine() {
   add_status_commands();
   add_copy_commands();
   add_load();
+  add_tune();
   add_log_commands();
   add_cert_commands();
 }

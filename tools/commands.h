@@ -60,6 +60,13 @@ struct CertOptions {
   bool dry_run = false;
 };
 
+struct TuneOptions {
+  std::string rate, round_trip, log_rate;
+  std::uint32_t mtu = 1500;
+  double head_room = 2;
+  bool sysctl = false;
+};
+
 ExitCode run_serve(const CommonOptions& common);
 ExitCode run_config_check(const CommonOptions& common);
 ExitCode run_config_show(const CommonOptions& common);
@@ -77,6 +84,7 @@ ExitCode run_cert_ca(const CommonOptions& common, const CertOptions& options);
 ExitCode run_cert_issue(const CommonOptions& common, const CertOptions& options);
 ExitCode run_cert_renew(const CommonOptions& common, const CertOptions& options);
 ExitCode run_cert_show(const CommonOptions& common, const std::vector<std::string>& files);
+ExitCode run_tune(const CommonOptions& common, const TuneOptions& options);
 ExitCode run_version(const CommonOptions& common);
 
 }  // namespace ccr::tools
