@@ -32,6 +32,7 @@ WAKING_US_MAX = 60                 # median of what a sleep took longer; a round
 IDLE_SHARE_MIN = 0.10
 SKIPPED = 77
 SO_SNDBUFFORCE, SO_RCVBUFFORCE, TCP_WINDOW_CLAMP, TCP_CONGESTION = 32, 33, 10, 13
+PR_SET_TIMERSLACK = 29
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -124,17 +125,21 @@ def ticks():
 
 def waking_time(pause):
     """A receiver on this link sleeps for about as long, and wakes as late."""
-    libc.prctl(29, 1, 0, 0, 0)  # PR_SET_TIMERSLACK
+    libc.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    pause = max(pause, 0.001)
     late = []
     for _ in range(PINGS):
         began = time.perf_counter()
-        time.sleep(max(pause, 0.001))
-        late.append(time.perf_counter() - began - max(pause, 0.001))
+        time.sleep(pause)
+        late.append(time.perf_counter() - began - pause)
     return statistics.median(late)
 
 
-def parts_rate(receive):
+def parts_rate(receive, warm_seconds):
     """bit/s; the median of several seconds, since what waited while this program was not scheduled counts for the next of them."""
+    warm_until = time.perf_counter() + warm_seconds
+    while time.perf_counter() < warm_until:
+        receive()
     rates = []
     for _ in range(RATE_PARTS):
         began, got = time.perf_counter(), 0
@@ -195,10 +200,7 @@ def rate_by_stream(lab):
     with sender, listener, receiver:
         thread.start()
         room = bytearray(1 << 20)
-        warm_until = time.perf_counter() + WARM_SECONDS
-        while time.perf_counter() < warm_until:
-            receiver.recv_into(room)
-        found = parts_rate(lambda: receiver.recv_into(room))
+        found = parts_rate(lambda: receiver.recv_into(room), WARM_SECONDS)
         ended.set()
         receiver.shutdown(socket.SHUT_RDWR)
         sender.shutdown(socket.SHUT_RDWR)
@@ -226,10 +228,7 @@ def rate_by_flood(lab):
     with sender, receiver:
         thread.start()
         room = bytearray(65536)
-        warm_until = time.perf_counter() + 1
-        while time.perf_counter() < warm_until:
-            receiver.recv_into(room)
-        found = parts_rate(lambda: receiver.recv_into(room))
+        found = parts_rate(lambda: receiver.recv_into(room), 1)
         ended.set()
         thread.join()
     asked = link["rate"] * payload / (link["mtu"] + OVERHEAD) * (1 - link["loss_per_billion"] / 1e9)

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint32_t mtu_min = 576, mtu_max = 65'535;
 constexpr double head_room_max = 16;
+constexpr std::uint64_t link_bytes_max = 1'250'000'000'000;  // 10 Tbit/s; what is calculated from these stays below 2^63
+constexpr Duration round_trip_max = std::chrono::minutes(1);
 
 Result<Tuning> tuning_of(const TuneOptions& options) {
   Tuning tuning;
@@ -20,8 +22,12 @@ Result<Tuning> tuning_of(const TuneOptions& options) {
   if (!rate) return rate.error().within("--rate");
   if (*rate == 0)
     return Error{ErrorKind::usage, "--rate: expected the rate of a link, found '" + options.rate + "'", "such as 1Gbit"};
+  if (*rate > link_bytes_max)
+    return Error{ErrorKind::usage, "--rate: expected at most 10000Gbit, found '" + options.rate + "'", ""};
   const Result<Duration> round_trip = engine::parse_duration(options.round_trip);
   if (!round_trip) return round_trip.error().within("--rtt");
+  if (*round_trip > round_trip_max)
+    return Error{ErrorKind::usage, "--rtt: expected at most 1m, found '" + options.round_trip + "'", ""};
   if (options.mtu < mtu_min || options.mtu > mtu_max)
     return Error{
         ErrorKind::usage,

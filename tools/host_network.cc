@@ -29,8 +29,11 @@ class Sysctls {
     return text;
   }
 
-  std::uint64_t number(const std::string& name, std::size_t index = 0) {
-    std::istringstream words(line(name));
+  std::uint64_t number(const std::string& name) { return number_in(name, line(name), 0); }
+
+  // Of a line that was read from `name`.
+  std::uint64_t number_in(const std::string& name, const std::string& line, std::size_t index) {
+    std::istringstream words(line);
     std::uint64_t value = 0;
     for (std::size_t i = 0; i <= index; ++i) {
       if (words >> value) continue;
@@ -67,12 +70,12 @@ Result<HostNetwork> read_host_network(const std::string& root) {
   HostNetwork host;
   host.limits.scaling = sysctls.number("ipv4/tcp_window_scaling") != 0;
   host.limits.timestamps = sysctls.number("ipv4/tcp_timestamps") != 0;
-  host.limits.receive_auto_max = sysctls.number("ipv4/tcp_rmem", most);
-  host.limits.send_auto_max = sysctls.number("ipv4/tcp_wmem", most);
-  host.limits.receive_asked_max = sysctls.number_if_there("core/rmem_max");
-  host.limits.send_asked_max = sysctls.number_if_there("core/wmem_max");
   host.receive_words = sysctls.line("ipv4/tcp_rmem");
   host.send_words = sysctls.line("ipv4/tcp_wmem");
+  host.limits.receive_auto_max = sysctls.number_in("ipv4/tcp_rmem", host.receive_words, most);
+  host.limits.send_auto_max = sysctls.number_in("ipv4/tcp_wmem", host.send_words, most);
+  host.limits.receive_asked_max = sysctls.number_if_there("core/rmem_max");
+  host.limits.send_asked_max = sysctls.number_if_there("core/wmem_max");
   host.congestion = sysctls.line("ipv4/tcp_congestion_control");
   host.congestion_available = sysctls.line("ipv4/tcp_available_congestion_control");
   host.neighbour_reachable_ms = sysctls.number("ipv4/neigh/default/base_reachable_time_ms");

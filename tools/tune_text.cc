@@ -58,7 +58,7 @@ std::vector<Setting> settings_of(const Tuning& tuning) {
 
 std::string bits_text(double bytes_per_second) {
   const double bits = bytes_per_second * 8;
-  if (bits >= 1e9) return fmt::format("{:.4g} Gbit/s", bits / 1e9);
+  if (bits >= 1e9) return fmt::format("{:.5g} Gbit/s", bits / 1e9);
   if (bits >= 1e6) return fmt::format("{:.3g} Mbit/s", bits / 1e6);
   return fmt::format("{:.3g} kbit/s", bits / 1e3);
 }
