@@ -6,14 +6,14 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x72726363;  // "ccrr"
-constexpr std::size_t checksum_bytes = 8;
+constexpr std::size_t record_checksum_bytes = 8;
 constexpr std::size_t number_digits = 16;
 constexpr std::string_view suffix = ".log";
 
 // A header may straddle blocks, so no block's checksum covers it whole; the magic as seed keeps it apart from other digests.
-Digest64 record_checksum(ByteView bytes) noexcept { return digest64(bytes.subspan(checksum_bytes), record_magic); }
+Digest64 record_checksum(ByteView bytes) noexcept { return digest64(bytes.subspan(record_checksum_bytes), record_magic); }
 
-Error corrupt(const std::string& message) { return {ErrorKind::corrupt, "record header: " + message, ""}; }
+Error corrupt_record(const std::string& message) { return {ErrorKind::corrupt, "record header: " + message, ""}; }
 
 bool known_kind(std::uint8_t kind) {
   return kind >= static_cast<std::uint8_t>(RecordKind::commit) && kind <= static_cast<std::uint8_t>(RecordKind::base_marker);
@@ -35,7 +35,7 @@ void encode_record_header(const RecordHeader& header, ByteSpan out) {
   to.u32(header.images);
   to.bytes(header.cursor);
   to.zeros(RecordHeader::encoded_bytes - to.written());
-  Encoder checksum(out.first(checksum_bytes));
+  Encoder checksum(out.first(record_checksum_bytes));
   checksum.u64(record_checksum(out));
 }
 
@@ -44,9 +44,9 @@ Result<RecordHeader> decode_record_header(ByteView bytes, std::uint32_t page_siz
   Decoder in(bytes);
   const Digest64 checksum = in.u64();
   const std::uint32_t magic = in.u32();
-  if (magic != record_magic) return corrupt("magic " + to_hex(magic, 8) + " (expected " + to_hex(record_magic, 8) + ")");
+  if (magic != record_magic) return corrupt_record("magic " + to_hex(magic, 8) + " (expected " + to_hex(record_magic, 8) + ")");
   if (checksum != record_checksum(bytes))
-    return corrupt("checksum " + to_hex(checksum, 16) + " (expected " + to_hex(record_checksum(bytes), 16) + ")");
+    return corrupt_record("checksum " + to_hex(checksum, 16) + " (expected " + to_hex(record_checksum(bytes), 16) + ")");
   const std::uint8_t kind = in.u8();
   const ByteView reserved = in.bytes(3);
   RecordHeader header;
@@ -57,11 +57,11 @@ Result<RecordHeader> decode_record_header(ByteView bytes, std::uint32_t page_siz
   header.images = in.u32();
   const ByteView cursor = in.bytes(header.cursor.size());
   std::copy(cursor.begin(), cursor.end(), header.cursor.begin());
-  if (!known_kind(kind)) return corrupt("kind " + std::to_string(kind));
-  if (!is_zero(reserved) || !is_zero(in.bytes(in.remaining()))) return corrupt("reserved bytes are not zero");
-  if (header.number == 0) return corrupt("number 0");
+  if (!known_kind(kind)) return corrupt_record("kind " + std::to_string(kind));
+  if (!is_zero(reserved) || !is_zero(in.bytes(in.remaining()))) return corrupt_record("reserved bytes are not zero");
+  if (header.number == 0) return corrupt_record("number 0");
   if (header.kind == RecordKind::base_marker && header.images != 0)
-    return corrupt("a base marker with " + std::to_string(header.images) + " images");
+    return corrupt_record("a base marker with " + std::to_string(header.images) + " images");
   return header;
 }
 

@@ -5,7 +5,7 @@
 namespace ccr::storage {
 namespace {
 
-Error corrupt(Generation generation, std::uint32_t block, const std::string& message) {
+Error corrupt_at(Generation generation, std::uint32_t block, const std::string& message) {
   return {ErrorKind::corrupt, "generation " + to_text(generation) + " block " + std::to_string(block) + ": " + message, ""};
 }
 
@@ -47,7 +47,7 @@ Position RecordScan::position() const noexcept {
 
 Result<void> RecordScan::pass_seal() {
   CCR_ASSERT(!sealed_);
-  if (pending_ && !pending_->header) return corrupt(generation_, next_block_, "the seal stands inside a record's header");
+  if (pending_ && !pending_->header) return corrupt_at(generation_, next_block_, "the seal stands inside a record's header");
   sealed_ = true;
   return {};
 }
@@ -61,14 +61,14 @@ std::optional<CarriedRecord> RecordScan::carried() const {
 Result<void> RecordScan::enter(const GenerationHeader& next) {
   CCR_ASSERT(sealed_ && next.generation == generation_.next());
   if (pending_.has_value() != next.carried.has_value())
-    return corrupt(next.generation, 0, pending_ ? "carries no record, but one goes on" : "carries a record, but none goes on");
+    return corrupt_at(next.generation, 0, pending_ ? "carries no record, but one goes on" : "carries a record, but none goes on");
   if (pending_ && *next.carried != *carried())
-    return corrupt(next.generation, 0, "carries a record from " + to_text(next.carried->start) + " with " +
+    return corrupt_at(next.generation, 0, "carries a record from " + to_text(next.carried->start) + " with " +
                    std::to_string(next.carried->bytes_before) + " bytes before it (expected " + to_text(pending_->start) + ", " +
                    std::to_string(pending_->taken) + ", and the same header)");
   if (last_number_ && next.last_record != last_) {
     const std::string found = next.last_record ? std::to_string(next.last_record->number) : "none";
-    return corrupt(next.generation, 0, "last record " + found + " (expected " + std::to_string(*last_number_) + ")");
+    return corrupt_at(next.generation, 0, "last record " + found + " (expected " + std::to_string(*last_number_) + ")");
   }
   const std::uint64_t begun = begun_, abandoned = abandoned_;
   *this = RecordScan(next);
@@ -85,9 +85,9 @@ Result<std::size_t> RecordScan::take_header(ByteView bytes, std::vector<RecordHe
   record.taken += count;
   if (record.taken < RecordHeader::encoded_bytes) return count;
   Result<RecordHeader> header = decode_record_header(record.header_bytes, page_size_);
-  if (!header.ok()) return corrupt(generation_, next_block_, header.error().message);
+  if (!header.ok()) return corrupt_at(generation_, next_block_, header.error().message);
   if (last_number_ && header->number != *last_number_ + 1)
-    return corrupt(generation_, next_block_, "commit " + std::to_string(header->number) + " (expected " + std::to_string(*last_number_ + 1) + ")");
+    return corrupt_at(generation_, next_block_, "commit " + std::to_string(header->number) + " (expected " + std::to_string(*last_number_ + 1) + ")");
   record.header = *header;
   if (begun != nullptr) begun->push_back(*record.header);
   return count;
@@ -117,7 +117,7 @@ Result<std::size_t> RecordScan::take(ByteView bytes, std::vector<RecordHeader>* 
 Result<std::size_t> RecordScan::take_carried(const Block& block, std::vector<RecordHeader>* begun) {
   if (!pending_) return std::size_t{0};
   if (block.first_record == 0) {
-    if (block.number != 1) return corrupt(generation_, block.number, "begins a record where another goes on");
+    if (block.number != 1) return corrupt_at(generation_, block.number, "begins a record where another goes on");
     pending_.reset();  // a crash abandoned it
     ++abandoned_;
     return std::size_t{0};
@@ -127,7 +127,7 @@ Result<std::size_t> RecordScan::take_carried(const Block& block, std::vector<Rec
 
 Result<void> RecordScan::begin_at(const Block& block, std::size_t at, bool first) {
   if (first && block.first_record != at && start_at_ == 0)
-    return corrupt(generation_, block.number, "first record at " + offset_text(block.first_record) + " (expected " + std::to_string(at) + ")");
+    return corrupt_at(generation_, block.number, "first record at " + offset_text(block.first_record) + " (expected " + std::to_string(at) + ")");
   Pending pending;
   pending.start = position_in_block(generation_, block.number, at);
   pending_ = pending;
@@ -137,8 +137,8 @@ Result<void> RecordScan::begin_at(const Block& block, std::size_t at, bool first
 
 Result<void> RecordScan::feed(const Block& block, std::vector<RecordHeader>* begun) {
   CCR_ASSERT(!sealed_ && block.number == next_block_);
-  if (block.number > blocks_max_) return corrupt(generation_, block.number, "lies behind the place of the seal");
-  if (start_at_ >= block.payload.size()) return corrupt(generation_, block.number, "no record begins at " + std::to_string(start_at_));
+  if (block.number > blocks_max_) return corrupt_at(generation_, block.number, "lies behind the place of the seal");
+  if (start_at_ >= block.payload.size()) return corrupt_at(generation_, block.number, "no record begins at " + std::to_string(start_at_));
   Result<std::size_t> carried = start_at_ != 0 ? Result<std::size_t>(start_at_) : take_carried(block, begun);
   if (!carried.ok()) return carried.error();
   std::size_t at = *carried;
@@ -151,9 +151,9 @@ Result<void> RecordScan::feed(const Block& block, std::vector<RecordHeader>* beg
     at += *taken;
   }
   if (first && block.first_record != Block::none)
-    return corrupt(generation_, block.number, "first record at " + offset_text(block.first_record) + " (expected none)");
+    return corrupt_at(generation_, block.number, "first record at " + offset_text(block.first_record) + " (expected none)");
   if (pending_ && block.payload.size() != block_payload_max)
-    return corrupt(generation_, block.number, "ends inside a record after " + std::to_string(block.payload.size()) + " bytes");
+    return corrupt_at(generation_, block.number, "ends inside a record after " + std::to_string(block.payload.size()) + " bytes");
   start_at_ = 0;
   ++next_block_;
   return {};

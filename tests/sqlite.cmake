@@ -4,3 +4,4 @@ ccr_test(sqlite SOURCES sqlite_wal_test.cc sqlite_marks_test.cc sqlite_source_te
   LIBS ccr_storage TIMEOUT 120)
 target_compile_definitions(sqlite_test PRIVATE SQLITE_APP="$<TARGET_FILE:sqlite_app>")
 add_dependencies(sqlite_test sqlite_app)
+add_dependencies(slow_tests sqlite_app)  # of tests/real
