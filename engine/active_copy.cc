@@ -126,28 +126,28 @@ Task<Result<void>> ActiveCopy::take_commit(storage::SourceCommit commit) {
     overlay_->set(image.number, page_digest(image.number, image.image));
     if (!base) CCR_CO_TRY(co_await log_->page(image.number, image.image));
   }
-  if (commit.kind != RecordKind::commit) {
-    const std::string subject = subject_of(database_, context_.config.node);
-    const Event event{base ? "base_marker" : "catch_up",
-                      subject,
-                      {{"reason", lost_reason_}, {"pages", std::to_string(base ? differing_.size() : commit.images)},
-                       {"commit", std::to_string(header.number)}}};
-    context_.trace.record(event);
+  const bool rejoins = commit.kind != RecordKind::commit;
+  const std::size_t pages = base ? differing_.size() : commit.images;
+  if (rejoins) {
     comparing_ = Comparing::no;
     digests_whole_ = true;
     differing_.clear();
-    standing_.enter(State::mounted, "");
   }
   const Digest64 root = digests_whole_ ? overlay_->root() : 0;  // 0 in a seal: not known
   const Result<Position> end = co_await log_->end(root);
   if (!end.ok()) co_return end.error();
   unsettled_ = commit.cursor;
   group_bytes_ += storage::RecordHeader::encoded_bytes + header.body_bytes(digests_->page_size());
-  if (base) {
-    // From here the old table and the old range mean nothing: make the new ones durable before anything is served from them.
-    CCR_CO_TRY(co_await sync_group());
-    CCR_CO_TRY(co_await checkpoint());
-  }
+  if (!rejoins) co_return Result<void>();
+  // Nothing is told or served of it before it is durable. Behind a base marker the old table and the old range mean nothing.
+  CCR_CO_TRY(co_await sync_group());
+  if (base) CCR_CO_TRY(co_await checkpoint());
+  const std::string subject = subject_of(database_, context_.config.node);
+  const Event event{base ? "base_marker" : "catch_up",
+                    subject,
+                    {{"reason", lost_reason_}, {"pages", std::to_string(pages)}, {"commit", std::to_string(header.number)}}};
+  context_.trace.record(event);
+  standing_.enter(State::mounted, "");
   co_return Result<void>();
 }
 

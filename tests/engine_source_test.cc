@@ -60,6 +60,39 @@ TEST_F(SourceOfAnother, ACommitThatBreaksOffIsLostContinuityAndNoDismount) {
   EXPECT_EQ(cluster.active()->digests().at(7), page_digest(7, model[6]));
 }
 
+// Told before its sync, a crash would take back what status and events have said of it.
+TEST_F(SourceOfAnother, WhatRejoinsAHistoryIsToldAndServedOnceItIsDurable) {
+  struct Told {
+    std::string event, commit;
+    CommitNumber durable;  // when it was told
+  };
+  std::vector<Told> told;
+  CommitNumber durable_when_mounted = 0;
+  const auto record = cluster.on_event;
+  cluster.on_event = [&](const std::string& node, const Event& event) {
+    record(node, event);
+    if (node != "alpha") return;
+    const CommitNumber durable = cluster.active() == nullptr ? 0 : cluster.active()->tip().commit;
+    if (event.name == "base_marker" || event.name == "catch_up") told.push_back({event.name, event.fields.back().second, durable});
+    if (event.name == "state_changed" && states.back() == "mounted") durable_when_mounted = durable;
+  };
+  cluster.start_all();
+  ASSERT_TRUE(wait_mounted()) << cluster.story();
+  EXPECT_EQ(durable_when_mounted, 1u);
+  world.run_for(1s);
+  model[6].assign(ScriptedSource::page_bytes, std::byte{2});
+  source->tear({7, 8});
+  ASSERT_TRUE(world.run_until([&] { return opened == 2 && cluster.state("alpha") == "mounted"; }, 10s) == Ended::reached) << cluster.story();
+  EXPECT_EQ(durable_when_mounted, 2u);
+  ASSERT_EQ(told.size(), 2u) << cluster.story();
+  EXPECT_EQ(told[0].event, "base_marker");
+  EXPECT_EQ(told[0].commit, "1");
+  EXPECT_EQ(told[0].durable, 1u);
+  EXPECT_EQ(told[1].event, "catch_up");
+  EXPECT_EQ(told[1].commit, "2");
+  EXPECT_EQ(told[1].durable, 2u);
+}
+
 TEST_F(SourceOfAnother, TheLagOfACopyCountsWhatIsNotCapturedYet) {
   cluster.start_all();
   ASSERT_TRUE(wait_mounted()) << cluster.story();
