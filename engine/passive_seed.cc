@@ -202,11 +202,16 @@ Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
 }
 
 Task<Result<void>> PassiveCopy::pass_resumed(const transport::SeedOffer& offer) {
-  // A crash between the record of the pass and the start of its log leaves another log, or one that ends before P.
+  // A crash between the record of the pass and the start of its log leaves another log, or one that ends before P. And a log that covers P may
+  // go on behind a place where the active's took another way.
   const bool covered = files_->log->first().number != 0 && files_->log->first() <= offer.from.generation &&
                        files_->log->wanted().generation >= offer.from.generation;
   const std::optional<Generation> aside = not_proven_from(seed_hello_, seed_welcome_, offer.from.generation);
-  if (!covered) CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation, aside));
+  if (!covered || aside) {
+    keeper_.state().durable = Position{};  // before the log goes: one shorter than this would be damage at the next start
+    CCR_CO_TRY(co_await keeper_.save());
+    CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation, aside));
+  }
   pass_open_ = true;
   changed_.notify();
   co_return Result<void>();

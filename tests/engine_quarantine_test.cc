@@ -61,6 +61,52 @@ TEST_F(SetAside, ACopyWhoseLogIsAPrefixLeavesNothingBehindWhenItIsSeededAgain) {
   EXPECT_EQ(quarantine_of_beta(), (nlohmann::json{{"files", 0}, {"bytes", 0}})) << cluster.story();
 }
 
+// The active's disk is an older one when the pass goes on: the log that came beside the pages took a way that nobody else knows of any more.
+TEST_F(SetAside, ALogThatForkedBesideItsSeedIsSetAsideWhenThePassGoesOn) {
+  const auto write = [&](int transactions) {
+    for (int i = 0; i < transactions; ++i) {
+      ASSERT_TRUE(cluster.commit(random, {static_cast<PageNumber>(random.between(1, 3000)), 3001}));
+      world.run_for(1ms);
+    }
+  };
+  const auto log_is_here = [&] {
+    engine::PassiveCopy* beta = cluster.passive("beta");
+    return cluster.active() && cluster.pending() == 0 && beta && beta->opened() && beta->watermarks().durable == cluster.active()->tip().durable;
+  };
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted") && wait_for("beta", "needs_seed")) << cluster.story();
+  write(1200);
+  engine::SeedRequest slowly;
+  slowly.bytes_per_second_max = 20'000;
+  cluster.request_seed("beta", slowly);
+  ASSERT_TRUE(world.run_until([&] { return cluster.events_of("seed_pass_opened").size() == 1; }, 60s) == Ended::reached);
+  ASSERT_EQ(cluster.host("alpha").stop(), Ended::reached);
+  const DiskState older = cluster.host("alpha").disk().state();
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted")) << cluster.story();
+  write(1400);
+  ASSERT_TRUE(world.run_until(log_is_here, 60s) == Ended::reached) << cluster.story();
+  cluster.host("beta").run_in_life(cluster.passive("beta")->limit_seed(20'000));  // keeps in its state how far the log is
+  world.run_for(100ms);
+  cluster.host("beta").stop();
+  cluster.host("alpha").stop();
+  cluster.host("alpha").disk().restore(older);
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted")) << cluster.story();
+  write(700);
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until(log_is_here, 60s) == Ended::reached) << cluster.state("beta") << "\n" << cluster.story();
+  EXPECT_EQ(cluster.events_of("seed_pass_opened").size(), 1u) << "the pass went on";
+  EXPECT_GT(quarantine_of_beta()["files"], 0);
+  // Its new log is shorter, and no damage to whoever opens it next.
+  cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until([&] { return cluster.state("beta") == "seeding"; }, 60s) == Ended::reached) << cluster.story();
+  cluster.host("beta").run_in_life(cluster.passive("beta")->limit_seed(0));
+  ASSERT_TRUE(wait_for("beta", "healthy")) << cluster.story();
+  EXPECT_TRUE(cluster.events_of("log_set_aside").empty()) << cluster.story();
+}
+
 TEST_F(SetAside, AFullQuarantineNeedsAPersonAndDeletesNothing) {
   seed();
   cluster.host("beta").stop();
