@@ -201,10 +201,13 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
 Task<Result<json>> Commands::verify(const ControlRequest& request, ControlReply& reply) {
   const Result<PassiveCopy*> passive = passive_of(request);
   if (!passive.ok()) co_return passive.error();
+  const Result<std::uint64_t> rate = request.count("rate", context_.config.verify_bytes_per_second);
+  if (!rate.ok()) co_return rate.error();
+  const VerifyRequest wanted{*rate};
   VerifyWatch watch;
   TaskGroup group(context_.executor);
   std::optional<Result<VerifyReport>> outcome;
-  group.spawn(run_verify(**passive, watch, outcome, group));
+  group.spawn(run_verify(**passive, wanted, watch, outcome, group));
   group.spawn(tell_verify(context_.clock, watch, reply));
   CCR_CO_TRY(co_await group.join());
   CCR_ASSERT(outcome.has_value());

@@ -235,6 +235,13 @@ void read_transport(const ConfigTable& root, Config& config) {
   heartbeat->integer("missed", transport.heartbeat_missed, heartbeat_missed_range);
 }
 
+void read_verify(const ConfigTable& root, Config& config) {
+  const std::optional<ConfigTable> table = root.table("verify");
+  if (!table) return;
+  table->only({"rate"});
+  table->rate("rate", config.verify_bytes_per_second);
+}
+
 void read_places(const ConfigTable& root, Reading& reading) {
   Config& config = reading.config;
   ConfigPaths& paths = reading.paths;
@@ -273,7 +280,7 @@ void check_node(const ConfigTable& root, const Config& config) {
 }
 
 void read_root(const ConfigTable& root, Reading& reading) {
-  root.only({"cluster", "state_dir", "control_socket", "nodes", "tls", "databases", "transport"});
+  root.only({"cluster", "state_dir", "control_socket", "nodes", "tls", "databases", "transport", "verify"});
   root.require("cluster", "cluster = \"lab\"");
   root.text("cluster", reading.config.cluster);
   if (root.has("cluster") && !valid_name(reading.config.cluster) && reading.faults.empty()) {
@@ -288,6 +295,7 @@ void read_root(const ConfigTable& root, Reading& reading) {
     databases->each_table([&](const std::string& name, const ConfigTable& table) { read_database(name, table, reading); });
   }
   read_transport(root, reading.config);
+  read_verify(root, reading.config);
   if (!reading.faults.empty()) return;
   const std::optional<PathConflict> conflict = find_path_conflict(reading.paths, reading.config.nodes);
   if (conflict) report_conflict(root, *conflict);

@@ -37,6 +37,9 @@ struct TransportConfig {
   int heartbeat_missed = 4;
 };
 
+// A tenth of what a fast disk reads: programs on the active node do not feel it, and a database of 10 GiB takes a minute a side.
+inline constexpr std::uint64_t verify_bytes_per_second_default = 200'000'000;
+
 struct NodeConfig {
   std::string name;
   std::vector<transport::Endpoint> addresses;
@@ -54,6 +57,7 @@ struct Config {
   std::map<std::string, NodeConfig> nodes;
   std::map<std::string, DatabaseConfig> databases;
   TransportConfig transport;
+  std::uint64_t verify_bytes_per_second = verify_bytes_per_second_default;  // of one verification, on each side; 0: unlimited
   std::vector<std::string> warnings;  // accepted but not in force, in words
 };
 

@@ -102,7 +102,8 @@ std::string show_config(const Config& config) {
   }
   out += show_tls(config);
   for (const auto& [name, database] : config.databases) out += show_database(database);
-  return out + show_transport(config.transport);
+  out += show_transport(config.transport);
+  return out + fmt::format("\n[verify]\nrate = {}\n", rate_text(config.verify_bytes_per_second));
 }
 
 }  // namespace ccr::engine

@@ -37,6 +37,10 @@ struct SuspendRequest {
   std::string by;  // who asks; empty: not known
 };
 
+struct VerifyRequest {
+  std::uint64_t bytes_per_second_max = 0;  // read on each of both sides; 0: no limit
+};
+
 struct VerifyReport {
   std::uint64_t pages_checked = 0;      // here
   std::uint64_t differing_total = 0;    // here: disk against digests
@@ -72,7 +76,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> resume();
   Task<Result<void>> seed(SeedRequest request);
   Task<Result<void>> limit_seed(std::uint64_t bytes_per_second_max);  // of the seed that runs
-  Task<Result<VerifyReport>> verify(VerifyWatch& watch);
+  Task<Result<VerifyReport>> verify(VerifyRequest request, VerifyWatch& watch);
 
   transport::Watermarks watermarks() const override;
   const storage::CopyState& state() const noexcept { return keeper_.state(); }
@@ -139,8 +143,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> run_target(seed::SeedTarget& target, transport::FramedConnection& connection,
                                 std::optional<Result<seed::SeedOutcome>>& outcome, TaskGroup& group);
   Task<Result<void>> pages_are_here(seed::SeedOutcome outcome);
-  Task<Result<void>> verify_disk(VerifyReport& report, VerifyWatch& watch);
-  Task<Result<void>> verify_active(VerifyReport& report, VerifyWatch& watch);
+  Task<Result<void>> verify_disk(VerifyRequest request, VerifyReport& report, VerifyWatch& watch);
+  Task<Result<void>> verify_active(VerifyRequest request, VerifyReport& report, VerifyWatch& watch);
   Task<Result<void>> verify_roots(VerifyReport& report);
   Task<Result<void>> acquire_pages();
   void release_pages();

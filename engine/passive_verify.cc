@@ -7,7 +7,7 @@
 
 namespace ccr::engine {
 
-Task<Result<VerifyReport>> PassiveCopy::verify(VerifyWatch& watch) {
+Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatch& watch) {
   const storage::CopyState& state = keeper_.state();
   if (!files_ || !state.seeded) {
     co_return Error{ErrorKind::refused, subject_of(database_, context_.config.node) + " is not seeded: there is nothing to verify",
@@ -20,8 +20,8 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyWatch& watch) {
     ~Verifying() { copy.verifying_ = false; }
   } verifying(*this);
   VerifyReport report;
-  CCR_CO_TRY(co_await verify_disk(report, watch));
-  CCR_CO_TRY(co_await verify_active(report, watch));
+  CCR_CO_TRY(co_await verify_disk(request, report, watch));
+  CCR_CO_TRY(co_await verify_active(request, report, watch));
   CCR_CO_TRY(co_await verify_roots(report));
   if (report.equal()) {
     keeper_.state().disk_verified_at = context_.clock.wall_now();
@@ -50,8 +50,10 @@ void PassiveCopy::release_pages() {
   held_replayer_ = nullptr;
 }
 
-Task<Result<void>> PassiveCopy::verify_disk(VerifyReport& report, VerifyWatch& watch) {
-  storage::DiskVerifier verifier(context_.clock, *files_->pages, *files_->digests, {});
+Task<Result<void>> PassiveCopy::verify_disk(VerifyRequest request, VerifyReport& report, VerifyWatch& watch) {
+  storage::DiskVerifier::Options options;
+  options.bytes_per_second = request.bytes_per_second_max;
+  storage::DiskVerifier verifier(context_.clock, *files_->pages, *files_->digests, options);
   const storage::PageFile* pages = files_->pages.get();
   storage::DiskVerifier::Hold hold;
   hold.acquire = [this, pages, &verifier, &watch]() -> Task<Result<void>> {
@@ -72,7 +74,7 @@ Task<Result<void>> PassiveCopy::verify_disk(VerifyReport& report, VerifyWatch& w
   co_return Result<void>();
 }
 
-Task<Result<void>> PassiveCopy::verify_active(VerifyReport& report, VerifyWatch& watch) {
+Task<Result<void>> PassiveCopy::verify_active(VerifyRequest request, VerifyReport& report, VerifyWatch& watch) {
   watch.phase = "active";
   transport::Hello hello;
   hello.purpose = transport::Purpose::seed;
@@ -82,8 +84,14 @@ Task<Result<void>> PassiveCopy::verify_active(VerifyReport& report, VerifyWatch&
   hello.epoch = keeper_.state().epoch;
   Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(hello));
   if (!session.ok()) co_return session.error();
-  const Result<seed::VerifyReport> verified =
-      co_await seed::verify_extents(context_.clock, *session->connection, keeper_.state().page_size);
+  seed::VerifyOptions options;
+  options.page_size = keeper_.state().page_size;
+  options.bytes_per_second = request.bytes_per_second_max;
+  options.progress = [&watch](std::uint64_t done_bytes, std::uint64_t total_bytes) {
+    watch.done_bytes = done_bytes;
+    watch.total_bytes = total_bytes;
+  };
+  const Result<seed::VerifyReport> verified = co_await seed::verify_extents(context_.clock, *session->connection, std::move(options));
   if (!verified.ok()) co_return verified.error();
   report.active_pages_checked = verified->pages;
   report.active_differing_total = verified->differing;

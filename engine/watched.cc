@@ -78,8 +78,8 @@ Result<LoadOptions> load_options(const ControlRequest& request) {
   return options;
 }
 
-Task<Result<void>> run_verify(PassiveCopy& copy, VerifyWatch& watch, std::optional<Result<VerifyReport>>& outcome, TaskGroup& group) {
-  outcome = co_await copy.verify(watch);
+Task<Result<void>> run_verify(PassiveCopy& copy, VerifyRequest wanted, VerifyWatch& watch, std::optional<Result<VerifyReport>>& outcome, TaskGroup& group) {
+  outcome = co_await copy.verify(wanted, watch);
   group.stop();
   co_return Result<void>();
 }

@@ -18,7 +18,7 @@ nlohmann::json event_json(const NumberedEvent& event);
 Result<LoadOptions> load_options(const ControlRequest& request);
 
 // Both end with the group they run in.
-Task<Result<void>> run_verify(PassiveCopy& copy, VerifyWatch& watch, std::optional<Result<VerifyReport>>& outcome, TaskGroup& group);
+Task<Result<void>> run_verify(PassiveCopy& copy, VerifyRequest wanted, VerifyWatch& watch, std::optional<Result<VerifyReport>>& outcome, TaskGroup& group);
 Task<Result<void>> tell_verify(Clock& clock, VerifyWatch& watch, ControlReply& reply);
 
 // A load that runs in the active copy's group while a client watches it from its own.

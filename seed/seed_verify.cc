@@ -8,6 +8,7 @@
 #include "base/timeout.h"
 #include "seed/seed_plan.h"
 #include "seed/seed_transfer.h"
+#include "storage/token_bucket.h"
 
 namespace ccr::seed {
 namespace {
@@ -40,12 +41,15 @@ Result<void> add_answer(const transport::VerifyAnswer& answer, std::uint32_t pag
 }  // namespace
 
 // Answers may change places. An empty database has an extent 0 of no pages: its answer tells the length.
-Task<Result<VerifyReport>> verify_extents(Clock& clock, transport::FramedConnection& connection, std::uint32_t page_size) {
+Task<Result<VerifyReport>> verify_extents(Clock& clock, transport::FramedConnection& connection, VerifyOptions options) {
   VerifyReport report;
+  storage::TokenBucket rate({options.bytes_per_second, 0});
   std::set<std::uint32_t> asked;
   std::uint32_t next = 0, extents = 1;
   while (next < extents || !asked.empty()) {
     while (next < extents && asked.size() < verifies_in_flight_max) {
+      const Duration wait = rate.wait_for(clock.now(), storage::extent_bytes);
+      if (wait > Duration::zero()) co_await clock.sleep(wait);
       const Message question = transport::VerifyAsk{next};
       asked.insert(next);
       ++next;
@@ -60,8 +64,9 @@ Task<Result<VerifyReport>> verify_extents(Clock& clock, transport::FramedConnect
     }
     const auto* answer = std::get_if<transport::VerifyAnswer>(&*message);
     if (answer == nullptr || asked.erase(answer->extent) == 0) co_return verify_violation("an answer that was not asked for");
-    CCR_CO_TRY(add_answer(*answer, page_size, report));
-    extents = extents_of(answer->page_count, page_size);
+    CCR_CO_TRY(add_answer(*answer, options.page_size, report));
+    extents = extents_of(answer->page_count, options.page_size);
+    options.progress(report.pages * options.page_size, std::uint64_t(answer->page_count) * options.page_size);
   }
   std::sort(report.first_differing.begin(), report.first_differing.end());
   co_return report;

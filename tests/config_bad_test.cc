@@ -27,6 +27,8 @@ const BadFile bad_files[] = {
      "did you mean 'generation_size'?"},
     {"KeyOfTheTransport", "seed_rate ", "seedrate ", "ccr.toml:28:1: unknown key 'seedrate' in [transport]",
      "did you mean 'seed_rate'?"},
+    {"KeyOfVerify", "rate = \"200", "rates = \"200", "ccr.toml:32:1: unknown key 'rates' in [verify]", "did you mean 'rate'?"},
+    {"RateOfVerify", "200MB/s", "fast", "ccr.toml:32:8: verify.rate: expected a rate such as 80MB/s, 1Gbit or unlimited, found 'fast'", ""},
     {"KeyOfTheHeartbeat", "missed = 4", "mised = 4", "ccr.toml:29:36: unknown key 'mised' in [transport.heartbeat]",
      "did you mean 'missed'?"},
     {"ClusterMissing", "cluster = \"lab\"", "", "ccr.toml:1:1: cluster is missing", "such as cluster = \"lab\""},

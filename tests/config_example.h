@@ -34,6 +34,9 @@ compression = "auto"
 streams     = "auto"
 seed_rate   = "unlimited"
 heartbeat   = { interval = "1.2s", missed = 4 }
+
+[verify]
+rate = "200MB/s"
 )";
 
 }  // namespace ccr::engine

@@ -44,6 +44,7 @@ TEST(Config, TheExampleOfTheManualIsRead) {
   EXPECT_EQ(config.transport.seed_bytes_per_second, 0u);
   EXPECT_EQ(config.transport.heartbeat_interval, 1200ms);
   EXPECT_EQ(config.transport.heartbeat_missed, 4);
+  EXPECT_EQ(config.verify_bytes_per_second, 200'000'000u);
   EXPECT_TRUE(config.warnings.empty());
 }
 
@@ -142,6 +143,7 @@ TEST(Config, WordsThatChangeNothingGiveNoWarning) {
 TEST(Config, WhatIsShownIsReadBackEqual) {
   std::string text = with(example_config, "seed_rate   = \"unlimited\"", "seed_rate = \"1Gbit\"");
   text = with(text, "interval = \"1.2s\"", "interval = \"1500ms\"");
+  text = with(text, "rate = \"200MB/s\"", "rate = \"unlimited\"");
   text = with(text, "kind   = \"sqlite\"", "kind = \"pages\"\nwal_limit = 70000\nseed = \"auto\"");
   const Config config = parsed(text);
   const std::string shown = show_config(config);
@@ -182,6 +184,9 @@ compression = "auto"
 streams = "auto"
 seed_rate = "125MB/s"
 heartbeat = { interval = "1500ms", missed = 4 }
+
+[verify]
+rate = "unlimited"
 )");
 }
 

@@ -244,6 +244,43 @@ TEST_F(TwoNodes, ASeedKeepsToItsRateAlsoAfterARestartUntilItIsToldAnother) {
   expect_equal();
 }
 
+TEST_F(TwoNodes, AVerificationReadsBothDisksNoFasterThanItsRateAndFreelyWithoutOne) {
+  seed();
+  write(300, 40000);
+  ASSERT_TRUE(drain());
+  const std::uint64_t file_bytes = cluster.active()->tip().page_count * std::uint64_t(512);
+  ASSERT_GT(file_bytes, 16 * MiB);
+  std::optional<Result<engine::VerifyReport>> outcome;
+  engine::VerifyWatch watch;
+  const auto verify = [&](std::uint64_t bytes_per_second) -> Task<Result<void>> {
+    const engine::VerifyRequest request{bytes_per_second};
+    outcome = co_await cluster.passive("beta")->verify(request, watch);
+    co_return Result<void>();
+  };
+  SimDisk& here = cluster.host("beta").disk();
+  SimDisk& there = cluster.host("alpha").disk();
+  constexpr std::uint64_t rate = 1'000'000;
+  const Instant began = world.now();
+  const std::uint64_t here_before = here.bytes_read(), there_before = there.bytes_read();
+  cluster.host("beta").run_in_life(verify(rate));
+  for (int second = 0; second < 60 && !outcome; ++second) {
+    const std::uint64_t here_now = here.bytes_read(), there_now = there.bytes_read();
+    world.run_for(1s);
+    EXPECT_LE(here.bytes_read() - here_now, rate + storage::extent_bytes);
+    EXPECT_LE(there.bytes_read() - there_now, rate + storage::extent_bytes);
+  }
+  ASSERT_TRUE(outcome && outcome->ok()) << cluster.story();
+  EXPECT_TRUE((*outcome)->equal());
+  EXPECT_GE(here.bytes_read() - here_before, file_bytes);
+  EXPECT_GE(there.bytes_read() - there_before, file_bytes);
+  EXPECT_GE(world.now() - began, std::chrono::seconds(2 * (file_bytes - storage::extent_bytes) / rate));
+  EXPECT_EQ(watch.phase, "active");
+  EXPECT_EQ(watch.done_bytes, file_bytes);
+  outcome.reset();
+  cluster.host("beta").run_in_life(verify(0));
+  EXPECT_TRUE(world.run_until([&] { return outcome.has_value(); }, 1s) == Ended::reached);
+}
+
 TEST_F(TwoNodes, TheActiveNodeHearsOfANewStateAtOnce) {
   seed();
   ASSERT_TRUE(drain());

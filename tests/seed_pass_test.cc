@@ -215,7 +215,9 @@ TEST_F(SeedPass, VerificationNamesThePagesWhoseDiskIsNotItsTable) {
   source.rot_table(2099);
   VerifyReport report;
   const auto verify = [&](transport::FramedConnection& link) -> Task<Result<void>> {
-    const Result<VerifyReport> found = co_await verify_extents(copy.clock, link, page_size);
+    VerifyOptions options;
+    options.page_size = page_size;
+    const Result<VerifyReport> found = co_await verify_extents(copy.clock, link, std::move(options));
     if (!found.ok()) co_return found.error();
     report = *found;
     co_return Result<void>();
@@ -227,6 +229,32 @@ TEST_F(SeedPass, VerificationNamesThePagesWhoseDiskIsNotItsTable) {
   EXPECT_EQ(report.first_differing, (std::vector<PageNumber>{3, 2099}));
   EXPECT_EQ(report.as_of_last, source.position());
   EXPECT_TRUE(copy.served.ok());
+}
+
+TEST_F(SeedPass, VerificationAsksNoFasterThanItsRate) {
+  source.fill_with_pages(1);
+  std::uint64_t told_done = 0, told_total = 0;
+  const auto took = [&](std::uint64_t bytes_per_second) {
+    const Instant began = copy.clock.now();
+    const auto verify = [&](transport::FramedConnection& link) -> Task<Result<void>> {
+      VerifyOptions options;
+      options.page_size = page_size;
+      options.bytes_per_second = bytes_per_second;
+      options.progress = [&](std::uint64_t done, std::uint64_t total) {
+        told_done = done;
+        told_total = total;
+      };
+      const Result<VerifyReport> found = co_await verify_extents(copy.clock, link, std::move(options));
+      if (!found.ok()) co_return found.error();
+      co_return Result<void>();
+    };
+    EXPECT_TRUE(copy.ask_source(verify).ok());
+    return copy.clock.now() - began;
+  };
+  EXPECT_EQ(took(1 * MiB), std::chrono::seconds(8));  // nine extents, the first at once
+  EXPECT_EQ(told_done, std::uint64_t(pages) * page_size);
+  EXPECT_EQ(told_total, told_done);
+  EXPECT_EQ(took(0), Duration::zero());
 }
 
 }  // namespace

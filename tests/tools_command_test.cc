@@ -78,7 +78,7 @@ TEST_F(CommandTest, AMistypedCommandOfANounIsCorrected) {
 TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
   for (const char* arguments :
        {"", "config", "log", "wait", "suspend", "load orders", "status a b", "status --config", "--color=blue version",
-        "wait orders", "suspend orders", "seed orders@", "wait orders@beta --timeout 30", "seed orders@beta --rate fast",
+        "wait orders", "suspend orders", "seed orders@", "wait orders@beta --timeout 30", "seed orders@beta --rate fast", "verify orders@beta --rate 0",
         "load orders --rate 1MB --pattern sequence", "tune", "tune --rate 1Gbit", "tune --rate unlimited --rtt 1ms",
         "tune --rate 1Gbit --rtt 2m", "tune --rate 20000Gbit --rtt 1ms",
         "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "--node alpha status ordres"}) {
@@ -126,10 +126,10 @@ TEST_F(CommandTest, AConfigurationThatIsNotAllInForceWarns) {
 }
 
 TEST_F(CommandTest, ABadConfigurationIsPlacedAndCorrected) {
-  write("ccr.toml", engine::example_config + "seed_rte = \"80MB/s\"\n");
+  write("ccr.toml", engine::example_config + "\n[transprot]\n");
   const Outcome result = run("config check");
   EXPECT_EQ(result.code, 2);
-  EXPECT_EQ(result.err, "ccr: ccr.toml:30:1: unknown key 'seed_rte' in [transport]\nhint: did you mean 'seed_rate'?\n");
+  EXPECT_EQ(result.err, "ccr: ccr.toml:34:2: unknown key 'transprot' at the top of the file\nhint: did you mean 'transport'?\n");
 }
 
 TEST_F(CommandTest, ServeNeedsTheFilesOfTls) {
@@ -182,7 +182,7 @@ TEST_F(CommandTest, StatusWithoutADaemonReadsTheStateFiles) {
 
 TEST_F(CommandTest, WithoutADaemonEveryOrderIsUnreachable) {
   for (const char* arguments : {"wait orders@beta", "seed orders@beta", "suspend orders@beta --comment x", "resume orders@beta",
-                                "verify orders@beta", "load orders --rate 1MB/s", "events", "events --follow"}) {
+                                "verify orders@beta", "verify orders@beta --rate unlimited", "load orders --rate 1MB/s", "events", "events --follow"}) {
     const Outcome result = run(std::string("--node beta ") + arguments);
     EXPECT_EQ(result.code, 3) << arguments << "\n" << result.err;
     EXPECT_NE(result.err.find("hint: start it: ccr serve --node beta\n"), std::string::npos) << arguments << "\n" << result.err;

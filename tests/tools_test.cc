@@ -210,6 +210,7 @@ TEST(ConfigJson, AmountsAreRawNumbers) {
   EXPECT_EQ(config["databases"]["orders"]["log_budget"], 68719476736);
   EXPECT_EQ(config["transport"]["heartbeat"]["interval"], 1.2);
   EXPECT_EQ(config["transport"]["seed_rate"], nullptr);
+  EXPECT_EQ(config["verify"]["rate"], 200'000'000);
   EXPECT_EQ(config["tls"]["mode"], "off");
 }
 

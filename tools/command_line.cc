@@ -56,7 +56,8 @@ class CommandLine {
   CertOptions cert_;
   TuneOptions tune_;
   std::vector<std::string> cert_files_;
-  std::string verify_target_, log_file_, log_directory_;
+  VerifyOptions verify_;
+  std::string log_file_, log_directory_;
 };
 
 CLI::App* CommandLine::add(CLI::App& parent, const std::string& name, const std::string& about, std::function<ExitCode()> action) {
@@ -135,8 +136,9 @@ void CommandLine::add_copy_commands() {
   resume->add_option("copy", resume_.target, "the copy")->type_name("DB@NODE")->required();
   resume->add_flag("--dry-run", resume_.dry_run, "print checks and plan, change nothing");
   CLI::App* verify = add(app_, "verify", "read the pages of both sides and compare; 5 on a difference",
-                         [this] { return run_verify(common_, verify_target_); });
-  verify->add_option("copy", verify_target_, "the copy")->type_name("DB@NODE")->required();
+                         [this] { return run_verify(common_, verify_); });
+  verify->add_option("copy", verify_.target, "the copy")->type_name("DB@NODE")->required();
+  verify->add_option("--rate", verify_.rate, "read at most, on each side, such as 80MB/s, or unlimited [verify.rate]")->type_name("RATE");
 }
 
 void CommandLine::add_load() {

@@ -44,6 +44,9 @@ struct ResumeOptions {
   std::string target;
   bool dry_run = false;
 };
+struct VerifyOptions {
+  std::string target, rate;
+};
 struct LoadOptions {
   std::string database, rate, pattern = "oltp";
   double seconds = 10;
@@ -75,7 +78,7 @@ ExitCode run_wait(const CommonOptions& common, const WaitOptions& options);
 ExitCode run_seed(const CommonOptions& common, const SeedOptions& options);
 ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options);
 ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
-ExitCode run_verify(const CommonOptions& common, const std::string& target);
+ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
 ExitCode run_log_show(const CommonOptions& common, const std::string& file);
 ExitCode run_log_verify(const CommonOptions& common, const std::string& directory);

@@ -41,6 +41,14 @@ ExitCode show_change(const CommonOptions& common, const std::string& copy, const
   return show_result(common, *result, change_text(copy, *result));
 }
 
+Result<void> add_rate(const std::string& text, json& request) {
+  if (text.empty()) return {};
+  const Result<std::uint64_t> rate = engine::parse_rate(text);
+  if (!rate) return rate.error().within("--rate");
+  request["rate"] = *rate;
+  return {};
+}
+
 }  // namespace
 
 ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
@@ -49,11 +57,8 @@ ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
   json request{{"command", "seed"},          {"database", target->database}, {"node", target->node},
                {"full", options.full},       {"from", options.from},         {"manual_resume", options.manual_resume},
                {"dry_run", options.dry_run}, {"detach", options.detach}};
-  if (!options.rate.empty()) {
-    const Result<std::uint64_t> rate = engine::parse_rate(options.rate);
-    if (!rate) return report(rate.error().within("--rate"));
-    request["rate"] = *rate;
-  }
+  const Result<void> rate = add_rate(options.rate, request);
+  if (!rate) return report(rate.error());
   if (options.streams != "auto" && options.streams != "1") {
     return report(
         {ErrorKind::unsupported, "--streams " + options.streams + ": a seed uses one connection yet", "leave --streams out"});
@@ -81,10 +86,13 @@ ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options) {
   return show_change(common, options.target, ask(common, request));
 }
 
-ExitCode run_verify(const CommonOptions& common, const std::string& copy) {
+ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options) {
+  const std::string& copy = options.target;
   const Result<Target> target = parse_copy(copy);
   if (!target) return report(target.error());
-  const json request{{"command", "verify"}, {"database", target->database}, {"node", target->node}};
+  json request{{"command", "verify"}, {"database", target->database}, {"node", target->node}};
+  const Result<void> rate = add_rate(options.rate, request);
+  if (!rate) return report(rate.error());
   const Result<json> result = watch(common, request);
   if (!result)
     return report_watched(result.error(), "detached from the verification of " + copy, "ccr verify " + copy + " takes it up again");

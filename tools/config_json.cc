@@ -25,14 +25,17 @@ json database_json(const engine::DatabaseConfig& database) {
           {"replay_lag", std::move(lags)}};
 }
 
+json rate_json(std::uint64_t bytes_per_second) {
+  if (bytes_per_second == 0) return nullptr;  // unlimited
+  return bytes_per_second;
+}
+
 json transport_json(const engine::TransportConfig& transport) {
-  json rate = nullptr;
-  if (transport.seed_bytes_per_second != 0) rate = transport.seed_bytes_per_second;
   return {{"window", transport.window},
           {"congestion", transport.congestion},
           {"compression", transport.compression},
           {"streams", transport.streams},
-          {"seed_rate", std::move(rate)},
+          {"seed_rate", rate_json(transport.seed_bytes_per_second)},
           {"heartbeat", {{"interval", seconds(transport.heartbeat_interval)}, {"missed", transport.heartbeat_missed}}}};
 }
 
@@ -58,6 +61,7 @@ json config_json(const engine::Config& config) {
        {{"mode", config.tls_off ? "off" : "require"}, {"ca", config.tls_ca}, {"cert", config.tls_cert}, {"key", config.tls_key}}},
       {"databases", std::move(databases)},
       {"transport", transport_json(config.transport)},
+      {"verify", {{"rate", rate_json(config.verify_bytes_per_second)}}},
       {"warnings", config.warnings}};
 }
 

@@ -200,6 +200,7 @@ void SimDisk::perform(Operation& operation) {
     }
     case DiskAction::read:
       operation.number = state_.cached(operation.file).read(operation.offset, operation.into);
+      bytes_read_ += operation.number;
       return;
     case DiskAction::write:
       return perform_write(operation);

@@ -72,6 +72,7 @@ class SimDisk {
   const DiskState& state() const noexcept { return state_; }
   void restore(DiskState state);  // a backup, another machine's disk, an empty one; nothing may be mounted
   std::uint64_t operations() const noexcept { return operations_; }
+  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
 
   struct Operation;  // one call of a mount; sim_disk.cc and disk_mount.cc
   struct Session;
@@ -107,6 +108,7 @@ class SimDisk {
   std::shared_ptr<Session> session_;  // of the present mount; its files share it
   Instant stalled_until_;
   std::uint64_t operations_ = 0;
+  std::uint64_t bytes_read_ = 0;
 };
 
 }  // namespace ccr::sim
