@@ -1,11 +1,10 @@
 // Signal wakes tasks that wait for something to change.
 //
 // wait() completes after the next notify(), or throws when its task is stopped. A notify() with nobody waiting is lost: test the
-// condition, then wait, with no suspension between the two, and test again afterwards.
-// Lifetime: outlives its waiters. Threads: the node's executor only.
+// condition, then wait, with no suspension between the two, and test again afterwards. Who is woken goes on at the executor's next
+// turn, never inside notify(), in the order in which they came.
+// Lifetime: outlives its waiters. Threads: the node's executor only. Costs no timer and no call of the system.
 #pragma once
-
-#include <asio/steady_timer.hpp>
 
 #include "base/task.h"
 
@@ -13,13 +12,20 @@ namespace ccr {
 
 class Signal {
  public:
-  explicit Signal(const Executor& executor);
+  explicit Signal(const Executor& executor) : executor_(executor) {}
+  ~Signal() { CCR_ASSERT(first_ == nullptr); }
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
 
   Task<void> wait();
   void notify();
 
  private:
-  asio::steady_timer timer_;  // expires never; notify cancels the waits
+  class Waiter;
+
+  Executor executor_;
+  Waiter* first_ = nullptr;  // in the order in which they came
+  Waiter* last_ = nullptr;
 };
 
 }  // namespace ccr

@@ -3,6 +3,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 #include "base/bytes.h"
 #include "base/digest.h"
@@ -90,6 +91,66 @@ TEST(Random, TheSameSeedGivesTheSameNumbers) {
   Random a(7), b(7);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(a.next(), b.next());
   EXPECT_EQ(Random(0).next(), 0xe220a8397b1dcdafULL);  // the published first value of SplitMix64 with seed 0
+}
+
+Task<Result<void>> wait_and_tell(Signal& signal, int number, std::vector<int>& told) {
+  co_await signal.wait();
+  told.push_back(number);
+  co_return Result<void>();
+}
+
+// Lets every task that is ready have its turn.
+Task<void> turn(Executor executor) { co_await asio::post(executor, asio::use_awaitable); }
+
+TEST(Signal, WakesAllThatWaitInTheirOrderAndNeverInsideTheCall) {
+  run([](Executor executor) -> Task<void> {
+    Signal signal(executor);
+    std::vector<int> told;
+    TaskGroup group(executor);
+    for (int i = 1; i <= 3; ++i) group.spawn(wait_and_tell(signal, i, told));
+    co_await turn(executor);
+    signal.notify();
+    EXPECT_TRUE(told.empty());
+    group.spawn(wait_and_tell(signal, 4, told));  // comes after the call
+    co_await turn(executor);
+    EXPECT_EQ(told, (std::vector<int>{1, 2, 3}));
+    co_await turn(executor);
+    signal.notify();
+    co_await group.join();
+    EXPECT_EQ(told, (std::vector<int>{1, 2, 3, 4}));
+  });
+}
+
+TEST(Signal, AStoppedWaitEndsAndTheOthersGoOn) {
+  run([](Executor executor) -> Task<void> {
+    Signal signal(executor);
+    std::vector<int> told;
+    TaskGroup others(executor), stopped(executor);
+    others.spawn(wait_and_tell(signal, 1, told));
+    stopped.spawn(wait_and_tell(signal, 2, told));
+    others.spawn(wait_and_tell(signal, 3, told));
+    co_await turn(executor);
+    stopped.stop();
+    co_await stopped.join();
+    EXPECT_TRUE(told.empty());
+    signal.notify();
+    co_await others.join();
+    EXPECT_EQ(told, (std::vector<int>{1, 3}));
+  });
+}
+
+TEST(Signal, AStopBetweenTheCallAndTheTurnOfTheWokenStillEndsIt) {
+  run([](Executor executor) -> Task<void> {
+    Signal signal(executor);
+    std::vector<int> told;
+    TaskGroup group(executor);
+    group.spawn(wait_and_tell(signal, 1, told));
+    co_await turn(executor);
+    group.stop();
+    signal.notify();
+    co_await group.join();
+    EXPECT_TRUE(told.empty());
+  });
 }
 
 TEST(TaskGroup, FirstErrorStopsTheOthersAndIsWhatJoinReturns) {

@@ -1,10 +1,6 @@
 #include "tests/sim/sim_wait.h"
 
 #include <system_error>
-#include <type_traits>
-
-#include <asio/associated_cancellation_slot.hpp>
-#include <asio/post.hpp>
 
 namespace ccr::sim {
 
@@ -35,13 +31,6 @@ void Gate::sever() {
   }
 }
 
-template <class Handler>
-struct Wait::SuspendedIn final : Wait::Suspended {
-  explicit SuspendedIn(Handler&& taken) : handler(std::move(taken)) {}
-  void resume(asio::error_code error) override { std::move(handler)(error); }
-  Handler handler;
-};
-
 Wait::Wait(Gate& gate) : gate_(gate) {
   gate_.link(*this);
   gate_.world().wait_began();
@@ -67,30 +56,22 @@ void Wait::gate_opened() {
 void Wait::stop() {
   if (suspended_ == nullptr) return;  // woken already; the task sees that it is stopped when it resumes
   completed_ = true;
-  error_ = asio::error::operation_aborted;
   wake();
 }
 
 void Wait::wake() {
-  if (suspended_ == nullptr) return;
-  auto resume = [suspended = std::move(suspended_), error = error_] { suspended->resume(error); };
-  asio::post(gate_.world().context(), std::move(resume));
+  if (suspended_ != nullptr) resume_later(gate_.world().executor(), std::move(suspended_));
 }
 
-template <class Handler>
-void Wait::suspend(Handler&& handler, Stop stop) {
-  const auto slot = asio::get_associated_cancellation_slot(handler);
-  if (stop == Stop::at_once && slot.is_connected()) {
-    auto slot_to_assign = slot;
-    slot_to_assign.assign([this](asio::cancellation_type) { this->stop(); });
-  }
-  suspended_ = std::make_unique<SuspendedIn<std::decay_t<Handler>>>(std::move(handler));
+void Wait::suspend(std::unique_ptr<SuspendedTask> task, asio::cancellation_slot slot, Stop stop) {
+  if (stop == Stop::at_once && slot.is_connected()) slot.assign([this](asio::cancellation_type) { this->stop(); });
+  suspended_ = std::move(task);
   if (completed_ && !gate_.closed()) wake();
 }
 
 Task<void> Wait::until_completed(Stop stop) {
-  auto begin = [this, stop](auto&& handler) { suspend(std::move(handler), stop); };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(asio::error_code)>(begin, asio::use_awaitable);
+  const auto keep = [this, stop](std::unique_ptr<SuspendedTask> task, asio::cancellation_slot slot) { suspend(std::move(task), slot, stop); };
+  co_await suspend_into(keep);
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
 }

@@ -11,8 +11,7 @@
 
 #include <memory>
 
-#include <asio/error_code.hpp>
-
+#include "base/suspended_task.h"
 #include "tests/sim/sim_world.h"
 
 namespace ccr::sim {
@@ -62,22 +61,12 @@ class Wait {
   Wait* previous_ = nullptr;
 
  private:
-  // The suspended coroutine, whatever its handler's type.
-  struct Suspended {
-    virtual ~Suspended() = default;
-    virtual void resume(asio::error_code error) = 0;
-  };
-  template <class Handler>
-  struct SuspendedIn;
-
-  template <class Handler>
-  void suspend(Handler&& handler, Stop stop);
+  void suspend(std::unique_ptr<SuspendedTask> task, asio::cancellation_slot slot, Stop stop);
   void stop();
   void wake();
 
   Gate& gate_;
-  std::unique_ptr<Suspended> suspended_;
-  asio::error_code error_;
+  std::unique_ptr<SuspendedTask> suspended_;
   bool completed_ = false;
 };
 

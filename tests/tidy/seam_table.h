@@ -22,8 +22,6 @@ struct Seam {
 
 inline constexpr Seam seams[] = {
     {"base/random.cc", Reach::chance, "the one seed that the machine gives a production node"},
-    {"base/signal.h", Reach::time, "a timer that never expires, used as a condition"},
-    {"base/signal.cc", Reach::time, "a timer that never expires, used as a condition"},
     {"base/system_clock.cc", Reach::time, "the Clock seam of production"},
     {"engine/control_server.cc", Reach::system, "asks whether a socket file is served, and sets its mode"},
     {"storage/directory_lock.cc", Reach::system, "locks a directory against a second process before any Disk exists"},
