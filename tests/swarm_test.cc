@@ -96,8 +96,9 @@ int search(std::uint64_t first, std::uint64_t last) {
 }  // namespace ccr::sim
 
 int main(int argc, char** argv) {
-  // Nodes start and end all the time; their buffers would go to the kernel and come back page by page, which was half of the time.
-  ::mallopt(M_MMAP_THRESHOLD, 256 << 20);
+  // Nodes start and end all the time; their buffers would go to the kernel and come back page by page, which was half of the time. Not so the
+  // largest, of which they use little: from the kernel it is zeros already.
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 512 << 20);
   unsigned long long first = 0, last = 0;
   for (int i = 1; i < argc; ++i) {

@@ -348,14 +348,16 @@ void Swarm::observe_passive(const std::string& name) {
   if (state.min_required > state.max_required) fail(name + ": min_required is beyond max_required");
   const transport::Watermarks marks = copy->watermarks();
   if (!marks.durable.known()) return;
-  const std::string text = name + ": replayed " + to_text(marks.replayed) + " inspected " + to_text(marks.inspected) + " durable " +
-                           to_text(marks.durable) + " received " + to_text(marks.received) + " alpha " + to_text(alpha_end_);
+  const auto text = [&] {  // only where it is needed: this runs after every event
+    return name + ": replayed " + to_text(marks.replayed) + " inspected " + to_text(marks.inspected) + " durable " +
+           to_text(marks.durable) + " received " + to_text(marks.received) + " alpha " + to_text(alpha_end_);
+  };
   if (marks.replayed > marks.inspected || marks.inspected > marks.durable || marks.durable > marks.received || marks.received > alpha_end_)
-    fail("not in order: " + text);
+    fail("not in order: " + text());
   const std::uint64_t life = cluster_.host(name).lives();
   if (seen.life != life) seen.replayed = Position{};  // what a batch applied and did not save is applied again
   if (marks.durable < seen.durable || marks.replayed < seen.replayed)
-    fail("went back: " + text + ", was durable " + to_text(seen.durable) + " replayed " + to_text(seen.replayed));
+    fail("went back: " + text() + ", was durable " + to_text(seen.durable) + " replayed " + to_text(seen.replayed));
   seen.life = life;
   seen.durable = marks.durable;
   seen.replayed = marks.replayed;
