@@ -4,9 +4,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include <asio/co_spawn.hpp>
@@ -24,6 +25,31 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
+// Counted on the server's thread, waited for on the test's.
+class Count {
+ public:
+  void add() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++count_;
+    }
+    changed_.notify_all();
+  }
+  int value() {
+    const std::lock_guard lock(mutex_);
+    return count_;
+  }
+  bool reaches(int wanted) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] { return count_ == wanted; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+};
+
 // Commands that a test needs; "hold" never ends by itself.
 class TestHandler final : public ControlHandler {
  public:
@@ -34,7 +60,7 @@ class TestHandler final : public ControlHandler {
     if (request.command() == "hold") co_return co_await hold();
     co_return Error{ErrorKind::usage, "unknown command", ""};
   }
-  std::atomic<int> held{0}, let_go{0};
+  Count held, let_go;
 
  private:
   Task<Result<json>> count(ControlReply& reply) {
@@ -47,11 +73,11 @@ class TestHandler final : public ControlHandler {
     co_return json{{"counted", 3}};
   }
   Task<Result<json>> hold() {
-    struct Count {
-      std::atomic<int>& count;
-      ~Count() { ++count; }
-    } count{let_go};
-    ++held;
+    struct LetGo {
+      Count& count;
+      ~LetGo() { count.add(); }
+    } leaving{let_go};
+    held.add();
     for (;;) co_await clock_.sleep(1h);
   }
   SystemClock clock_;
@@ -111,10 +137,12 @@ class ControlServerTest : public testing::Test {
     }
     return text;
   }
-  template <class Condition>
-  static bool eventually(Condition condition) {
-    for (int i = 0; i < 5000 && !condition(); ++i) ::usleep(1000);
-    return condition();
+  // When it returns the server has seen all that happened on its other sockets before: they were ready first.
+  void round_trip() {
+    const int fd = connect();
+    send(fd, "{\"command\":\"echo\"}\n");
+    EXPECT_NE(line(fd), "");
+    ::close(fd);
   }
 
   std::string directory_, path_;
@@ -169,7 +197,7 @@ TEST_F(ControlServerTest, TwoClientsDoNotWaitForEachOther) {
   start();
   const int holding = connect();
   send(holding, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(eventually([this] { return handler_.held == 1; }));
+  ASSERT_TRUE(handler_.held.reaches(1));
   const int other = connect();
   send(other, "{\"command\":\"count\"}\n");
   for (int i = 0; i < 4; ++i) line(other);
@@ -182,10 +210,10 @@ TEST_F(ControlServerTest, AClientThatLeavesStopsItsCommand) {
   start();
   const int fd = connect();
   send(fd, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(eventually([this] { return handler_.held == 1; }));
-  EXPECT_EQ(handler_.let_go, 0);
+  ASSERT_TRUE(handler_.held.reaches(1));
+  EXPECT_EQ(handler_.let_go.value(), 0);
   ::close(fd);
-  EXPECT_TRUE(eventually([this] { return handler_.let_go == 1; }));
+  EXPECT_TRUE(handler_.let_go.reaches(1));
 }
 
 TEST_F(ControlServerTest, AClientThatOnlyEndsItsRequestsIsStillAnswered) {
@@ -203,12 +231,12 @@ TEST_F(ControlServerTest, AHalfClosedClientThatThenLeavesStopsItsCommand) {
   start();
   const int fd = connect();
   send(fd, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(eventually([this] { return handler_.held == 1; }));
+  ASSERT_TRUE(handler_.held.reaches(1));
   ::shutdown(fd, SHUT_WR);
-  ::usleep(20'000);
-  EXPECT_EQ(handler_.let_go, 0);
+  round_trip();
+  EXPECT_EQ(handler_.let_go.value(), 0);
   ::close(fd);
-  EXPECT_TRUE(eventually([this] { return handler_.let_go == 1; }));
+  EXPECT_TRUE(handler_.let_go.reaches(1));
 }
 
 TEST_F(ControlServerTest, GarbageIsToldAndTheConnectionEnds) {
@@ -262,14 +290,14 @@ TEST_F(ControlServerTest, OneClientTooManyIsToldBusyAndLaterServed) {
     clients.push_back(connect());
     send(clients.back(), "{\"command\":\"hold\"}\n");
   }
-  ASSERT_TRUE(eventually([this] { return handler_.held == static_cast<int>(ControlServer::clients_max); }));
+  ASSERT_TRUE(handler_.held.reaches(static_cast<int>(ControlServer::clients_max)));
   const int more = connect();
   const json answer = json::parse(line(more), nullptr, false);
   EXPECT_EQ(answer["error"]["kind"], "busy");
   EXPECT_EQ(line(more), "");
   ::close(more);
   for (const int fd : clients) ::close(fd);
-  ASSERT_TRUE(eventually([this] { return handler_.let_go == static_cast<int>(ControlServer::clients_max); }));
+  ASSERT_TRUE(handler_.let_go.reaches(static_cast<int>(ControlServer::clients_max)));
   const int later = connect();
   send(later, "{\"command\":\"echo\"}\n");
   EXPECT_EQ(line(later), R"({"ok":true,"result":{"command":"echo"}})");
@@ -294,9 +322,9 @@ TEST_F(ControlServerTest, RunningCommandsEndWhenTheServerStops) {
   start();
   const int fd = connect();
   send(fd, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(eventually([this] { return handler_.held == 1; }));
+  ASSERT_TRUE(handler_.held.reaches(1));
   stop();
-  EXPECT_EQ(handler_.let_go, 1);
+  EXPECT_EQ(handler_.let_go.value(), 1);
   EXPECT_EQ(line(fd), "");
   ::close(fd);
 }

@@ -33,7 +33,6 @@ inline constexpr Seam seams[] = {
     {"storage/sqlite/sqlite_source.cc", Reach::threads, "sqlite3 calls block, and one thread keeps its POSIX locks together"},
     {"storage/sqlite/wal_watch.cc", Reach::system, "waits for a WAL to change, on SQLite's worker"},
     {"storage/sqlite/wal_watch.cc", Reach::time, "measures that wait, on SQLite's worker"},
-    {"tests/control_test.cc", Reach::time, "asks again and again whether a server on another thread has done it"},
     {"tests/sqlite_app.cc", Reach::chance, "an application of its own, not a test"},
     {"tests/sqlite_app.cc", Reach::time, "an application of its own, not a test"},
     {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},
