@@ -7,12 +7,10 @@
 #include "base/side_by_side.h"
 #include "storage/incoming_opening.h"
 #include "storage/quarantine.h"
+#include "storage/sealed_files.h"
 
 namespace ccr::storage {
 namespace {
-
-// Sealed generations that wait for one sync together; more than this are finished at once, so that open files stay few.
-constexpr std::size_t sealed_waiting_max = 16;
 
 class IncomingWriter final : public IncomingLog {
  public:
@@ -54,10 +52,6 @@ class IncomingWriter final : public IncomingLog {
     IncomingWriter& log_;
     bool ended_ = false;
   };
-  struct SealedFile {
-    std::unique_ptr<File> file;
-    Generation generation;
-  };
 
   Result<GenerationScan> verified(Generation generation, std::uint64_t offset, ByteView bytes) const;
   Task<Result<void>> write(GenerationScan verified, std::uint64_t offset, ByteView bytes);
@@ -75,7 +69,7 @@ class IncomingWriter final : public IncomingLog {
   GenerationScan scan_;                // of the open generation
   std::unique_ptr<File> file_;         // of the open generation; none while its header is not here
   bool name_synced_ = true;            // file_'s entry in incoming/
-  std::vector<SealedFile> waiting_;    // proven by their seals, not yet synced
+  SealedFiles waiting_;                // proven by their seals
   Position received_, durable_;
   ChainLink durable_prefix_;
   Generation first_;
@@ -144,10 +138,10 @@ Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint
   received_ = std::max(scan_.position(), Position::start_of(first_));
   if (!scan_.sealed()) co_return Result<void>();
   CCR_CO_TRY(co_await file_->truncate(scan_.bytes()));
-  waiting_.push_back({std::move(file_), scan_.generation()});
+  waiting_.add(std::move(file_), scan_.generation());
   file_.reset();
   scan_ = GenerationScan(scan_.expected_next());
-  if (waiting_.size() >= sealed_waiting_max) co_return co_await sync_files();
+  if (waiting_.full()) co_return co_await sync_files();
   co_return Result<void>();
 }
 
@@ -155,12 +149,12 @@ Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint
 Task<Result<void>> IncomingWriter::sync_files() {
   const Executor executor = co_await asio::this_coro::executor;
   TaskGroup content(executor);
-  for (const SealedFile& sealed : waiting_) content.spawn(sealed.file->sync());
+  waiting_.spawn_syncs(content);
   if (file_) content.spawn(file_->sync());
   CCR_CO_TRY(co_await content.join());
-  for (const SealedFile& sealed : waiting_) {
-    const std::string from = incoming_path(directory_.path, sealed.generation);
-    const std::string to = sealed_path(directory_.path, sealed.generation);
+  for (const Generation generation : waiting_.generations()) {
+    const std::string from = incoming_path(directory_.path, generation);
+    const std::string to = sealed_path(directory_.path, generation);
     CCR_CO_TRY(co_await disk_.rename(from, to));
   }
   if (!waiting_.empty()) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/sealed_files.h"
+
 namespace ccr::storage {
 namespace {
 
@@ -37,7 +39,7 @@ Task<Result<Leftovers>> find_leftovers(Disk& disk, LogDirectory directory, Gener
   for (GenerationFile& file : *sealed) {
     if (file.generation > current) found.files.push_back(std::move(file));
   }
-  if (found.files.size() > LogStream::sealed_waiting_max) {
+  if (found.files.size() > SealedFiles::files_max) {
     co_return Error{ErrorKind::corrupt, directory.path + ": " + current_name + " holds generation " + to_text(current) + ", but " +
                     std::to_string(found.files.size()) + " sealed generations lie behind it", "is " + std::string(current_name) + " an older file?"};
   }

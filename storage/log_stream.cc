@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "base/task_group.h"
 #include "storage/generation_writer.h"
 #include "storage/log_opening.h"
+#include "storage/sealed_files.h"
 
 namespace ccr::storage {
 namespace {
@@ -89,11 +89,7 @@ class LogWriter final : public LogStream {
   Position durable_;
   CommitNumber durable_commit_ = 0;
   Instant first_record_at_;            // of the open generation, where it has one
-  struct SealedFile {
-    std::unique_ptr<File> file;
-    Generation generation;
-  };
-  std::vector<SealedFile> waiting_;    // sealed, not yet synced; the first lies at current.log, and writer_'s file at next.log while there is one
+  SealedFiles waiting_;                // the first lies at current.log, and writer_'s file at next.log while there is one
   std::unique_ptr<File> prepared_;     // lies at prepared_name
   bool preparing_ = false;
   std::optional<Error> failed_;
@@ -180,7 +176,7 @@ Task<Result<void>> LogWriter::sync_group() {
 Task<Result<void>> LogWriter::sync_files() {
   const Executor executor = co_await asio::this_coro::executor;
   TaskGroup content(executor);
-  for (const SealedFile& sealed : waiting_) content.spawn(sealed.file->sync());
+  waiting_.spawn_syncs(content);
   content.spawn(writer_.file().sync());
   if (waiting_.size() > 1) content.spawn(disk_.sync_directory(options_.directory));
   CCR_CO_TRY(co_await content.join());
@@ -194,7 +190,7 @@ Task<Result<void>> LogWriter::sync_files() {
 
 Task<Result<void>> LogWriter::name_files() {
   const std::string current = path_in(options_.directory, current_name);
-  const std::string final_name = sealed_path(options_.directory, waiting_.front().generation);
+  const std::string final_name = sealed_path(options_.directory, waiting_.generations().front());
   const std::string next = path_in(options_.directory, next_name);
   CCR_CO_TRY(co_await disk_.rename(current, final_name));
   CCR_CO_TRY(co_await disk_.sync_directory(options_.directory));
@@ -236,10 +232,10 @@ Task<Result<void>> LogWriter::seal_and_go_on() {
   if (!next.ok()) co_return next.error();
   Result<GenerationScan> scan = co_await put_header(**next);
   if (!scan.ok()) co_return scan.error();
-  waiting_.push_back({writer_.take_file(), generation});
+  waiting_.add(writer_.take_file(), generation);
   writer_ = GenerationWriter(std::move(*next), std::move(*scan), batch_);
   first_record_at_ = clock_.now();
-  if (waiting_.size() == sealed_waiting_max) co_return co_await sync_files();
+  if (waiting_.full()) co_return co_await sync_files();
   co_return Result<void>();
 }
 

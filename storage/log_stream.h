@@ -11,7 +11,7 @@
 // the group counts: a crash before the first rename leaves the others behind current.log, where recovery removes them, and none of the
 // renames can be the only one that the disk kept.
 // Failure: any failed write or sync makes the stream unusable (failed() is true, every call answers the first error): the owner
-// dismounts and opens again, which recovers. Bounds: one buffer of 256 KiB, sealed_waiting_max files between two syncs; a record may be of
+// dismounts and opens again, which recovers. Bounds: one buffer of 256 KiB, SealedFiles::files_max files between two syncs; a record may be of
 // any length.
 #pragma once
 
@@ -47,9 +47,6 @@ struct LogEnd {
 
 class LogStream {
  public:
-  // Sealed generations that wait for one sync together.
-  static constexpr std::size_t sealed_waiting_max = 16;
-
   // A new log at generation 1; `directory` must hold no generation (ErrorKind::exists).
   static Task<Result<std::unique_ptr<LogStream>>> create(Disk& disk, Clock& clock, LogOptions options, Signature signature);
 
