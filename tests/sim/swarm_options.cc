@@ -39,7 +39,7 @@ SwarmOptions draw_options(Random random) {
 
   if (options.disk_stalls) cluster.disk.stall_ppm = static_cast<std::uint32_t>(random.between(20, 500));
   if (options.disk_errors) {
-    cluster.disk.read_error_ppm = coin() ? 100 : 0;
+    cluster.disk.read_error_ppm = coin() ? 500 : 0;  // reads are few: a batch of 100 seeds must see some
     cluster.disk.write_error_ppm = coin() ? 200 : 0;
     cluster.disk.sync_error_ppm = coin() ? 200 : 0;
     cluster.disk.other_error_ppm = coin() ? 200 : 0;
