@@ -25,7 +25,9 @@ class Content {
   static constexpr std::uint64_t chunk_bytes = 4 * KiB;
   using Chunk = std::array<std::byte, chunk_bytes>;
 
-  Chunk& writable(std::size_t index);
+  enum class Old { kept, overwritten };  // what a chunk holds when it is about to be written
+
+  Chunk& writable(std::size_t index, Old old);
 
   std::vector<std::shared_ptr<Chunk>> chunks_;
   std::uint64_t size_ = 0;
