@@ -86,7 +86,7 @@ def check_verify(trial, node, database):
     A verification that lost its connection has found nothing; it is asked for again, as a person would, and said so.
     """
     for _ in range(VERIFY_TRIES_MAX):
-        asked = node.ccr("verify", f"{database}@{node.name}", "--json")
+        asked = node.ccr("verify", f"{database}@{node.name}", "--rate", "unlimited", "--json")
         if asked.returncode != LOST_CONNECTION:
             break
         trial.say(f"verify was interrupted: {asked.stderr.strip()}")
