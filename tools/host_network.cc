@@ -78,7 +78,7 @@ Result<HostNetwork> read_host_network(const std::string& root) {
   host.limits.send_asked_max = sysctls.number_if_there("core/wmem_max");
   host.congestion = sysctls.line("ipv4/tcp_congestion_control");
   host.congestion_available = sysctls.line("ipv4/tcp_available_congestion_control");
-  host.neighbour_reachable_ms = sysctls.number("ipv4/neigh/default/base_reachable_time_ms");
+  host.neighbour_reachable_ms = sysctls.number_if_there("ipv4/neigh/default/base_reachable_time_ms");
   if (sysctls.error()) return *sysctls.error();
   return host;
 }

@@ -14,7 +14,7 @@ struct HostNetwork {
   std::string receive_words, send_words;  // tcp_rmem and tcp_wmem as they stand: least, first, most
   std::string congestion;                 // in use for new connections
   std::string congestion_available;       // with blanks between them
-  std::uint64_t neighbour_reachable_ms = 0;
+  std::uint64_t neighbour_reachable_ms = 0;  // 0 where this network namespace does not show it
 };
 
 // `root`: where /proc/sys/net is. An unreadable or foreign value is ErrorKind::io or ErrorKind::unsupported, and names its file.
