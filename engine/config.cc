@@ -27,7 +27,8 @@ constexpr std::uint64_t size_limit = std::uint64_t(1) << 50;  // 1 PiB: above it
 constexpr IntegerRange heartbeat_missed_range{2, 20};
 constexpr DurationRange heartbeat_interval_range{50ms, 60s};
 constexpr DurationRange replay_lag_range{0s, 14 * 24h};
-constexpr SizeRange window_range{4 * KiB, 1 * GiB};
+constexpr SizeRange window_range{4 * KiB, 512 * MiB};  // the kernel counts buffers in 31 bits, its overhead included
+constexpr std::size_t congestion_name_max = 15;        // the kernel's TCP_CA_NAME_MAX less its zero
 constexpr int streams_max = 64;
 constexpr int zstd_level_max = 19;
 
@@ -184,9 +185,20 @@ void read_window(const ConfigTable& table, Config& config) {
   const Result<std::uint64_t> bytes = parse_size(window);
   if (!bytes || *bytes < window_range.low || *bytes > window_range.high) {
     return table.fault("window",
-                       fmt::format("{}: expected auto or a size of 4KiB to 1GiB, found '{}'", table.label("window"), window));
+                       fmt::format("{}: expected auto or a size of 4KiB to 512MiB, found '{}'", table.label("window"), window));
   }
-  not_in_force(table, "window", window, "the kernel tunes the window by itself", config);
+  config.transport.window_bytes = *bytes;
+}
+
+// Which names there are, the kernel of each host knows: ccr serve and ccr config check ask it.
+void read_congestion(const ConfigTable& table, Config& config) {
+  std::string& congestion = config.transport.congestion;
+  table.text("congestion", congestion);
+  const auto legal = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+  if (!congestion.empty() && congestion.size() <= congestion_name_max && std::all_of(congestion.begin(), congestion.end(), legal))
+    return;
+  table.fault("congestion",
+              fmt::format("{}: expected auto, default, or a name such as cubic or bbr, found '{}'", table.label("congestion"), congestion));
 }
 
 void read_compression(const ConfigTable& table, Config& config) {
@@ -221,10 +233,7 @@ void read_transport(const ConfigTable& root, Config& config) {
   table->only({"window", "congestion", "compression", "streams", "seed_rate", "heartbeat"});
   TransportConfig& transport = config.transport;
   read_window(*table, config);
-  table->word("congestion", transport.congestion, {"auto", "default", "cubic", "bbr", "reno"});
-  if (transport.congestion != "auto" && transport.congestion != "default") {
-    not_in_force(*table, "congestion", transport.congestion, "the kernel's own choice is used", config);
-  }
+  read_congestion(*table, config);
   read_compression(*table, config);
   read_streams(*table, config);
   table->rate("seed_rate", transport.seed_bytes_per_second);

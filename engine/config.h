@@ -31,7 +31,10 @@ struct DatabaseConfig {
 };
 
 struct TransportConfig {
-  std::string window = "auto", congestion = "auto", compression = "auto", streams = "auto";
+  std::string window = "auto";
+  std::uint64_t window_bytes = 0;   // 0: auto
+  std::string congestion = "auto";  // auto, default, or what some kernel may know
+  std::string compression = "auto", streams = "auto";
   std::uint64_t seed_bytes_per_second = 0;  // 0: unlimited
   Duration heartbeat_interval = std::chrono::milliseconds(1200);
   int heartbeat_missed = 4;

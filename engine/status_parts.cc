@@ -66,15 +66,26 @@ void put_queues(json& copy, Position generated, Position inspected, Position rep
 
 void put_connection(json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts) {
   const auto known = [](auto value) { return value > 0 ? json(value) : json(nullptr); };
+  const auto told = [](const auto& value) { return value ? json(*value) : json(nullptr); };
+  const auto named = [](const std::string& name) { return name.empty() ? json(nullptr) : json(name); };
   const auto scale = [](int value) { return value >= 0 ? json(value) : json(nullptr); };
   copy["connection"] = {{"path", path.text()},
-                        {"tls", facts.tls.empty() ? json(nullptr) : json(facts.tls)},
-                        {"window_asked", nullptr},
+                        {"tls", named(facts.tls)},
+                        {"window_asked", facts.window_asked},
                         {"window_granted", known(facts.window_granted)},
-                        {"window_scale", {scale(facts.send_scale), scale(facts.receive_scale)}},
+                        {"window_scale", {scale(facts.receive_scale), scale(facts.send_scale)}},
+                        {"window_scaling", told(facts.scaling)},
+                        {"timestamps", told(facts.timestamps)},
+                        {"peer_window", known(facts.send_window)},
                         {"rtt_seconds", known(facts.rtt_seconds)},
                         {"delivery_rate", known(facts.delivery_bytes_per_second)},
-                        {"congestion", facts.congestion.empty() ? json(nullptr) : json(facts.congestion)}};
+                        {"retransmits", told(facts.retransmits)},
+                        {"congestion_asked", named(facts.congestion_asked)},
+                        {"congestion", named(facts.congestion)},
+                        {"held", nullptr}};
+  const transport::HeldBuffer& held = facts.held;
+  if (held.setting != nullptr)
+    copy["connection"]["held"] = {{"setting", held.setting}, {"here", held.here}, {"wanted", held.wanted}};
 }
 
 }  // namespace ccr::engine

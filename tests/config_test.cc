@@ -121,17 +121,23 @@ TEST(Config, TwoNodesOfOneHostAreServedWhenEachHasItsOwnPlaces) {
 }
 
 TEST(Config, WhatIsNotInForceYetIsAWarning) {
-  std::string text = with(example_config, "window      = \"auto\"", "window = \"8MiB\"");
-  text = with(text, "congestion  = \"auto\"", "congestion = \"bbr\"");
-  text = with(text, "compression = \"auto\"", "compression = \"zstd:3\"");
+  std::string text = with(example_config, "compression = \"auto\"", "compression = \"zstd:3\"");
   text = with(text, "streams     = \"auto\"", "streams = \"4\"");
   const std::vector<std::string> expected{
-      "transport.window = \"8MiB\" is accepted but not in force yet: the kernel tunes the window by itself",
-      "transport.congestion = \"bbr\" is accepted but not in force yet: the kernel's own choice is used",
       "transport.compression = \"zstd:3\" is accepted but not in force yet: nothing is compressed",
       "transport.streams = \"4\" is accepted but not in force yet: a seed uses one connection",
   };
   EXPECT_EQ(parsed(text).warnings, expected);
+}
+
+TEST(Config, AWindowIsASizeOrAutoAndACongestionControlIsAName) {
+  EXPECT_EQ(parsed(example_config).transport.window_bytes, 0u);
+  std::string text = with(example_config, "window      = \"auto\"", "window = \"8MiB\"");
+  text = with(text, "congestion  = \"auto\"", "congestion = \"bbr2\"");
+  const Config config = parsed(text);
+  EXPECT_EQ(config.transport.window_bytes, 8 * MiB);
+  EXPECT_EQ(config.transport.congestion, "bbr2");
+  EXPECT_TRUE(config.warnings.empty());
 }
 
 TEST(Config, WordsThatChangeNothingGiveNoWarning) {

@@ -117,12 +117,25 @@ TEST_F(CommandTest, AGoodConfigurationPasses) {
 
 TEST_F(CommandTest, AConfigurationThatIsNotAllInForceWarns) {
   std::string text = engine::example_config;
-  text.replace(text.find("window      = \"auto\""), 20, "window = \"8MiB\"");
+  text.replace(text.find("streams     = \"auto\""), 20, "streams = \"4\"");
   write("ccr.toml", text);
   const Outcome result = run("config check");
   EXPECT_EQ(result.code, 10);
   EXPECT_EQ(result.err,
-            "warning: transport.window = \"8MiB\" is accepted but not in force yet: the kernel tunes the window by itself\n");
+            "warning: transport.streams = \"4\" is accepted but not in force yet: a seed uses one connection\n");
+}
+
+TEST_F(CommandTest, ACongestionControlThatThisKernelHasNotIsRefusedForANodeOfThisHost) {
+  std::string text = engine::example_config;
+  text.replace(text.find("congestion  = \"auto\""), 20, "congestion = \"renoo\"");
+  write("ccr.toml", text);
+  EXPECT_EQ(run("config check").code, 0) << "another host may have it";
+  for (const char* arguments : {"config check --node alpha", "serve --node alpha"}) {
+    const Outcome result = run(arguments);
+    EXPECT_EQ(result.code, 2) << arguments;
+    EXPECT_TRUE(result.err.starts_with("ccr: transport.congestion: this kernel has no congestion control 'renoo': it has ")) << result.err;
+    EXPECT_TRUE(result.err.ends_with("hint: did you mean 'reno'?\n")) << result.err;
+  }
 }
 
 TEST_F(CommandTest, ABadConfigurationIsPlacedAndCorrected) {

@@ -55,6 +55,9 @@ TEST_F(HostNetworkTest, WhatOnlyTheWholeHostShowsMayBeMissing) {
   std::filesystem::remove(root + "/core/rmem_max");
   ASSERT_TRUE(read_host_network(root).ok());
   EXPECT_EQ(read_host_network(root)->limits.receive_asked_max, 0u);
+  std::filesystem::remove_all(root + "/ipv4/neigh");
+  ASSERT_TRUE(read_host_network(root).ok());
+  EXPECT_EQ(read_host_network(root)->neighbour_reachable_ms, 0u);
 }
 
 TEST_F(HostNetworkTest, AMissingOrForeignWordIsNamed) {
@@ -115,6 +118,10 @@ TEST(TuneText, WithoutScalingThatIsTheFirstThingToChange) {
   EXPECT_NE(sysctl_text(far).find("net.ipv4.tcp_window_scaling = 1\n"), std::string::npos);
   EXPECT_NE(tune_text(far).find("window 64.0 KiB at most, 655.4 kB/s, 1 % of the link; 180 connections fill it"),
             std::string::npos);
+  EXPECT_NE(tune_text(far).find("warning     window scaling is off: at most 64 KiB in flight, 655.4 kB/s per connection at 100 ms, 0.56 % of the "
+                                "link\n            sysctl -w net.ipv4.tcp_window_scaling=1, on both hosts\n"),
+            std::string::npos);
+  EXPECT_EQ(tune_json(far)["warnings"].size(), 1u);
 }
 
 TEST(TuneJson, SaysTheSameInNumbers) {

@@ -109,6 +109,7 @@ void CommandLine::add_status_commands() {
                          [this] { return run_status(common_, status_); });
   status->add_option("target", status_.target, "DB or DB@NODE; all without it")->type_name("[DB[@NODE]]");
   status->add_flag("--watch", status_.watch, "again each second");
+  status->add_flag("--verbose,-v", status_.verbose, "each connection too: window, scale, round trip, congestion control");
   CLI::App* wait = add(app_, "wait", "return when a copy is in a state", [this] { return run_wait(common_, wait_); });
   wait->add_option("copy", wait_.target, "the copy")->type_name("DB@NODE")->required();
   wait->add_option("--for", wait_.state, "state [healthy: with empty queues]")->type_name("STATE");

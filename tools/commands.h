@@ -27,7 +27,7 @@ Result<Target> parse_copy(const std::string& text);  // the node must be named
 
 struct StatusOptions {
   std::string target;
-  bool watch = false;
+  bool watch = false, verbose = false;
 };
 struct WaitOptions {
   std::string target, state = "healthy", timeout = "30s";

@@ -7,6 +7,7 @@
 #include "tools/config_file.h"
 #include "tools/config_json.h"
 #include "tools/daemon_call.h"
+#include "tools/tcp_setup.h"
 #include "tools/tls_setup.h"
 
 namespace ccr::tools {
@@ -36,6 +37,15 @@ Result<void> check_files(engine::Config& config) {
   return missing.empty() ? check_tls_files(config, SystemClock().wall_now()) : Result<void>();
 }
 
+// Where this is about one node: what its host makes of [transport].
+Result<void> check_tcp(engine::Config& config) {
+  if (config.node.empty()) return {};
+  const Result<TcpSetup> setup = tcp_setup(config.transport);
+  CCR_TRY(setup);
+  if (!setup->warning.empty()) config.warnings.push_back(setup->warning);
+  return {};
+}
+
 ExitCode report_unusable(const CommonOptions& common, const Error& error) {
   if (common.json)
     print_json({{"ok", false}, {"error", {{"message", error.message}, {"hint", error.hint}}}, {"warnings", json::array()}});
@@ -49,6 +59,8 @@ ExitCode run_config_check(const CommonOptions& common) {
   if (!config) return report_unusable(common, config.error());
   const Result<void> tls = check_files(*config);
   if (!tls.ok()) return report_unusable(common, tls.error());
+  const Result<void> tcp = check_tcp(*config);
+  if (!tcp.ok()) return report_unusable(common, tcp.error());
   if (common.json) {
     print_json({{"ok", true}, {"warnings", config->warnings}});
   } else {

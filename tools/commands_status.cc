@@ -66,7 +66,12 @@ WallTime time_of(const json& status, const Clock& clock) {
   return {static_cast<std::int64_t>(at) * 1'000'000'000};
 }
 
-ExitCode show_status(const CommonOptions& common, const engine::Config& config, const Target& target, bool clear) {
+struct Showing {
+  Detail detail = Detail::brief;
+  bool clear = false;
+};
+
+ExitCode show_status(const CommonOptions& common, const engine::Config& config, const Target& target, Showing showing) {
   Result<json> status = find_status(config, target);
   if (!status) return report(status.error());
   const SystemClock clock;
@@ -74,7 +79,7 @@ ExitCode show_status(const CommonOptions& common, const engine::Config& config, 
     print_json(*status);
   } else {
     const bool color = stdout_color(common.color);
-    print((clear ? clear_screen : "") + status_text(*status, time_of(*status, clock), color));
+    print((showing.clear ? clear_screen : "") + status_text(*status, time_of(*status, clock), color, showing.detail));
   }
   return field(*status, "daemon") == false ? ExitCode::unreachable : ExitCode::done;
 }
@@ -92,11 +97,12 @@ ExitCode run_status(const CommonOptions& common, const StatusOptions& options) {
   if (!target) return report(target.error());
   const Result<engine::Config> config = load_config(common.config_file, common.node);
   if (!config) return report(config.error());
-  if (!options.watch) return show_status(common, *config, *target, false);
+  Showing showing{options.verbose ? Detail::full : Detail::brief, false};
+  if (!options.watch) return show_status(common, *config, *target, showing);
   const Interrupts interrupts;
-  const bool clear = stdout_color(common.color) && !common.json;
+  showing.clear = stdout_color(common.color) && !common.json;
   do {
-    const ExitCode shown = show_status(common, *config, *target, clear);
+    const ExitCode shown = show_status(common, *config, *target, showing);
     if (shown == ExitCode::usage) return shown;
   } while (pause(interrupts));
   return ExitCode::interrupted;

@@ -21,6 +21,7 @@
 #include "tools/config_file.h"
 #include "tools/event_line.h"
 #include "tools/service_notify.h"
+#include "tools/tcp_setup.h"
 #include "tools/tls_setup.h"
 #include "transport/tcp_network.h"
 #include "transport/tls_network.h"
@@ -59,14 +60,14 @@ std::string joined(const std::vector<std::string>& words) {
 class Daemon {
  public:
   // `identity`: none where [tls] says mode = "off".
-  Daemon(asio::io_context& context, const CommonOptions& common, engine::Config config,
+  Daemon(asio::io_context& context, const CommonOptions& common, engine::Config config, transport::TcpSettings tcp,
          std::shared_ptr<const transport::TlsIdentity> identity)
       : executor_(context.get_executor()),
         common_(common),
         config_(std::move(config)),
         trace_(clock_),
         disk_(storage::open_system_disk(executor_, storage::DiskChoice::automatic)),
-        tcp_(executor_) {
+        tcp_(executor_, std::move(tcp)) {
     if (identity != nullptr) tls_.emplace(tcp_, clock_, node_addresses(config_), std::move(identity));
   }
 
@@ -197,13 +198,16 @@ ExitCode run_serve(const CommonOptions& common) {
     if (!loaded.ok()) return report(loaded.error());
     identity = std::move(*loaded);
   }
+  Result<TcpSetup> tcp = tcp_setup(config->transport);
+  if (!tcp.ok()) return report(tcp.error());
+  if (!tcp->warning.empty()) config->warnings.push_back(tcp->warning);
   for (const std::string& warning : config->warnings) note("warning: " + warning);
   const std::string library = storage::sqlite_warning();
   if (!library.empty()) note("warning: " + library);
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
   asio::io_context context;
   Result<void> outcome;
-  Daemon daemon(context, common, std::move(*config), std::move(identity));
+  Daemon daemon(context, common, std::move(*config), std::move(tcp->settings), std::move(identity));
   asio::co_spawn(context, keep(daemon.run(), outcome), [&context](std::exception_ptr failure) {
     CCR_ASSERT(!failure);
     context.stop();  // the disk may still watch its ring

@@ -76,7 +76,7 @@ std::string remark_text(const json& copy, WallTime now) {
   return text;
 }
 
-TextTable::Row row_of(const std::string& database, const json& copy, WallTime now) {
+TextTable::Row row_of(const std::string& database, const json& copy, WallTime now, Detail detail) {
   const std::string role = text_field(copy, "role");
   const std::string state = text_field(copy, "state");
   const std::string since = text_field(copy, "since");
@@ -95,6 +95,7 @@ TextTable::Row row_of(const std::string& database, const json& copy, WallTime no
   row.remark = remark_text(copy, now);
   const std::string hint = escaped(text_field(copy, "hint"));
   if (!hint.empty()) row.notes.push_back("hint: " + hint);
+  for (std::string& line : connection_lines(field(copy, "connection"), detail)) row.notes.push_back(std::move(line));
   return row;
 }
 
@@ -159,13 +160,13 @@ std::string state_name(const std::string& typed) {
   return name;
 }
 
-std::string status_text(const json& status, WallTime now, bool color) {
+std::string status_text(const json& status, WallTime now, bool color, Detail detail) {
   const json& databases = list_field(status, "databases");
   if (databases.empty()) return heading_text(status, color) + "no databases\n";
   TextTable table({"DATABASE", "NODE", "ROLE", "STATE", "COPY QUEUE", "REPLAY QUEUE", "RATE", "LAG", "GENERATION", "SINCE"});
   for (const json& database : databases) {
     const std::string name = text_field(database, "name");
-    for (const json& copy : list_field(database, "copies")) table.add(row_of(name, copy, now));
+    for (const json& copy : list_field(database, "copies")) table.add(row_of(name, copy, now, detail));
   }
   return heading_text(status, color) + table.text(color);
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/amounts.h"
+#include "tools/path_costs.h"
 #include "tools/text_table.h"
 
 namespace ccr::tools {
@@ -51,9 +52,7 @@ std::vector<Setting> settings_of(const Tuning& tuning) {
           automatic("net.ipv4.tcp_wmem", tuning.host.send_words, limits.send_auto_max, plan.buffer),
           asked("net.core.rmem_max", limits.receive_asked_max, plan.window),
           asked("net.core.wmem_max", limits.send_asked_max, plan.window),
-          {"net.ipv4.neigh.default.base_reachable_time_ms", std::to_string(tuning.host.neighbour_reachable_ms),
-           std::to_string(std::max(tuning.host.neighbour_reachable_ms, neighbour_ms_min)),
-           tuning.host.neighbour_reachable_ms >= neighbour_ms_min}};
+          asked("net.ipv4.neigh.default.base_reachable_time_ms", tuning.host.neighbour_reachable_ms, neighbour_ms_min)};
 }
 
 std::string bits_text(double bytes_per_second) {
@@ -79,6 +78,11 @@ std::string reach_text(const Tuning& tuning) {
   return text;
 }
 
+std::vector<PathCost> costs_of(const Tuning& tuning) {
+  const transport::HostLimits& limits = tuning.host.limits;
+  return path_costs({limits.scaling, limits.timestamps, tuning.path.round_trip, tuning.plan.payload});
+}
+
 }  // namespace
 
 std::string tune_text(const Tuning& tuning) {
@@ -100,6 +104,7 @@ std::string tune_text(const Tuning& tuning) {
     text += fmt::format("log         {} want {} of the link, {:.1f} % of it\n", rate_text(double(tuning.log_bytes_per_second)),
                         bits_text(wire), share(wire, double(tuning.path.bytes_per_second)) * 100);
   }
+  for (const PathCost& cost : costs_of(tuning)) text += fmt::format("warning     {}\n            {}\n", cost.what, cost.hint);
   const double reseed = double(plan.payload) * reseed_share;
   text += fmt::format("reseeding   {} in 1 h, {} in 8 h, at {:.0f} % of the payload\n\n",
                       size_text(static_cast<std::uint64_t>(reseed * 3600)),
@@ -121,6 +126,8 @@ json tune_json(const Tuning& tuning) {
   json settings = json::array();
   for (const Setting& setting : settings_of(tuning))
     settings.push_back({{"key", setting.key}, {"here", setting.here}, {"wanted", setting.wanted}, {"enough", setting.enough}});
+  json warnings = json::array();
+  for (const PathCost& cost : costs_of(tuning)) warnings.push_back({{"what", cost.what}, {"hint", cost.hint}});
   json result{{"rate_bytes_per_second", tuning.path.bytes_per_second},
               {"rtt_seconds", std::chrono::duration<double>(tuning.path.round_trip).count()},
               {"mtu", tuning.path.mtu},
@@ -132,6 +139,7 @@ json tune_json(const Tuning& tuning) {
               {"unscaled_bytes_per_second", plan.unscaled},
               {"congestion", tuning.host.congestion},
               {"settings", std::move(settings)},
+              {"warnings", std::move(warnings)},
               {"here", nullptr},
               {"log_wire_bytes_per_second", nullptr}};
   if (const std::optional<transport::Reach> reach = transport::reach_of(tuning.path, tuning.host.limits))

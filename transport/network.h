@@ -30,13 +30,24 @@ struct Endpoint {
 // "10.77.0.1:64327" or "[::1]:64327"; anything else is ErrorKind::config with what was expected.
 Result<Endpoint> parse_endpoint(const std::string& text);
 
+// A buffer that a connection would need and may not set.
+struct HeldBuffer {
+  const char* setting = nullptr;  // the sysctl that decides: net.ipv4.tcp_wmem; nullptr: nothing is held
+  std::uint64_t here = 0, wanted = 0;
+};
+
 // What the kernel says of a connection now; zeros are 'not known' here and become null in status.
 struct ConnectionFacts {
-  std::uint64_t window_granted = 0;  // receive buffer, bytes
-  int send_scale = -1, receive_scale = -1;
+  std::uint64_t window_asked = 0;    // as set by hand; 0: auto
+  std::uint64_t window_granted = 0;  // the largest window that is offered to the peer now, bytes
+  std::uint64_t send_window = 0;     // the window that the peer offers
+  int send_scale = -1, receive_scale = -1;  // of the peer's windows and of ours, as the SYNs told them
+  std::optional<bool> scaling, timestamps;  // agreed in the SYN
   double rtt_seconds = 0;
   std::uint64_t delivery_bytes_per_second = 0;
-  std::string congestion;
+  std::optional<std::uint64_t> retransmits;  // segments, since the connection began
+  std::string congestion_asked, congestion;
+  HeldBuffer held;
   std::string tls;  // the cipher; empty: clear text
 };
 

@@ -1,5 +1,6 @@
 #include "transport/tcp_network.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -9,7 +10,7 @@
 #include <asio/ip/v6_only.hpp>
 #include <asio/redirect_error.hpp>
 
-#include "transport/tcp_facts.h"
+#include "transport/tcp_tuner.h"
 
 namespace ccr::transport {
 namespace {
@@ -83,9 +84,25 @@ void set_options(tcp::socket& socket) {
   socket.set_option(KeepaliveCount(keepalive_count), ignored);
 }
 
+// The clamp, but no more than the scale can tell.
+std::uint64_t granted_window(const TcpFacts& facts) {
+  if (facts.receive_scale < 0) return facts.window_clamp;
+  return std::min(facts.window_clamp, unscaled_window_max << facts.receive_scale);
+}
+
+HeldBuffer held_of(const TcpTuner& tuner) {
+  const HostLimits& limits = tuner.settings().limits;
+  if (tuner.held().send > 0) return {"net.ipv4.tcp_wmem", limits.send_auto_max, tuner.held().send};
+  if (tuner.held().receive > 0) return {"net.ipv4.tcp_rmem", limits.receive_auto_max, tuner.held().receive};
+  return {};
+}
+
 class TcpConnection final : public Connection {
  public:
-  TcpConnection(tcp::socket socket, Endpoint peer) : socket_(std::move(socket)), peer_(std::move(peer)) { set_options(socket_); }
+  TcpConnection(tcp::socket socket, Endpoint peer, TcpTuner tuner)
+      : socket_(std::move(socket)), peer_(std::move(peer)), tuner_(std::move(tuner)) {
+    set_options(socket_);
+  }
 
   Task<Result<std::size_t>> read_some(ByteSpan into) override;
   Task<Result<void>> write(std::span<const ByteView> pieces) override;
@@ -96,6 +113,7 @@ class TcpConnection final : public Connection {
  private:
   mutable tcp::socket socket_;  // mutable: native_handle() is not const
   Endpoint peer_;
+  TcpTuner tuner_;
 };
 
 Task<Result<std::size_t>> TcpConnection::read_some(ByteSpan into) {
@@ -103,7 +121,10 @@ Task<Result<std::size_t>> TcpConnection::read_some(ByteSpan into) {
   asio::error_code error;
   const asio::mutable_buffer buffer(into.data(), into.size());
   const std::size_t count = co_await socket_.async_read_some(buffer, asio::redirect_error(asio::use_awaitable, error));
-  if (!error) co_return count;
+  if (!error) {
+    tuner_.crossed(socket_.native_handle(), count);
+    co_return count;
+  }
   co_await throw_if_stopped();
   co_return ended("read", error);
 }
@@ -124,6 +145,7 @@ Task<Result<void>> TcpConnection::write(std::span<const ByteView> pieces) {
       co_await throw_if_stopped();
       co_return ended("write", error);
     }
+    tuner_.crossed(socket_.native_handle(), count);
     while (first < buffers.size() && count >= buffers[first].size()) count -= buffers[first++].size();
     if (first < buffers.size()) buffers[first] += count;
   }
@@ -139,18 +161,29 @@ ConnectionFacts TcpConnection::facts() const {
   ConnectionFacts facts;
   if (!socket_.is_open()) return facts;
   TcpFacts tcp = read_tcp_facts(socket_.native_handle());
-  facts.window_granted = tcp.receive_buffer_bytes;
+  facts.window_asked = tuner_.settings().window;
+  facts.window_granted = granted_window(tcp);
+  facts.send_window = tcp.send_window;
   facts.send_scale = tcp.send_scale;
   facts.receive_scale = tcp.receive_scale;
+  facts.scaling = tcp.scaling;
+  facts.timestamps = tcp.timestamps;
   facts.rtt_seconds = tcp.rtt_microseconds / 1e6;
   facts.delivery_bytes_per_second = tcp.delivery_bytes_per_second;
+  facts.retransmits = tcp.retransmits;
+  facts.congestion_asked = tuner_.settings().congestion;
   facts.congestion = std::move(tcp.congestion);
+  facts.held = held_of(tuner_);
   return facts;
 }
 
 class TcpListener final : public Listener {
  public:
-  explicit TcpListener(tcp::acceptor acceptor) : acceptor_(std::move(acceptor)), local_(endpoint_of(acceptor_.local_endpoint())) {}
+  TcpListener(tcp::acceptor acceptor, TcpSettings settings, const BufferPair& reach)
+      : acceptor_(std::move(acceptor)),
+        local_(endpoint_of(acceptor_.local_endpoint())),
+        settings_(std::move(settings)),
+        reach_(reach) {}
 
   Task<Result<std::unique_ptr<Connection>>> accept() override;
   Endpoint local() const override { return local_; }
@@ -158,6 +191,8 @@ class TcpListener final : public Listener {
  private:
   tcp::acceptor acceptor_;
   Endpoint local_;
+  TcpSettings settings_;
+  BufferPair reach_;
 };
 
 Task<Result<std::unique_ptr<Connection>>> TcpListener::accept() {
@@ -169,7 +204,9 @@ Task<Result<std::unique_ptr<Connection>>> TcpListener::accept() {
     if (error && error != asio::error::connection_aborted) break;
     const tcp::endpoint peer = error ? tcp::endpoint() : socket.remote_endpoint(error);
     if (error) continue;  // it came and went
-    std::unique_ptr<Connection> connection = std::make_unique<TcpConnection>(std::move(socket), endpoint_of(peer));
+    settle_socket(socket.native_handle(), settings_, reach_);
+    TcpTuner tuner(settings_, reach_);
+    std::unique_ptr<Connection> connection = std::make_unique<TcpConnection>(std::move(socket), endpoint_of(peer), std::move(tuner));
     co_return connection;
   }
   const std::string what = "accept on " + local_.text();
@@ -179,7 +216,8 @@ Task<Result<std::unique_ptr<Connection>>> TcpListener::accept() {
 
 }  // namespace
 
-TcpNetwork::TcpNetwork(Executor executor) : executor_(std::move(executor)) {}
+TcpNetwork::TcpNetwork(Executor executor, TcpSettings settings)
+    : executor_(std::move(executor)), settings_(std::move(settings)), reach_(reach_of_process()) {}
 
 Task<Result<std::unique_ptr<Connection>>> TcpNetwork::connect(Endpoint to) {
   const Result<tcp::endpoint> address = resolve(to);
@@ -188,6 +226,7 @@ Task<Result<std::unique_ptr<Connection>>> TcpNetwork::connect(Endpoint to) {
   asio::error_code error;
   socket.open(address->protocol(), error);
   if (error) co_return connect_error(to, error);
+  prepare_socket(socket.native_handle(), settings_, reach_);
   const tcp::endpoint target = *address;
   co_await socket.async_connect(target, asio::redirect_error(asio::use_awaitable, error));
   if (error == asio::error::operation_aborted) co_await throw_if_stopped();
@@ -196,7 +235,9 @@ Task<Result<std::unique_ptr<Connection>>> TcpNetwork::connect(Endpoint to) {
   // itself: a simultaneous open, and the socket talks to itself.
   asio::error_code gone;
   if (socket.local_endpoint(gone) == target) co_return connect_error(to, asio::error::connection_refused);
-  std::unique_ptr<Connection> connection = std::make_unique<TcpConnection>(std::move(socket), to);
+  settle_socket(socket.native_handle(), settings_, reach_);
+  TcpTuner tuner(settings_, reach_);
+  std::unique_ptr<Connection> connection = std::make_unique<TcpConnection>(std::move(socket), to, std::move(tuner));
   co_return connection;
 }
 
@@ -211,9 +252,10 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(Endpoint at) {
   // [::] without this takes the IPv4 port too.
   if (!error && address->address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
   if (!error) acceptor.bind(*address, error);
+  if (!error) prepare_socket(acceptor.native_handle(), settings_, reach_);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return listen_error(at, error);
-  return Result<std::unique_ptr<Listener>>(std::make_unique<TcpListener>(std::move(acceptor)));
+  return Result<std::unique_ptr<Listener>>(std::make_unique<TcpListener>(std::move(acceptor), settings_, reach_));
 }
 
 }  // namespace ccr::transport

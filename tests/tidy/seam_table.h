@@ -56,6 +56,7 @@ inline constexpr Seam seams[] = {
     {"tools/terminal.cc", Reach::environment, "NO_COLOR and TERM"},
     {"tools/terminal.cc", Reach::system, "asks whether a stream is a terminal, and how wide"},
     {"tools/tls_setup.cc", Reach::system, "asks whether a node has its certificate yet"},
+    {"transport/tcp_settings.cc", Reach::system, "asks the kernel what windows and congestion control a connection may have, and sets them"},
     {"transport/tls_files.cc", Reach::system, "reads keys and certificates, and who else may"},
 };
 
