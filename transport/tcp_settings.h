@@ -7,7 +7,7 @@
 //
 // auto: the kernel's own tuning, and beyond it transport/window_control.h. Beyond it the SYN's scale matters too: it is made from
 // tcp_rmem and rmem_max, 7 with most distributions, which is 8 MiB for ever. Where this process may, the buffer is large while the
-// SYN is made, and given back to the kernel's tuning after.
+// SYN is made, and given back to the kernel's tuning after: on a listener's side once it is accepted, so what waits for that may fill it.
 //
 // Completion: at once. Failure: a kernel that refuses leaves a socket as it was; what it has is read back (transport/tcp_facts.h).
 #pragma once
