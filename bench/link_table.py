@@ -306,7 +306,7 @@ def ccr_table(options, links, windows):
 
 def ccr(options):
     links = {("--rtt", rtt): rtt[:-2] + " ms" for rtt in options.rtt.split(",")}
-    ccr_table(options, links, ["iperf3", *WINDOWS, "unscaled", "auto"])
+    ccr_table(options, links, options.windows.split(","))
 
 
 def ccr_loss(options):
@@ -365,6 +365,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ccr", type=os.path.abspath)
     parser.add_argument("--rtt", default="0.2ms,20ms,100ms", help="of ccr's links")
+    parser.add_argument("--windows", default=",".join(["iperf3", *WINDOWS, "unscaled", "auto"]), help="of the table ccr")
     parser.add_argument("--load-seconds", type=int, default=10, help="how long the log is written that beta then lacks")
     parser.add_argument("--dir")
     parser.add_argument("--json", help="of the last table of ccr")

@@ -89,7 +89,7 @@ TEST(WindowByHand, LeavesTheBufferToTheKernelWhereThatGivesMore) {
   EXPECT_EQ(window_by_hand(64 * KiB, 6 * MiB, 416 * KiB), 64 * KiB);
 }
 
-LossReading loss(std::uint64_t sent, std::uint64_t resent, Duration round_trip) { return {sent, resent, round_trip, 20ms}; }
+LossReading loss(std::uint64_t sent, std::uint64_t resent, Duration round_trip) { return {sent, resent, 200, round_trip, 20ms}; }
 
 TEST(LossWatch, LossesWithoutAQueueAskForAnotherCongestionControl) {
   LossWatch watch;
@@ -98,6 +98,22 @@ TEST(LossWatch, LossesWithoutAQueueAskForAnotherCongestionControl) {
   EXPECT_FALSE(watch.observe(loss(3'000, 2, 21ms)));
   EXPECT_TRUE(watch.observe(loss(4'000, 3, 20ms)));
   EXPECT_TRUE(watch.observe(loss(5'000, 3, 20ms))) << "for good";
+}
+
+TEST(LossWatch, WhatIsLostWithinAFewWindowsWasLostOnce) {
+  LossWatch watch;
+  for (std::uint64_t i = 0; i < 8; ++i) EXPECT_FALSE(watch.observe(loss(1'000 + i * 100, 10 + i, 20ms)));
+  EXPECT_FALSE(watch.observe(loss(1'800, 18, 20ms))) << "the second time";
+  EXPECT_TRUE(watch.observe(loss(2'600, 19, 20ms)));
+}
+
+// The queue is gone by the time the last of it is sent again.
+TEST(LossWatch, WhatAFullQueueLostDoesNotCountWhenItIsEmpty) {
+  LossWatch watch;
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    EXPECT_FALSE(watch.observe(loss(i * 10'000, i * 100, 35ms)));
+    EXPECT_FALSE(watch.observe(loss(i * 10'000 + 500, i * 100 + 50, 20ms)));
+  }
 }
 
 TEST(LossWatch, LossesOfAFullQueueDoNot) {
@@ -112,7 +128,7 @@ TEST(LossWatch, RareLossesDoNot) {
 
 TEST(LossWatch, LossesOfAShortPathDoNot) {
   LossWatch watch;
-  for (std::uint64_t i = 1; i <= 20; ++i) EXPECT_FALSE(watch.observe({i * 1'000, i, 200us, 200us}));
+  for (std::uint64_t i = 1; i <= 20; ++i) EXPECT_FALSE(watch.observe({i * 1'000, i, 200, 200us, 200us}));
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ void read_info(int socket, TcpFacts& facts) {
     facts.receive_scale = info.tcpi_rcv_wscale;
     facts.rtt_microseconds = info.tcpi_rtt;
     facts.received_in_rtt = info.tcpi_rcv_space;
+    facts.congestion_window = info.tcpi_snd_cwnd;
     facts.retransmits = info.tcpi_total_retrans;
     facts.scaling = (info.tcpi_options & TCPI_OPT_WSCALE) != 0;
     facts.timestamps = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0;

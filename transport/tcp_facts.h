@@ -17,8 +17,9 @@ struct TcpFacts {
   std::optional<bool> scaling, timestamps;  // agreed in the SYN; nullopt before
   std::uint32_t rtt_microseconds = 0, least_rtt_microseconds = 0;
   std::uint64_t delivery_bytes_per_second = 0;
-  std::uint64_t received_in_rtt = 0;                // bytes that were read here in one round trip
+  std::uint64_t received_in_rtt = 0;                 // bytes that were read here in one round trip
   std::uint64_t segments_sent = 0, retransmits = 0;  // since the connection began
+  std::uint64_t congestion_window = 0;               // segments
   std::string congestion;
 };
 

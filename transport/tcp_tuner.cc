@@ -48,8 +48,8 @@ void TcpTuner::tune_buffers(int socket, const TcpFacts& facts) {
 }
 
 void TcpTuner::tune_congestion(int socket, const TcpFacts& facts) {
-  const LossReading reading{facts.segments_sent, facts.retransmits, std::chrono::microseconds(facts.rtt_microseconds),
-                            least_round_trip(facts)};
+  const LossReading reading{facts.segments_sent, facts.retransmits, facts.congestion_window,
+                            std::chrono::microseconds(facts.rtt_microseconds), least_round_trip(facts)};
   lossy_ = losses_.observe(reading);
   if (lossy_) set_congestion(socket, for_losses);
 }

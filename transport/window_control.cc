@@ -66,7 +66,10 @@ bool LossWatch::observe(const LossReading& reading) noexcept {
     counted_from_ = reading.sent;
     losses_ = 0;
   }
-  if (lost && reading.least_round_trip >= short_path && !queue_stands(reading)) ++losses_;
+  if (lost && reading.sent >= recovered_at_) {
+    recovered_at_ = reading.sent + recovery_windows * reading.congestion_window;
+    if (reading.least_round_trip >= short_path && !queue_stands(reading)) ++losses_;
+  }
   lossy_ = lossy_ || losses_ >= losses_max;
   return lossy_;
 }

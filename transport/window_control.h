@@ -47,13 +47,15 @@ std::uint64_t buffer_by_hand(std::uint64_t wanted, std::uint64_t automatic, std:
 std::uint64_t window_by_hand(std::uint64_t asked, std::uint64_t automatic, std::uint64_t reach) noexcept;
 
 struct LossReading {
-  std::uint64_t sent = 0, resent = 0;  // segments since the connection began
+  std::uint64_t sent = 0, resent = 0;   // segments since the connection began
+  std::uint64_t congestion_window = 0;  // segments
   Duration round_trip{0}, least_round_trip{0};
 };
 
 class LossWatch {
  public:
-  static constexpr int losses_max = 3;                                  // looks at which something was lost and no queue stood
+  static constexpr int losses_max = 3;                                  // times that something was lost and no queue stood
+  static constexpr std::uint64_t recovery_windows = 4;                  // what is lost within so many windows was lost at one time
   static constexpr std::uint64_t segments_max = 200'000;                // within so many: a loss in a week says nothing
   static constexpr Duration short_path = std::chrono::milliseconds(2);  // below it any congestion control is back in no time
 
@@ -62,7 +64,7 @@ class LossWatch {
 
  private:
   LossReading last_;
-  std::uint64_t counted_from_ = 0;
+  std::uint64_t counted_from_ = 0, recovered_at_ = 0;
   int losses_ = 0;
   bool lossy_ = false;
 };
