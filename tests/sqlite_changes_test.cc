@@ -89,7 +89,8 @@ TEST(SqliteResume, IsLostAfterResetsThatNobodySaw) {
   Program application(database, {"hold", "60", insert});
   application.wait_ready();
   const Past past(directory, database, {insert});
-  Directory::app(database, {"write", "0.5", "PRAGMA synchronous=OFF"});
+  const std::string restart = "PRAGMA wal_checkpoint(RESTART)";  // the next commit resets the WAL
+  Directory::sql(database, {insert, restart, insert, restart, insert, restart, insert});
   expect_resumes(directory, database, past, {"wal_gap", ""});
   application.kill();
 }

@@ -32,6 +32,13 @@ struct Marks : testing::Test {
     before.hold = after.hold;
     return policy.before(before);
   }
+  void rest() {
+    news();
+    pass(MarkPolicy::quiet_max);
+    nothing();
+    EXPECT_EQ(policy.after(after), Move::keep);
+    EXPECT_EQ(policy.state(), State::resting);
+  }
   void yield() {
     news();
     after.over_limit = true;
@@ -49,6 +56,57 @@ TEST_F(Marks, AtRestTheAnchorStaysAndWeListen) {
   EXPECT_EQ(policy.after(after), Move::keep);
   EXPECT_TRUE(policy.listens(before.now));
   EXPECT_EQ(policy.poll(before.now), MarkPolicy::rest_poll);
+}
+
+TEST_F(Marks, AfterASecondOfRestNothingIsHeldUntilTheNextFrameIsWritten) {
+  rest();
+  pass(999ms);
+  nothing();
+  EXPECT_EQ(policy.after(after), Move::keep);
+  EXPECT_EQ(policy.state(), State::resting);
+  pass(1ms);
+  nothing();
+  EXPECT_EQ(policy.after(after), Move::release);
+  EXPECT_EQ(policy.state(), State::idle);
+  EXPECT_TRUE(policy.listens(after.now));
+  after.hold = Hold::nothing;
+  pass(1h);
+  nothing();
+  EXPECT_EQ(policy.after(after), Move::keep);
+  before.wal_written = true;
+  EXPECT_EQ(policy.before(before), Move::anchor);
+  EXPECT_EQ(policy.state(), State::following);
+  EXPECT_EQ(policy.poll(after.now), MarkPolicy::follow_poll);
+}
+
+TEST_F(Marks, ATruncateOfAnIdleShortWalMeetsNoAnchorAtAnyOfItsSteps) {
+  rest();
+  pass(1s);
+  after.last_frame = 5;
+  nothing();
+  EXPECT_EQ(policy.after(after), Move::release);
+  after.hold = Hold::nothing;
+  after.backfill_attempted = 5;
+  nothing();
+  before.file_written = true;
+  EXPECT_EQ(policy.before(before), Move::keep);
+  EXPECT_EQ(policy.after(after), Move::keep);
+  after.backfilled = 5;
+  EXPECT_EQ(policy.before(before), Move::keep);
+  EXPECT_EQ(policy.after(after), Move::settle) << "slot 0 lets it go, and keeps what comes after it";
+  after.hold = Hold::slot_zero;
+  EXPECT_EQ(policy.after(after), Move::keep);
+}
+
+TEST_F(Marks, APageReadEndsIdleness) {
+  rest();
+  pass(1s);
+  nothing();
+  EXPECT_EQ(policy.after(after), Move::release);
+  policy.touched(after.now);
+  after.hold = Hold::mark;
+  EXPECT_EQ(policy.state(), State::following);
+  EXPECT_EQ(policy.after(after), Move::anchor);
 }
 
 TEST_F(Marks, ACheckpointAtRestFindsNothingHeldHoweverLongItSyncs) {

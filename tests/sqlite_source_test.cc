@@ -241,15 +241,19 @@ TEST(SqliteSource, AWriterKilledInItsTransactionLeavesNothing) {
   EXPECT_EQ(follower.losses(), 1u);
 }
 
-TEST(SqliteSource, ASlowEngineSlowsTheCaptureAndLosesNothing) {
+TEST(SqliteSource, AnEngineThatStandsStillStopsTheCaptureAndLosesNothing) {
   const Directory directory;
   const std::string database = directory.file("a.db");
   Directory::sql(database, create_wal);
   Follower::Options options;
-  options.each_item = [] { usleep(100); };
+  std::atomic<bool> stands{false};
+  options.each_item = [&] { stands.wait(true); };
   Follower follower(database, options);
   ASSERT_TRUE(follower.wait_serving());
+  stands = true;
   const std::string said = Directory::app(database, {"write", "0.8", "PRAGMA synchronous=OFF"});
+  stands = false;
+  stands.notify_all();
   const auto commits = static_cast<std::uint64_t>(value_of(said, "commits"));
   EXPECT_TRUE(follower.wait([&] { return follower.commits >= commits; }, 60)) << follower.commits << " of " << commits;
   EXPECT_EQ(value_of(said, "busy"), 0);

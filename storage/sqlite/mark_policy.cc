@@ -8,6 +8,7 @@ bool MarkPolicy::quiet(Instant now) const noexcept {
 
 MarkPolicy::Move MarkPolicy::before(const Before& facts) {
   const bool news = facts.wal_written || facts.moved;
+  if (state_ == State::idle && !news) return Move::keep;  // a checkpoint that brings into the file what is captured is nothing to us
   if (news || facts.file_written) last_news_ = facts.now;
   if (news) writing_ = !facts.moved;
   if (news) written_at_ = facts.now;
@@ -42,16 +43,28 @@ MarkPolicy::Move MarkPolicy::after(const After& facts) {
     state_ = State::following;  // too far behind to hold nothing
   }
   const bool all_in_file = facts.captured && facts.backfilled == facts.last_frame;
+  if (state_ == State::idle && facts.captured) {
+    if (all_in_file) return settled ? Move::keep : Move::settle;
+    return facts.hold == Hold::nothing ? Move::keep : Move::release;
+  }
+  if (state_ == State::idle) state_ = State::following;
   const bool all_on_its_way =
       facts.near && facts.last_frame >= aside_frames_min && facts.backfill_attempted == facts.last_frame && checkpoint_runs(facts.now);
   if (state_ == State::aside && all_on_its_way && facts.hold == Hold::nothing) return Move::keep;
   if (state_ == State::aside) state_ = State::following;
   if (all_in_file && !settled && !(writing_ && facts.now - written_at_ < settle_pause)) return Move::settle;
-  if (facts.captured && quiet(facts.now)) state_ = State::resting;
+  if (facts.captured && quiet(facts.now)) {
+    if (state_ != State::resting || resting_since_.nanoseconds == 0) resting_since_ = facts.now;
+    state_ = State::resting;
+  }
   if (all_in_file && settled) return Move::keep;
   if (all_on_its_way && !all_in_file) {
     state_ = State::aside;
     return Move::release;
+  }
+  if (state_ == State::resting && facts.captured && facts.now - resting_since_ >= idle_after) {
+    state_ = State::idle;
+    return facts.hold == Hold::nothing ? Move::keep : Move::release;
   }
   if (state_ == State::following && facts.near && facts.over_limit && facts.now >= yield_again_) {
     state_ = State::yielding;
@@ -62,7 +75,7 @@ MarkPolicy::Move MarkPolicy::after(const After& facts) {
 }
 
 void MarkPolicy::touched(Instant now) {
-  if (state_ == State::resting) state_ = State::following;
+  if (state_ == State::resting || state_ == State::idle) state_ = State::following;
   last_news_ = now;
 }
 
@@ -72,7 +85,7 @@ Duration MarkPolicy::poll(Instant now) const noexcept {
 }
 
 bool MarkPolicy::listens(Instant now) const noexcept {
-  return state_ == State::resting || (state_ == State::yielding && quiet(now));
+  return state_ == State::resting || state_ == State::idle || (state_ == State::yielding && quiet(now));
 }
 
 }  // namespace ccr::storage::sqlite

@@ -1,6 +1,9 @@
 // MarkPolicy decides what is held in the wal-index, and when. Pure: facts and times in, a move out.
 //
 //   resting    nothing happens, inotify will tell. The anchor stays, or slot 0: how late we wake is nothing to the application, nor to us.
+//   idle       at rest for idle_after, and the WAL still has what is not in the file: nothing is held, so that whoever empties the
+//              WAL by hand or by night passes at once, also without a busy handler. What was captured needs no hold; who wakes us by his
+//              first frame would have to commit, checkpoint and commit again before we look, to reset away what we did not see.
 //   following  commits arrive. An anchor is held: no writer can reset the WAL, checkpoints copy it into the file as they like.
 //   aside      a checkpoint is bringing everything of a long WAL into the file, and little or nothing is left to capture: nothing is held
 //              until it ends or a commit is seen. Whoever checkpoints in his own commit cannot commit meanwhile, and finds the WAL free to be
@@ -29,10 +32,11 @@ enum class Hold : std::uint8_t { nothing, anchor, mark, slot_zero };
 
 class MarkPolicy {
  public:
-  enum class State : std::uint8_t { resting, following, aside, yielding };
+  enum class State : std::uint8_t { resting, idle, following, aside, yielding };
   enum class Move : std::uint8_t { keep, anchor, settle, release };
 
   static constexpr Duration quiet_max = std::chrono::milliseconds(4);    // without news for so long: rest
+  static constexpr Duration idle_after = std::chrono::seconds(1);  // long enough for a program that commits now and then to find the anchor
   static constexpr Duration publish_max = std::chrono::milliseconds(250);  // the same while a transaction is written: its sync comes before its publication
   static constexpr Duration settle_pause = std::chrono::milliseconds(20);  // a TRUNCATE may have to wait for it
   static constexpr std::uint32_t aside_frames_min = 500;  // SQLite's own checkpoints come at 1,000; what empties a short WAL again and again waits for slot 0
@@ -85,6 +89,7 @@ class MarkPolicy {
   Instant last_news_;
   bool writing_ = false;  // frames were written that no commit has published yet
   Instant written_at_;    // the last of them
+  Instant resting_since_;  // 0: not yet
   Instant gap_since_;    // first commit seen while yielding; 0: none yet
   Instant yield_again_;  // not before
   Instant last_checkpoint_;       // last change of how far checkpoints have come

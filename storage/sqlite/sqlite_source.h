@@ -15,10 +15,10 @@
 //      file, so it cannot be reset away, until the worker has a new anchor and lets slot 0 go. So nothing depends on how soon a thread runs.
 //      But the next commit of a program at full speed comes before any thread: so while a checkpoint brings a long WAL into the file nothing is
 //      held. A commit that comes before slot 0 is seen at the next look, and a whole filling of the WAL lies between it and its loss.
-//   4. When nothing happens the anchor stays, or slot 0. A TRUNCATE then copies the WAL, which wakes the worker, finds the anchor for a moment,
-//      and passes when its busy handler tries again. Beside such a checkpoint, only in the gaps of a WAL above its limit is nothing held
-//      (mark_policy.h); what was committed and reset away there may still lie behind the new frames and is found. That nothing is
-//      missing is proven by iChange, which counts commits.
+//   4. When nothing happens the anchor stays for a second, or slot 0 for good. A TRUNCATE in that second copies the WAL, which wakes the
+//      worker, finds the anchor for a moment, and passes when its busy handler tries again. Later it finds nothing held. Beside that, and
+//      such a checkpoint as in 3, only in the gaps of a WAL above its limit is nothing held (mark_policy.h); what was committed and reset
+//      away there may still lie behind the new frames and is found. That nothing is missing is proven by iChange, which counts commits.
 //   5. If that proof fails, or a restart finds no proof (sqlite_cursor.h): standing `lost`, and the file's content wins.
 //   6. For pages read beside the commits (seeds, scrubs, catch-ups) a real mark is taken for one answer: the file stays at the commit it names.
 // Lifetime: the clock outlives the source. close() before destruction, or the destructor waits for the thread (at most a second or two, when

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from cluster import until
@@ -13,6 +14,7 @@ from sqlite_pair import SqlitePair
 from trial import Skipped
 
 NOBODY = 65534
+AT_REST_SECONDS = 3  # the source lets go after one
 INSERT = "INSERT INTO t(body) VALUES(randomblob(3000))"
 WRITERS_LOCK_BYTES = (120, 121, 122)  # of the -shm: a writer's, a checkpoint's, a recovery's
 
@@ -109,6 +111,25 @@ def seen_by_strace(trial):
         trial.check("no lock of a writer, of a checkpoint or of a recovery was ever asked for", taken == [], taken[:3])
 
 
+def emptied_at_rest(trial):
+    """Where nothing was committed for a while, a checkpoint without any busy handler is never told to wait."""
+    with SqlitePair(trial, ["resting"]) as pair:
+        original = pair.originals["resting"]
+        original.create()
+        pair.begin()
+        answers = []
+        connection = original.connect(timeout=0)
+        for kind in ("RESTART", "TRUNCATE", "TRUNCATE"):
+            original.shell(INSERT)
+            pair.captured("resting")
+            time.sleep(AT_REST_SECONDS)
+            answers.append(connection.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()[0])
+        connection.close()
+        trial.check(f"three checkpoints at rest, none was busy {answers}", answers == [0, 0, 0])
+        pair.unbroken("resting")
+        pair.prove()
+
+
 class UserOf(Loopback):
     """Loopback, where one node's programs run as another user."""
 
@@ -151,3 +172,4 @@ def run(trial):
     trial.part("what the daemon makes belongs to the owner", made_by_us)
     trial.part("every call of the daemon on the database", seen_by_strace)
     trial.part("other users", other_users)
+    trial.part("a checkpoint at rest need not wait", emptied_at_rest)
