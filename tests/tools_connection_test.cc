@@ -42,8 +42,8 @@ TEST(ConnectionText, ABufferThatMayNotGrowIsAWarningWithTheSetting) {
   json held = connection();
   held["held"] = {{"setting", "net.ipv4.tcp_wmem"}, {"here", 4194304}, {"wanted", 35310000}};
   EXPECT_EQ(connection_lines(held, Detail::brief),
-            Lines{"warning: net.ipv4.tcp_wmem is 4.0 MiB, 33.7 MiB is needed to fill this link: ccr tune --rate … --rtt … --sysctl says "
-                  "what to set"});
+            Lines{"warning: net.ipv4.tcp_wmem is 4.0 MiB and holds this connection back, its next step is 33.7 MiB: ccr tune --rate … "
+                  "--rtt … --sysctl says what to set"});
 }
 
 TEST(ConnectionText, WhatIsNotKnownIsAQuestionMark) {

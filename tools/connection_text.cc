@@ -57,7 +57,7 @@ std::string full_text(const json& connection) {
 }
 
 std::string held_text(const json& held) {
-  return fmt::format("{} is {}, {} is needed to fill this link: ccr tune --rate … --rtt … --sysctl says what to set",
+  return fmt::format("{} is {} and holds this connection back, its next step is {}: ccr tune --rate … --rtt … --sysctl says what to set",
                      escaped(text_field(held, "setting")), size_or_unknown(held, "here"), size_or_unknown(held, "wanted"));
 }
 
