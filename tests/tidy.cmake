@@ -3,7 +3,8 @@ target_include_directories(tidy_test PRIVATE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(tidy_test PRIVATE CCR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 
 # Each header compiles alone: one source per header that holds its include line and nothing else. Nothing links the objects. Where headers
-# are precompiled, only those without a source of their own: the others are the first line of theirs, which `dev` and `tidy` compile alone.
+# are precompiled, only those without a source of their own, and not the tests': the others are the first line of theirs, which `dev` and
+# `tidy` compile alone, as they do with all headers.
 option(CCR_HEADERS_ALONE "compile each header alone" ON)
 if(CCR_HEADERS_ALONE)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
@@ -13,7 +14,7 @@ if(CCR_HEADERS_ALONE)
   set(includers)
   foreach(header ${headers})
     string(REGEX REPLACE "h$" "cc" source ${PROJECT_SOURCE_DIR}/${header})
-    if(CCR_PRECOMPILE AND EXISTS ${source})
+    if(CCR_PRECOMPILE AND (EXISTS ${source} OR header MATCHES "^tests/"))
       continue()
     endif()
     set(includer ${CMAKE_CURRENT_BINARY_DIR}/headers_alone/${header}.cc)
