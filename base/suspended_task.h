@@ -46,7 +46,7 @@ Task<void> suspend_into(Keep keep) {
   auto begin = [keep](auto&& handler) {
     const asio::cancellation_slot slot = asio::get_associated_cancellation_slot(handler);
     using Suspended = suspended_detail::SuspendedIn<std::decay_t<decltype(handler)>>;
-    keep(std::make_unique<Suspended>(std::move(handler)), slot);
+    keep(std::make_unique<Suspended>(std::forward<decltype(handler)>(handler)), slot);
   };
   return asio::async_initiate<const asio::use_awaitable_t<>, void()>(begin, asio::use_awaitable);
 }

@@ -56,7 +56,7 @@ class ActiveCopy final : private ReplayObserver {
   };
 
   ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies);
-  ~ActiveCopy();
+  ~ActiveCopy() override;
 
   Task<Result<void>> run();
   // After run(): it ended because the source could not give the rest of a commit. Nothing is damaged: the next life finds by the proofs what

@@ -67,7 +67,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   static constexpr int sealed_generations_kept = 2;     // below the required range, for the next handshake
 
   PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing);
-  ~PassiveCopy();
+  ~PassiveCopy() override;
 
   Task<Result<void>> run();
 

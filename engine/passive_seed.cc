@@ -31,7 +31,7 @@ Task<Result<void>> PassiveCopy::seed_loop() {
       end_phase();
       co_return Result<void>();
     }
-    const Error error = ended.error();
+    const Error& error = ended.error();
     const Event event{"seed_interrupted", subject_of(database_, context_.config.node), {{"cause", error.message}}};
     context_.trace.record(event);
     switch (error.kind) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/position.h"
 #include "base/task_group.h"
 #include "storage/disk.h"
 

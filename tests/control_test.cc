@@ -87,31 +87,31 @@ class ControlServerTest : public testing::Test {
  protected:
   void SetUp() override {
     char name[] = "/tmp/ccr-control-XXXXXX";
-    directory_ = mkdtemp(name);
-    path_ = directory_ + "/control.sock";
+    directory = mkdtemp(name);
+    path = directory + "/control.sock";
   }
   void TearDown() override {
     stop();
-    std::filesystem::remove_all(directory_);
+    std::filesystem::remove_all(directory);
   }
 
   void start() {
-    server_ = std::make_unique<ControlServer>(context_.get_executor(), path_, handler_);
-    const Result<void> bound = server_->bind();
+    server = std::make_unique<ControlServer>(context.get_executor(), path, handler);
+    const Result<void> bound = server->bind();
     ASSERT_TRUE(bound.ok()) << bound.error().message;
-    group_ = std::make_unique<TaskGroup>(context_.get_executor());
-    group_->spawn(server_->run());
+    group = std::make_unique<TaskGroup>(context.get_executor());
+    group->spawn(server->run());
     auto joining = [this]() -> Task<void> {
-      const Result<void> ended = co_await group_->join();
+      const Result<void> ended = co_await group->join();
       EXPECT_TRUE(ended.ok());
     };
-    asio::co_spawn(context_, joining, [](std::exception_ptr failure) { EXPECT_EQ(failure, nullptr); });
-    thread_ = std::thread([this] { context_.run(); });
+    asio::co_spawn(context, joining, [](std::exception_ptr failure) { EXPECT_EQ(failure, nullptr); });
+    thread = std::thread([this] { context.run(); });
   }
   void stop() {
-    if (!thread_.joinable()) return;
-    asio::post(context_, [this] { group_->stop(); });
-    thread_.join();
+    if (!thread.joinable()) return;
+    asio::post(context, [this] { group->stop(); });
+    thread.join();
   }
 
   int connect() {
@@ -120,7 +120,7 @@ class ControlServerTest : public testing::Test {
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
     EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     return fd;
   }
@@ -145,12 +145,12 @@ class ControlServerTest : public testing::Test {
     ::close(fd);
   }
 
-  std::string directory_, path_;
-  asio::io_context context_;
-  TestHandler handler_;
-  std::unique_ptr<ControlServer> server_;
-  std::unique_ptr<TaskGroup> group_;
-  std::thread thread_;
+  std::string directory, path;
+  asio::io_context context;
+  TestHandler handler;
+  std::unique_ptr<ControlServer> server;
+  std::unique_ptr<TaskGroup> group;
+  std::thread thread;
 };
 
 TEST_F(ControlServerTest, ARequestGetsItsResult) {
@@ -197,7 +197,7 @@ TEST_F(ControlServerTest, TwoClientsDoNotWaitForEachOther) {
   start();
   const int holding = connect();
   send(holding, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(handler_.held.reaches(1));
+  ASSERT_TRUE(handler.held.reaches(1));
   const int other = connect();
   send(other, "{\"command\":\"count\"}\n");
   for (int i = 0; i < 4; ++i) line(other);
@@ -210,10 +210,10 @@ TEST_F(ControlServerTest, AClientThatLeavesStopsItsCommand) {
   start();
   const int fd = connect();
   send(fd, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(handler_.held.reaches(1));
-  EXPECT_EQ(handler_.let_go.value(), 0);
+  ASSERT_TRUE(handler.held.reaches(1));
+  EXPECT_EQ(handler.let_go.value(), 0);
   ::close(fd);
-  EXPECT_TRUE(handler_.let_go.reaches(1));
+  EXPECT_TRUE(handler.let_go.reaches(1));
 }
 
 TEST_F(ControlServerTest, AClientThatOnlyEndsItsRequestsIsStillAnswered) {
@@ -231,12 +231,12 @@ TEST_F(ControlServerTest, AHalfClosedClientThatThenLeavesStopsItsCommand) {
   start();
   const int fd = connect();
   send(fd, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(handler_.held.reaches(1));
+  ASSERT_TRUE(handler.held.reaches(1));
   ::shutdown(fd, SHUT_WR);
   round_trip();
-  EXPECT_EQ(handler_.let_go.value(), 0);
+  EXPECT_EQ(handler.let_go.value(), 0);
   ::close(fd);
-  EXPECT_TRUE(handler_.let_go.reaches(1));
+  EXPECT_TRUE(handler.let_go.reaches(1));
 }
 
 TEST_F(ControlServerTest, GarbageIsToldAndTheConnectionEnds) {
@@ -290,14 +290,14 @@ TEST_F(ControlServerTest, OneClientTooManyIsToldBusyAndLaterServed) {
     clients.push_back(connect());
     send(clients.back(), "{\"command\":\"hold\"}\n");
   }
-  ASSERT_TRUE(handler_.held.reaches(static_cast<int>(ControlServer::clients_max)));
+  ASSERT_TRUE(handler.held.reaches(static_cast<int>(ControlServer::clients_max)));
   const int more = connect();
   const json answer = json::parse(line(more), nullptr, false);
   EXPECT_EQ(answer["error"]["kind"], "busy");
   EXPECT_EQ(line(more), "");
   ::close(more);
   for (const int fd : clients) ::close(fd);
-  ASSERT_TRUE(handler_.let_go.reaches(static_cast<int>(ControlServer::clients_max)));
+  ASSERT_TRUE(handler.let_go.reaches(static_cast<int>(ControlServer::clients_max)));
   const int later = connect();
   send(later, "{\"command\":\"echo\"}\n");
   EXPECT_EQ(line(later), R"({"ok":true,"result":{"command":"echo"}})");
@@ -307,24 +307,24 @@ TEST_F(ControlServerTest, OneClientTooManyIsToldBusyAndLaterServed) {
 TEST_F(ControlServerTest, TheSocketIsForItsOwnerAndGroup) {
   start();
   struct stat found {};
-  ASSERT_EQ(::stat(path_.c_str(), &found), 0);
+  ASSERT_EQ(::stat(path.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0660u);
 }
 
 TEST_F(ControlServerTest, TheSocketIsRemovedAtTheEnd) {
   start();
-  EXPECT_TRUE(std::filesystem::exists(path_));
+  EXPECT_TRUE(std::filesystem::exists(path));
   stop();
-  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST_F(ControlServerTest, RunningCommandsEndWhenTheServerStops) {
   start();
   const int fd = connect();
   send(fd, "{\"command\":\"hold\"}\n");
-  ASSERT_TRUE(handler_.held.reaches(1));
+  ASSERT_TRUE(handler.held.reaches(1));
   stop();
-  EXPECT_EQ(handler_.let_go.value(), 1);
+  EXPECT_EQ(handler.let_go.value(), 1);
   EXPECT_EQ(line(fd), "");
   ::close(fd);
 }
@@ -333,10 +333,10 @@ TEST_F(ControlServerTest, ASocketOfADeadProcessIsReplaced) {
   const int dead = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  path_.copy(address.sun_path, sizeof address.sun_path - 1);
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ::close(dead);
-  ASSERT_TRUE(std::filesystem::exists(path_));
+  ASSERT_TRUE(std::filesystem::exists(path));
   start();
   const int fd = connect();
   send(fd, "{\"command\":\"echo\"}\n");
@@ -346,7 +346,7 @@ TEST_F(ControlServerTest, ASocketOfADeadProcessIsReplaced) {
 
 TEST_F(ControlServerTest, ALiveSocketIsRefusedAndGoesOnServing) {
   start();
-  ControlServer second(context_.get_executor(), path_, handler_);
+  ControlServer second(context.get_executor(), path, handler);
   const Result<void> bound = second.bind();
   ASSERT_FALSE(bound.ok());
   EXPECT_EQ(bound.error().kind, ErrorKind::busy);
@@ -357,17 +357,17 @@ TEST_F(ControlServerTest, ALiveSocketIsRefusedAndGoesOnServing) {
 }
 
 TEST_F(ControlServerTest, AFileThatIsNoSocketStays) {
-  std::ofstream(path_) << "precious";
-  ControlServer server(context_.get_executor(), path_, handler_);
-  const Result<void> bound = server.bind();
+  std::ofstream(path) << "precious";
+  ControlServer another(context.get_executor(), path, handler);
+  const Result<void> bound = another.bind();
   ASSERT_FALSE(bound.ok());
   EXPECT_EQ(bound.error().kind, ErrorKind::exists);
-  EXPECT_EQ(std::filesystem::file_size(path_), 8u);
+  EXPECT_EQ(std::filesystem::file_size(path), 8u);
 }
 
 TEST_F(ControlServerTest, APathThatIsTooLongIsAConfigurationError) {
-  ControlServer server(context_.get_executor(), directory_ + "/" + std::string(100, 'x'), handler_);
-  EXPECT_EQ(server.bind().error().kind, ErrorKind::config);
+  ControlServer another(context.get_executor(), directory + "/" + std::string(100, 'x'), handler);
+  EXPECT_EQ(another.bind().error().kind, ErrorKind::config);
 }
 
 TEST(ControlRequest, ArgumentsAreReadWithTheirTypesChecked) {

@@ -7,25 +7,25 @@ namespace ccr::sim {
 Gate::~Gate() { CCR_ASSERT(first_ == nullptr); }
 
 void Gate::link(Wait& wait) {
-  wait.previous_ = last_;
-  (last_ != nullptr ? last_->next_ : first_) = &wait;
+  wait.previous = last_;
+  (last_ != nullptr ? last_->next : first_) = &wait;
   last_ = &wait;
 }
 
 void Gate::unlink(Wait& wait) {
-  (wait.previous_ != nullptr ? wait.previous_->next_ : first_) = wait.next_;
-  (wait.next_ != nullptr ? wait.next_->previous_ : last_) = wait.previous_;
+  (wait.previous != nullptr ? wait.previous->next : first_) = wait.next;
+  (wait.next != nullptr ? wait.next->previous : last_) = wait.previous;
 }
 
 void Gate::open() {
   closed_ = false;
-  for (Wait* wait = first_; wait != nullptr; wait = wait->next_) wait->gate_opened();
+  for (Wait* wait = first_; wait != nullptr; wait = wait->next) wait->gate_opened();
 }
 
 void Gate::sever() {
   severed_ = true;
   closed_ = false;
-  for (Wait* wait = first_; wait != nullptr; wait = wait->next_) {
+  for (Wait* wait = first_; wait != nullptr; wait = wait->next) {
     wait->complete();
     wait->gate_opened();  // for what had completed behind the closed gate
   }

@@ -57,8 +57,8 @@ class Wait {
   Task<void> until_completed(Stop stop);
 
   void gate_opened();     // by Gate only
-  Wait* next_ = nullptr;  // the Gate's list
-  Wait* previous_ = nullptr;
+  Wait* next = nullptr;  // the Gate's list
+  Wait* previous = nullptr;
 
  private:
   void suspend(std::unique_ptr<SuspendedTask> task, asio::cancellation_slot slot, Stop stop);
