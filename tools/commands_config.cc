@@ -21,7 +21,7 @@ std::string counted(std::size_t count, const char* one) { return fmt::format("{}
 Result<engine::Config> check(const CommonOptions& common) {
   if (!common.node.empty()) return load_config(common.config_file, common.node);
   const Result<std::string> text = read_config_text(common.config_file);
-  CCR_TRY(text);
+  if (!text.ok()) return text.error();
   Result<engine::Config> config = engine::parse_config(*text, common.config_file, "");
   if (!config.ok() || !config->nodes.contains(host_name())) return config;
   return engine::parse_config(*text, common.config_file, host_name());
@@ -41,7 +41,7 @@ Result<void> check_files(engine::Config& config) {
 Result<void> check_tcp(engine::Config& config) {
   if (config.node.empty()) return {};
   const Result<TcpSetup> setup = tcp_setup(config.transport);
-  CCR_TRY(setup);
+  if (!setup.ok()) return setup.error();
   if (!setup->warning.empty()) config.warnings.push_back(setup->warning);
   return {};
 }

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 namespace ccr::transport {
