@@ -164,7 +164,12 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     co_return Error{ErrorKind::unsupported, "seeding from " + *from + ": only the active copy on " + (*passive)->active_node() + " can be a source yet",
                     "leave --from out"};
   }
-  const bool running = !(*passive)->state().seed.source.empty();
+  const bool running = (*passive)->seeding();
+  const std::string subject = subject_of(node_.find(request.database())->config, node_.config().node);
+  if (running && *full && !(*passive)->seeding_in_full()) {
+    co_return Error{ErrorKind::busy, "a seed of " + subject + " by difference is running, and --full cannot join it",
+                    "leave --full out, or `ccr suspend " + subject + "` first"};
+  }
   if (*dry) {
     co_return json{{"dry_run", true},
                    {"running", running},
@@ -177,8 +182,9 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     wanted.manual_resume = *manual;
     wanted.bytes_per_second_max = *rate;
     CCR_CO_TRY(co_await (*passive)->seed(wanted));
-  } else if (request.has("rate")) {
-    CCR_CO_TRY(co_await (*passive)->limit_seed(*rate));
+  } else {
+    if (request.has("rate")) CCR_CO_TRY(co_await (*passive)->limit_seed(*rate));
+    if (*manual) CCR_CO_TRY(co_await (*passive)->rest_after_seed());
   }
   if (*detach) co_return json{{"running", true}};
   Instant told;
@@ -186,8 +192,13 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     const Result<PassiveCopy*> now = passive_of(request);
     if (now.ok()) {
       const storage::CopyState& state = (*now)->state();
-      if (state.failed) co_return Error{ErrorKind::corrupt, state.cause, "ccr status " + request.database()};
+      const std::string& hint = (*now)->standing().hint();
+      if (state.failed) co_return Error{ErrorKind::corrupt, state.cause, hint.empty() ? "ccr status " + request.database() : hint};
       const bool over = state.seed.source.empty();
+      if (!over && state.suspended) {
+        co_return Error{ErrorKind::refused, "the seed of " + subject + " rests: it was suspended" + (state.suspended_by.empty() ? "" : " by " + state.suspended_by),
+                        "`ccr resume " + subject + "` goes on with it, `ccr seed " + subject + "` begins a new pass"};
+      }
       if (over || context_.clock.now() - told >= progress_interval) {
         CCR_CO_TRY(co_await reply.progress(seed_progress(**now, node_.find(request.database())->standing->state())));
         told = context_.clock.now();

@@ -210,6 +210,8 @@ Task<Result<void>> PassiveCopy::suspend(SuspendRequest request) {
 Task<Result<void>> PassiveCopy::resume() {
   storage::CopyState& state = keeper_.state();
   if (!state.suspended && !state.failed) co_return Result<void>();
+  // Whoever resumes a copy that failed wants it tried again: all passes, not one more verdict on the same pages.
+  if (state.failed) state.seed.pass = 0;
   state.suspended = false;
   state.failed = false;
   state.comment.clear();
@@ -225,7 +227,7 @@ Task<Result<void>> PassiveCopy::resume() {
 
 Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   storage::CopyState& state = keeper_.state();
-  if (!state.seed.source.empty() && !state.suspended && !state.failed) {
+  if (seeding()) {
     co_return Error{ErrorKind::busy, "a seed of " + subject_of(database_, context_.config.node) + " is running", "it can be attached to"};
   }
   state.suspended = false;
@@ -265,7 +267,7 @@ transport::Watermarks PassiveCopy::watermarks() const {
   marks.root_equal = state.root_equal;
   marks.disk_verified_at = state.disk_verified_at;
   const seed::SeedCounters counters = seed_counters();
-  marks.seed_running = !state.seed.source.empty();
+  marks.seed_running = seeding();
   marks.seed_sent = counters.counts.extents_sent;
   marks.seed_equal = counters.counts.extents_equal;
   marks.seed_wire_bytes = counters.counts.wire_bytes;

@@ -76,10 +76,14 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> resume();
   Task<Result<void>> seed(SeedRequest request);
   Task<Result<void>> limit_seed(std::uint64_t bytes_per_second_max);  // of the seed that runs
+  Task<Result<void>> rest_after_seed();                               // the seed that runs ends in a suspension
   Task<Result<VerifyReport>> verify(VerifyRequest request, VerifyWatch& watch);
 
   transport::Watermarks watermarks() const override;
   const storage::CopyState& state() const noexcept { return keeper_.state(); }
+  // A seed was asked for and goes on by itself; not one that a suspension or a failure stopped.
+  bool seeding() const noexcept { return !state().seed.source.empty() && !state().suspended && !state().failed; }
+  bool seeding_in_full() const noexcept { return seeding() && full_; }
   bool connected() const noexcept { return connected_; }
   std::optional<transport::Tip> tip() const { return tip_; }
   const transport::FramedConnection* connection() const noexcept { return connection_; }

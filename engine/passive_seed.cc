@@ -19,6 +19,11 @@ Task<Result<void>> PassiveCopy::limit_seed(std::uint64_t bytes_per_second_max) {
   co_return co_await keeper_.save();
 }
 
+Task<Result<void>> PassiveCopy::rest_after_seed() {
+  keeper_.state().seed.manual_resume = true;
+  co_return co_await keeper_.save();
+}
+
 seed::SeedCounters PassiveCopy::seed_counters() const { return seed_target_ != nullptr ? seed_target_->counters() : last_counters_; }
 
 Task<Result<void>> PassiveCopy::seed_loop() {

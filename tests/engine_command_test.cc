@@ -1,0 +1,163 @@
+// What an operator's commands do to whole nodes in the simulator: asked as `ccr` asks, through the node's handler.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/status.h"
+#include "tests/two_nodes.h"
+
+namespace ccr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::ControlRequest;
+using nlohmann::json;
+
+class Heard final : public engine::ControlReply {
+ public:
+  Task<Result<void>> progress(json) override { co_return Result<void>(); }
+  Task<Result<void>> event(json) override { co_return Result<void>(); }
+};
+
+class AskedNodes : public TwoNodes {
+ protected:
+  using Answer = std::optional<Result<json>>;
+
+  // One command on its way: it ends with the node's life, `answer` is its end.
+  struct Asked {
+    Heard reply;
+    Answer answer;
+  };
+
+  static Task<Result<void>> run(engine::Node& node, ControlRequest request, std::shared_ptr<Asked> asked) {
+    asked->answer = co_await node.handle(std::move(request), asked->reply);
+    co_return Result<void>();
+  }
+  std::shared_ptr<Asked> ask(const std::string& node, json line) {
+    line["database"] = Cluster::database;
+    line["node"] = node;
+    Result<ControlRequest> request = ControlRequest::parse(line.dump());
+    CCR_ASSERT(request.ok());
+    auto asked = std::make_shared<Asked>();
+    cluster.host(node).run_in_life(run(*cluster.node(node), std::move(*request), asked));
+    return asked;
+  }
+  Result<json> answer_of(const std::string& node, json line, Duration limit = 60s) {
+    const std::shared_ptr<Asked> asked = ask(node, std::move(line));
+    if (world.run_until([&] { return asked->answer.has_value(); }, limit) != Ended::reached) {
+      return Error{ErrorKind::timeout, "no answer; beta is " + cluster.state("beta"), cluster.story()};
+    }
+    return *asked->answer;
+  }
+  json row_of(const std::string& at, const std::string& copy) {
+    const ClockState told;
+    SimClock clock(world, told);
+    return engine::status_of(*cluster.node(at), clock, Cluster::database, copy)["databases"][0]["copies"][0];
+  }
+  // beta's disk while beta is down.
+  template <class Work>
+  void on_disk(const std::string& node, Work work) {
+    ASSERT_FALSE(cluster.host(node).alive());
+    const std::unique_ptr<storage::Disk> disk = cluster.host(node).disk().mount();
+    const Result<void> done = complete(world, work(*disk));
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  }
+  std::size_t passes() const { return cluster.events_of("seed_pass_opened").size(); }
+  void expect_error(const Result<json>& answer, ErrorKind kind) {
+    ASSERT_FALSE(answer.ok()) << answer->dump();
+    EXPECT_EQ(name_of(answer.error().kind), std::string(name_of(kind))) << answer.error().message;
+    EXPECT_NE(answer.error().hint, "") << answer.error().message;
+  }
+};
+
+// A seed that cannot end within a test.
+class SlowlySeeded : public AskedNodes {
+ protected:
+  void SetUp() override {
+    cluster.start_all();
+    ASSERT_TRUE(wait_for("alpha", "mounted") && wait_for("beta", "needs_seed"));
+    write(1500);
+    ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0 && applied(); }, 60s) == Ended::reached);
+    running = ask("beta", {{"command", "seed"}, {"rate", 1000}});
+    ASSERT_TRUE(wait_for("beta", "seeding"));
+    ASSERT_TRUE(world.run_until([&] { return passes() == 1; }, 10s) == Ended::reached);
+  }
+  std::shared_ptr<Asked> running;
+};
+
+TEST_F(AskedNodes, ASeedHealsACopyThatFailedForGood) {
+  seed();
+  write(1200);
+  ASSERT_TRUE(drain());
+  cluster.host("beta").stop();
+  const Generation open = cluster.active()->tip().durable.generation;
+  ASSERT_TRUE(cluster.host("beta").disk().rot("/log/" + storage::sealed_name(open.previous()), 8192 + 100));
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  const Result<json> dry = answer_of("beta", {{"command", "seed"}, {"dry_run", true}});
+  ASSERT_TRUE(dry.ok()) << dry.error().message;
+  EXPECT_EQ((*dry)["running"], false);
+  const Result<json> seeded = answer_of("beta", {{"command", "seed"}});
+  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
+  EXPECT_EQ(passes(), 2u);
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+// Pages that are not the source's, and no pass left to try: as three passes that came out different leave a copy.
+TEST_F(AskedNodes, AResumeOfACopyThatDivergedHasPassesToTry) {
+  seed();
+  write(50);
+  ASSERT_TRUE(drain());
+  cluster.host("beta").stop();
+  ASSERT_TRUE(cluster.host("beta").disk().rot("/data/orders.pages", 999 * 512 + 100));
+  const auto fail = [](storage::Disk& disk) -> Task<Result<void>> {
+    CCR_CO_TRY(co_await disk.remove("/state/orders/digests"));
+    storage::StateFile file(disk, "/state/orders");
+    Result<storage::CopyState> state = co_await file.load();
+    if (!state.ok()) co_return state.error();
+    state->seeded = false;
+    state->failed = true;
+    state->cause = "DIVERGED: the root differs after 3 passes";
+    state->seed.source = "alpha";
+    state->seed.pass = engine::PassiveCopy::seed_passes_max;
+    state->seed.from = state->seed.until = state->min_required;
+    state->seed.until_commit = state->replayed_commit;
+    const storage::CopyState told = *state;
+    co_return co_await file.save(told);
+  };
+  on_disk("beta", fail);
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  EXPECT_EQ(cluster.events_of("root_differs").size(), 1u) << cluster.story();
+  expect_equal();
+}
+
+TEST_F(SlowlySeeded, ASuspensionEndsTheWatchAndASeedBeginsAnew) {
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"comment", "disk swap"}, {"by", "root"}}).ok());
+  ASSERT_TRUE(world.run_until([&] { return running->answer.has_value(); }, 5s) == Ended::reached);
+  expect_error(*running->answer, ErrorKind::refused);
+  EXPECT_EQ(cluster.state("beta"), "suspended");
+  EXPECT_EQ(row_of("beta", "beta")["seed"]["running"], false);
+  const Result<json> seeded = answer_of("beta", {{"command", "seed"}, {"full", true}});
+  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
+  EXPECT_EQ(passes(), 2u);
+  EXPECT_EQ((*seeded)["running"], false);
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+TEST_F(SlowlySeeded, ADifferenceThatRunsTakesARateAndARestButNotFull) {
+  expect_error(answer_of("beta", {{"command", "seed"}, {"full", true}, {"rate", 0}}), ErrorKind::busy);
+  EXPECT_EQ(cluster.passive("beta")->state().seed.bytes_per_second_max, 1000u) << "a refused command changes nothing";
+  const Result<json> joined = answer_of("beta", {{"command", "seed"}, {"manual_resume", true}, {"rate", 0}});
+  ASSERT_TRUE(joined.ok()) << joined.error().message;
+  EXPECT_TRUE(wait_for("beta", "suspended", 10s));
+  EXPECT_TRUE(cluster.passive("beta")->state().seeded);
+  EXPECT_EQ(passes(), 1u);
+}
+
+}  // namespace
+}  // namespace ccr::sim
