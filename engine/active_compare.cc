@@ -58,7 +58,7 @@ void ActiveCopy::finish_compare() {
   if (comparing_ == Comparing::scanning) {
     comparing_ = Comparing::no;
     digests_whole_ = true;
-    standing_.enter(State::mounted, "");
+    enter_mounted();
     publish_tip();
     changed_.notify();
     return;

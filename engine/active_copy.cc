@@ -43,7 +43,7 @@ Task<Result<void>> ActiveCopy::run() {
 Task<Result<void>> ActiveCopy::live() {
   CCR_CO_TRY(co_await mount());
   ready_ = true;
-  if (store_ != nullptr) standing_.enter(State::mounted, "");  // an sqlite source says by itself when it serves
+  if (store_ != nullptr) enter_mounted();  // an sqlite source says by itself when it serves
   group_.spawn(capture());
   group_.spawn(keep_house());
   group_.spawn(prepare_log());
@@ -147,7 +147,7 @@ Task<Result<void>> ActiveCopy::take_commit(storage::SourceCommit commit) {
                     subject,
                     {{"reason", lost_reason_}, {"pages", std::to_string(pages)}, {"commit", std::to_string(header.number)}}};
   context_.trace.record(event);
-  standing_.enter(State::mounted, "");
+  enter_mounted();
   co_return Result<void>();
 }
 
@@ -161,6 +161,27 @@ Task<Result<void>> ActiveCopy::sync_group() {
   source_->settled(cursor);
   publish_tip();
   co_return Result<void>();
+}
+
+void ActiveCopy::enter_mounted() {
+  const std::string& cause = keeper_.state().cause;
+  const std::string other = database_.copies.size() > 1 ? database_.copies[1] : context_.config.node;
+  const std::string hint = "ccr verify " + subject_of(database_, other) + " names all such pages; look at this disk, and at who wrote the file";
+  standing_.enter(State::mounted, cause, cause.empty() ? "" : hint);
+}
+
+Task<Result<void>> ActiveCopy::damaged(PageNumber page) {
+  if (!keeper_.state().cause.empty()) co_return Result<void>();  // one is enough to look into
+  keeper_.state().cause = "PAGE: page " + std::to_string(page) + " of " + paths_.page_file + " is not what its log says";
+  if (standing_.state() == State::mounted) enter_mounted();
+  co_return co_await keeper_.save();
+}
+
+Task<Result<void>> ActiveCopy::undamaged() {
+  if (keeper_.state().cause.empty()) co_return Result<void>();
+  keeper_.state().cause.clear();
+  if (standing_.state() == State::mounted) enter_mounted();
+  co_return co_await keeper_.save();
 }
 
 void ActiveCopy::publish_tip() {

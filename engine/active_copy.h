@@ -89,6 +89,9 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> hold();
   void release();
   void hurry();  // a page store's file is brought up to the log's end without gathering
+  // A page of the disk is not what the log says: shown as the cause of this copy's standing, also after a restart, until undamaged().
+  Task<Result<void>> damaged(PageNumber page);
+  Task<Result<void>> undamaged();  // the whole file was read and is what the log says
   bool held() const noexcept { return holds_ > 0; }
   // Waits until the source is serving and the digest table is whole.
   Task<void> wait_until_comparable();
@@ -126,6 +129,7 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> survey_log();
   Task<void> claim_log();
   void publish_tip();
+  void enter_mounted();
   void note_table(PageNumber first, PagesRead& read, bool comparable) const;
   void commit_applied(Position position, CommitNumber commit) override;
   void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;

@@ -146,7 +146,7 @@ Task<Result<void>> ActiveCopy::take_standing(SourceStanding standing) {
       if (!digests_whole_) {
         begin_compare(Comparing::scanning, standing.reason);
       } else {
-        standing_.enter(State::mounted, "");
+        enter_mounted();
       }
       break;
     case SourceStanding::Kind::lost:

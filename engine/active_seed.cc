@@ -1,5 +1,6 @@
 #include "engine/active_seed.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ccr::engine {
@@ -38,13 +39,67 @@ Task<Result<void>> ActiveSeed::release(std::string node) {
   co_return co_await active_.keeper().save();
 }
 
-Task<Result<seed::SeedRead>> ActiveSeed::read(PageNumber first, std::uint32_t count) {
+namespace {
+
+// The first page of the read that is not what the table says; 0: none.
+PageNumber unproven(const ActiveCopy::PagesRead& pages, PageNumber first, std::uint32_t page_size) {
+  for (std::uint32_t i = 0; i < pages.count; ++i) {
+    if (pages.table[i] != page_digest(first + i, pages.images.view().subspan(std::size_t(i) * page_size, page_size))) return first + i;
+  }
+  return 0;
+}
+
+}  // namespace
+
+// What agreed stays, so that of pages that are written all the time each needs to be met at rest only once.
+Task<Result<void>> ActiveSeed::read_again(PageNumber first, std::uint32_t count, ActiveCopy::PagesRead& pages) {
+  Result<ActiveCopy::PagesRead> again = co_await active_.read(first, count);
+  if (!again.ok()) co_return again.error();
+  const std::size_t bytes = page_size();
+  for (std::uint32_t i = 0; i < std::min(pages.count, again->count); ++i) {
+    const ByteView kept = pages.images.view().subspan(i * bytes, bytes);
+    if (pages.table[i] != ccr::page_digest(first + i, kept)) continue;
+    std::copy(kept.begin(), kept.end(), again->images.span().begin() + static_cast<std::ptrdiff_t>(i * bytes));
+    again->table[i] = pages.table[i];
+  }
+  again->as_of = pages.as_of;  // of the oldest
+  pages = std::move(*again);
+  co_return Result<void>();
+}
+
+// A page store's file trails its log: a page that differs may only be on its way. What differs still when the file stands at the log's end
+// and nobody writes, twice, is damage.
+Task<Result<ActiveCopy::PagesRead>> ActiveSeed::read_proven(PageNumber first, std::uint32_t count) {
+  constexpr int proof_reads_max = 4;
   Result<ActiveCopy::PagesRead> pages = co_await active_.read(first, count);
+  if (!pages.ok() || active_.store() == nullptr) co_return pages;
+  for (int reads = 1; reads < proof_reads_max && unproven(*pages, first, page_size()) != 0; ++reads) {
+    const Position end = active_.tip().durable;
+    active_.hurry();
+    while (active_.replayed() < end) co_await active_.replay_changed().wait();
+    CCR_CO_TRY(co_await read_again(first, count, *pages));
+  }
+  if (unproven(*pages, first, page_size()) != 0) {
+    CCR_CO_TRY(co_await active_.hold());
+    struct Held {
+      ActiveCopy& active;
+      ~Held() { active.release(); }
+    } held{active_};
+    CCR_CO_TRY(co_await read_again(first, count, *pages));
+    if (unproven(*pages, first, page_size()) != 0) CCR_CO_TRY(co_await read_again(first, count, *pages));
+    pages->differs = unproven(*pages, first, page_size());
+  }
+  co_return pages;
+}
+
+Task<Result<seed::SeedRead>> ActiveSeed::read(PageNumber first, std::uint32_t count) {
+  Result<ActiveCopy::PagesRead> pages = co_await read_proven(first, count);
   if (!pages.ok()) co_return pages.error();
   if (pages->differs != 0) {
+    CCR_CO_TRY(co_await active_.damaged(pages->differs));
     co_return Error{ErrorKind::corrupt,
                     "page " + std::to_string(pages->differs) + " of " + active_.database().path + " is not what its log says",
-                    "ccr verify, then find out who changed the file or whether its disk fails"};
+                    "ccr verify names all such pages; find out who changed the file or whether its disk fails, then ccr resume goes on"};
   }
   seed::SeedRead read;
   read.first = first;
@@ -53,6 +108,15 @@ Task<Result<seed::SeedRead>> ActiveSeed::read(PageNumber first, std::uint32_t co
   read.as_of = pages->as_of;
   read.images = std::move(pages->images);
   co_return std::move(read);
+}
+
+// A verification asks for every extent once, in any order.
+Task<Result<void>> ActiveSeed::count_verified(const seed::VerifyExtent& extent, PageNumber first) {
+  const auto differs = std::mismatch(extent.disk.begin(), extent.disk.end(), extent.table.begin(), extent.table.end()).first;
+  if (differs != extent.disk.end()) co_return co_await active_.damaged(first + static_cast<PageNumber>(differs - extent.disk.begin()));
+  const std::uint32_t per_extent = storage::pages_per_extent(page_size());
+  if (++extents_verified_ >= (page_count() + per_extent - 1) / per_extent) co_return co_await active_.undamaged();
+  co_return Result<void>();
 }
 
 Task<Result<seed::VerifyExtent>> ActiveSeed::verify(std::uint32_t extent) {
@@ -85,6 +149,7 @@ Task<Result<seed::VerifyExtent>> ActiveSeed::verify(std::uint32_t extent) {
     const ByteView image = pages->images.view().subspan(std::size_t(i) * page_size(), page_size());
     result.disk.push_back(ccr::page_digest(first + i, image));
   }
+  CCR_CO_TRY(co_await count_verified(result, first));
   co_return std::move(result);
 }
 

@@ -1,4 +1,7 @@
-// ActiveSeed is an active copy as the source of seeds and of verification.
+// ActiveSeed is an active copy as the source of seeds and of verification, for one connection.
+//
+// No page leaves whose digest is not that of the table (FAULTS invariant 17): read() answers ErrorKind::corrupt instead, and the copy's
+// standing then says so. Bounds: a page that is being written is read proof_reads_max times, then with commits held.
 #pragma once
 
 #include "engine/active_copy.h"
@@ -21,7 +24,12 @@ class ActiveSeed final : public seed::SeedPages {
   Task<Result<seed::VerifyExtent>> verify(std::uint32_t extent) override;
 
  private:
+  Task<Result<ActiveCopy::PagesRead>> read_proven(PageNumber first, std::uint32_t count);
+  Task<Result<void>> read_again(PageNumber first, std::uint32_t count, ActiveCopy::PagesRead& pages);
+  Task<Result<void>> count_verified(const seed::VerifyExtent& extent, PageNumber first);
+
   ActiveCopy& active_;
+  std::uint32_t extents_verified_ = 0;  // whose pages were all what the table says
 };
 
 }  // namespace ccr::engine

@@ -100,7 +100,10 @@ Task<Result<void>> PassiveCopy::seed_once() {
   CCR_ASSERT(outcome.has_value());
   if (!outcome->ok()) {
     if (target.disk_doubtful()) full_ = true;
-    co_return outcome->error();
+    // The source looked twice: another try gets the same answer, and what came so far is no copy.
+    const Error error = outcome->error();
+    if (error.kind == ErrorKind::diverged) co_return co_await fail_for_good("SEED: " + error.message, error.hint);
+    co_return error;
   }
   co_return co_await pages_are_here(**outcome);
 }

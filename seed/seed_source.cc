@@ -132,8 +132,11 @@ Task<Result<void>> SeedServer::send() {
     }
   }
   CCR_ASSERT(failure_.has_value());
+  using transport::RefuseReason;
   transport::Refuse refuse;
-  refuse.reason = failure_->kind == ErrorKind::protocol ? transport::RefuseReason::protocol : transport::RefuseReason::not_ready;
+  refuse.reason = failure_->kind == ErrorKind::protocol  ? RefuseReason::protocol
+                  : failure_->kind == ErrorKind::corrupt ? RefuseReason::damaged
+                                                         : RefuseReason::not_ready;
   refuse.text = failure_->message;
   refuse.hint = failure_->hint;
   const Message told = std::move(refuse);

@@ -12,9 +12,7 @@ using transport::FramedConnection;
 using transport::Message;
 
 Error unexpected(const Message& message, const char* expected) {
-  if (const auto* refuse = std::get_if<transport::Refuse>(&message)) {
-    return {ErrorKind::refused, "the source refused the seed: " + refuse->text, refuse->hint};
-  }
+  if (const auto* refuse = std::get_if<transport::Refuse>(&message)) return refusal_of(*refuse);
   return {ErrorKind::protocol,
           std::string("seed: expected ") + expected + ", got " + transport::type_name(transport::type_of(message)), ""};
 }

@@ -22,6 +22,11 @@ std::string name_of(std::uint32_t extent) { return "extent " + std::to_string(ex
 
 }  // namespace
 
+Error refusal_of(const transport::Refuse& refuse) {
+  const bool damaged = refuse.reason == transport::RefuseReason::damaged;
+  return {damaged ? ErrorKind::diverged : ErrorKind::refused, "the source ended the seed: " + refuse.text, refuse.hint};
+}
+
 SeedTransfer::SeedTransfer(const Executor& executor, Parts parts)
     : parts_(parts),
       group_(executor),
@@ -211,9 +216,7 @@ Task<Result<void>> SeedTransfer::take(Message message) {
   if (const auto* pages = std::get_if<transport::ExtentPages>(&message)) co_return take_pages(*pages);
   if (auto* list = std::get_if<transport::PageDigestList>(&message)) co_return co_await take_page_digests(std::move(*list));
   if (auto* digests = std::get_if<transport::ExtentDigests>(&message)) co_return take_extent_digests(std::move(*digests));
-  if (const auto* refuse = std::get_if<transport::Refuse>(&message)) {
-    co_return Error{ErrorKind::refused, "the source ended the seed: " + refuse->text, refuse->hint};
-  }
+  if (const auto* refuse = std::get_if<transport::Refuse>(&message)) co_return refusal_of(*refuse);
   co_return violation(std::string(transport::type_name(transport::type_of(message))) + " is no answer of a seed");
 }
 

@@ -35,6 +35,10 @@ struct SeedCounters {
 // A peer that owes an answer and sends nothing for so long is gone.
 inline constexpr Duration seed_silence_max = std::chrono::seconds(60);
 
+// What a source's word against a seed means: ErrorKind::diverged when its own pages are not what its log says, which no other try will
+// mend; else refused.
+Error refusal_of(const transport::Refuse& refuse);
+
 class SeedTransfer {
  public:
   struct Parts {

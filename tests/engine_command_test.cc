@@ -159,5 +159,77 @@ TEST_F(SlowlySeeded, ADifferenceThatRunsTakesARateAndARestButNotFull) {
   EXPECT_EQ(passes(), 1u);
 }
 
+class RottenSource : public AskedNodes {
+ protected:
+  static constexpr PageNumber rotten = 1000;
+  Bytes good;  // beta's page before
+
+  Bytes page_of(const std::string& node) {
+    const Result<Bytes> file = cluster.page_file_of(node);
+    CCR_ASSERT(file.ok());
+    const auto at = file->begin() + std::ptrdiff_t(rotten - 1) * 512;
+    return {at, at + 512};
+  }
+  void SetUp() override {
+    seed();
+    write(50);
+    ASSERT_TRUE(cluster.commit(random, {rotten}));
+    ASSERT_TRUE(drain());
+    cluster.host("beta").stop();
+    good = page_of("beta");
+    cluster.host("beta").start();
+    ASSERT_TRUE(wait_for("beta", "healthy"));
+    ASSERT_TRUE(cluster.host("alpha").disk().rot("/data/orders.pages", (rotten - 1) * 512 + 100));
+  }
+};
+
+TEST_F(RottenSource, DoesNotSendThePageAndBothSidesSaySo) {
+  const Result<json> seeded = answer_of("beta", {{"command", "seed"}, {"full", true}});
+  expect_error(seeded, ErrorKind::corrupt);
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  EXPECT_EQ(row_of("beta", "beta")["cause"], "SEED: the source ended the seed: page 1000 of /data/orders.pages is not what its log says");
+  EXPECT_NE(row_of("beta", "beta")["hint"], "");
+  const json there = row_of("alpha", "alpha");
+  EXPECT_EQ(there["state"], "mounted");
+  EXPECT_EQ(there["cause"], "PAGE: page 1000 of /data/orders.pages is not what its log says");
+  EXPECT_NE(there["hint"], "");
+  cluster.host("alpha").stop();
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"], there["cause"]) << "also after a restart";
+  cluster.host("beta").stop();
+  EXPECT_EQ(page_of("beta"), good);
+}
+
+TEST_F(RottenSource, IsHealedByAWriteAndTheSeedGoesOn) {
+  expect_error(answer_of("beta", {{"command", "seed"}, {"full", true}}), ErrorKind::corrupt);
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  ASSERT_TRUE(cluster.commit(random, {rotten}));
+  ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0; }, 5s) == Ended::reached);
+  ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  EXPECT_EQ(passes(), 2u) << "the pass that was cut short goes on";
+  const Result<json> verified = answer_of("beta", {{"command", "verify"}});
+  ASSERT_TRUE(verified.ok()) << verified.error().message;
+  EXPECT_EQ((*verified)["equal"], true);
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"], "");
+  expect_equal();
+}
+
+// Every page is on its way to the file at any time, some at every moment.
+TEST_F(AskedNodes, ASourceThatIsWrittenAllTheTimeIsNoRottenOne) {
+  seed();
+  write(300, 20000);
+  std::shared_ptr<Asked> asked = ask("beta", {{"command", "seed"}, {"full", true}});
+  for (int i = 0; i < 3000 && !asked->answer; ++i) {
+    ASSERT_TRUE(cluster.commit(random, {1, 700, static_cast<PageNumber>(random.between(1, 20000))}));
+    world.run_for(1ms);
+  }
+  ASSERT_TRUE(world.run_until([&] { return asked->answer.has_value(); }, 60s) == Ended::reached);
+  ASSERT_TRUE((*asked->answer).ok()) << (*asked->answer).error().message;
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"], "");
+  expect_equal();
+}
+
 }  // namespace
 }  // namespace ccr::sim

@@ -89,7 +89,7 @@ void fields(A& a, typename A::template Ref<Welcome> m) {
 
 template <class A>
 void fields(A& a, typename A::template Ref<Refuse> m) {
-  a.word(m.reason, RefuseReason::suspended);
+  a.word(m.reason, RefuseReason::damaged);
   a.text(m.text);
   a.text(m.hint);
 }
@@ -337,6 +337,8 @@ const char* name_of(RefuseReason reason) noexcept {
       return "protocol";
     case RefuseReason::suspended:
       return "suspended";
+    case RefuseReason::damaged:
+      return "damaged";
   }
   return "?";
 }

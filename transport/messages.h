@@ -79,7 +79,7 @@ struct Welcome {
 };
 
 enum class RefuseReason : std::uint8_t {
-  version = 1, cluster, node, database, not_active, kind, epoch, not_ready, busy, protocol, suspended,
+  version = 1, cluster, node, database, not_active, kind, epoch, not_ready, busy, protocol, suspended, damaged,
 };
 const char* name_of(RefuseReason reason) noexcept;
 
