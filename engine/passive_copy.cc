@@ -207,9 +207,12 @@ Task<Result<void>> PassiveCopy::suspend(SuspendRequest request) {
   co_return Result<void>();
 }
 
+// Refused, with nothing changed, where the pages are known or suspected not to be what the log says: replay would go on upon them.
 Task<Result<void>> PassiveCopy::resume() {
   storage::CopyState& state = keeper_.state();
   if (!state.suspended && !state.failed) co_return Result<void>();
+  CCR_CO_TRY(co_await check_rest());
+  state.pages_at_rest = {};
   // Whoever resumes a copy that failed wants it tried again: all passes, not one more verdict on the same pages.
   if (state.failed) state.seed.pass = 0;
   state.suspended = false;
@@ -235,6 +238,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.comment.clear();
   state.suspended_by.clear();
   state.cause.clear();
+  state.pages_at_rest = {};
   state.seed = storage::SeedProgress{};
   state.seed.source = active_node();
   state.seed.manual_resume = request.manual_resume;

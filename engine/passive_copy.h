@@ -19,6 +19,7 @@
 #include "engine/position_times.h"
 #include "engine/replayer.h"
 #include "engine/root_ledger.h"
+#include "engine/verification.h"
 #include "seed/seed_target.h"
 #include "storage/disk_verifier.h"
 #include "storage/quarantine.h"
@@ -35,29 +36,6 @@ struct SeedRequest {
 struct SuspendRequest {
   std::string comment;
   std::string by;  // who asks; empty: not known
-};
-
-struct VerifyRequest {
-  std::uint64_t bytes_per_second_max = 0;  // read on each of both sides; 0: no limit
-};
-
-struct VerifyReport {
-  std::uint64_t pages_checked = 0;      // here
-  std::uint64_t differing_total = 0;    // here: disk against digests
-  std::vector<PageNumber> differing;    // the first of them
-  std::uint64_t active_pages_checked = 0;
-  std::uint64_t active_differing_total = 0;
-  std::vector<PageNumber> active_differing;
-  bool roots_equal = false;
-  Position position;                    // where the roots were compared
-  Digest64 root = 0;
-  bool equal() const noexcept { return roots_equal && differing_total == 0 && active_differing_total == 0; }
-};
-
-// How far a verification is; outlives it.
-struct VerifyWatch {
-  std::string phase = "copy";  // then "active"
-  std::uint64_t done_bytes = 0, total_bytes = 0;
 };
 
 class PassiveCopy final : private ReplayObserver, private CopierOwner, private seed::SeedObserver {
@@ -121,6 +99,11 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> leave_when_asked();
   State resting_state() const;
   std::string resting_cause() const;
+  std::string resting_hint() const;
+  Task<Result<storage::FileFacts>> page_file_facts();
+  Task<Result<void>> note_rest();
+  Task<Result<void>> check_rest();
+  Task<Result<void>> judge_verification(const VerifyReport& report);
 
   Task<Result<void>> contact();
   Task<Result<void>> follow();

@@ -23,9 +23,16 @@ State PassiveCopy::resting_state() const {
 }
 
 std::string PassiveCopy::resting_cause() const {
-  const std::string& by = keeper_.state().suspended_by;
-  if (keeper_.state().suspended) return by.empty() ? "" : "by " + by;
-  return keeper_.state().failed ? keeper_.state().cause : "";
+  const storage::CopyState& state = keeper_.state();
+  if (!state.suspended) return state.failed ? state.cause : "";
+  const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
+  if (state.damaged_pages == 0) return by;
+  return state.cause + (by.empty() ? "" : "; suspended " + by);
+}
+
+std::string PassiveCopy::resting_hint() const {
+  const bool resumable = keeper_.state().suspended && keeper_.state().damaged_pages == 0;
+  return (resumable ? "ccr resume " : "ccr seed ") + subject_of(database_, context_.config.node);
 }
 
 // Suspended, failed or never seeded: the pages rest, watermarks and tips go on, so that both nodes can say how far the copy is.
@@ -38,9 +45,9 @@ Task<Result<void>> PassiveCopy::contact() {
     files_->replayer.reset();
   }
   if (state.failed) CCR_CO_TRY(co_await keeper_.save());  // a verdict on roots is given where nothing can be saved
+  CCR_CO_TRY(co_await note_rest());
   const State rest = resting_state();
-  const std::string hint = rest == State::suspended ? "ccr resume " : "ccr seed ";
-  standing_.enter(rest, resting_cause(), hint + subject_of(database_, context_.config.node));
+  standing_.enter(rest, resting_cause(), resting_hint());
   standing_.restore_since(rest == State::needs_seed || !state.since.known() ? standing_.since() : state.since);
   changed_.notify();
   Backoff backoff(context_.random.fork());
@@ -51,7 +58,7 @@ Task<Result<void>> PassiveCopy::contact() {
     if (!session.ok() && rest == State::needs_seed) standing_.enter(rest, session.error().message, session.error().hint);
     if (session.ok()) {
       backoff.reset();
-      if (rest == State::needs_seed) standing_.enter(rest, "", hint + subject_of(database_, context_.config.node));
+      if (rest == State::needs_seed) standing_.enter(rest, "", resting_hint());
       const Contact in_contact(*this, *session->connection);
       Copier copier(context_, nullptr, *session->connection, *this);
       const Result<void> ended = co_await copier.run();

@@ -231,6 +231,7 @@ Task<Result<void>> PassiveCopy::finish_seed() {
   CCR_ASSERT(seed_verdict_ && seed_verdict_->equal());
   const bool manual = state.seed.manual_resume;
   state.seeded = true;
+  state.damaged_pages = 0;  // a seed that a person asked for read them all
   state.seed = storage::SeedProgress{};
   if (manual) {
     state.suspended = true;

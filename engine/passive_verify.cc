@@ -4,6 +4,7 @@
 #include "base/timeout.h"
 #include "engine/passive_files.h"
 #include "seed/seed_verify.h"
+#include "storage/file_replacement.h"
 
 namespace ccr::engine {
 
@@ -23,16 +24,77 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatc
   CCR_CO_TRY(co_await verify_disk(request, report, watch));
   CCR_CO_TRY(co_await verify_active(request, report, watch));
   CCR_CO_TRY(co_await verify_roots(report));
-  if (report.equal()) {
-    keeper_.state().disk_verified_at = context_.clock.wall_now();
-    CCR_CO_TRY(co_await keeper_.save());
-  }
+  CCR_CO_TRY(co_await judge_verification(report));
   const Event event{"verified",
                     subject_of(database_, context_.config.node),
                     {{"equal", report.equal() ? "true" : "false"}, {"differing", std::to_string(report.differing_total)},
                      {"active_differing", std::to_string(report.active_differing_total)}}};
   context_.trace.record(event);
   co_return std::move(report);
+}
+
+// What was found becomes durable and is shown, whoever asked: damage here is this copy's state; of damage there the active copy knows by
+// itself, and only the proof of both sides is gone.
+Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
+  storage::CopyState& state = keeper_.state();
+  const bool sound = report.differing_total == 0;
+  if (report.equal()) state.disk_verified_at = context_.clock.wall_now();
+  if (!sound || report.active_differing_total > 0) state.disk_verified_at = WallTime{};
+  if (sound && state.suspended && state.seeded) {
+    const Result<storage::FileFacts> facts = co_await page_file_facts();
+    if (!facts.ok()) co_return facts.error();
+    state.pages_at_rest = *facts;  // whoever touched it left it as it should be
+  }
+  if (sound && state.damaged_pages > 0) {
+    state.damaged_pages = 0;  // made right by hand
+    if (state.suspended) standing_.enter(standing_.state(), resting_cause(), resting_hint());
+  }
+  if (sound) co_return co_await keeper_.save();
+  state.damaged_pages = report.differing_total;
+  std::string cause = "PAGE: " + std::to_string(report.differing_total) + " of " + std::to_string(report.pages_checked) + " pages of " +
+                      paths_.page_file + " are not what the log says, the first is page " + std::to_string(report.differing.front());
+  if (!state.suspended) co_return co_await fail_for_good(std::move(cause), resting_hint());
+  state.cause = std::move(cause);
+  CCR_CO_TRY(co_await keeper_.save());
+  standing_.enter(standing_.state(), resting_cause(), resting_hint());
+  changed_.notify();
+  co_return Result<void>();
+}
+
+// By its path: a file that took the place of ours is another one.
+Task<Result<storage::FileFacts>> PassiveCopy::page_file_facts() {
+  const std::string name = paths_.page_file.substr(paths_.page_file.rfind('/') + 1);
+  const Result<std::vector<storage::DirectoryEntry>> entries = co_await context_.disk.list(storage::directory_of(paths_.page_file));
+  if (!entries.ok()) co_return entries.error();
+  for (const storage::DirectoryEntry& entry : *entries)
+    if (entry.name == name && !entry.directory) co_return entry.facts;
+  co_return storage::FileFacts{};
+}
+
+// A whole copy was suspended: nobody should write its file until it is resumed.
+Task<Result<void>> PassiveCopy::note_rest() {
+  storage::CopyState& state = keeper_.state();
+  if (!state.suspended || !state.seeded || state.pages_at_rest.known()) co_return Result<void>();
+  const Result<storage::FileFacts> facts = co_await page_file_facts();
+  if (!facts.ok()) co_return facts.error();
+  state.pages_at_rest = *facts;
+  co_return co_await keeper_.save();
+}
+
+Task<Result<void>> PassiveCopy::check_rest() {
+  const storage::CopyState& state = keeper_.state();
+  const std::string subject = subject_of(database_, context_.config.node);
+  if (!state.seed.source.empty()) co_return Result<void>();  // its pages are being made right
+  if (state.damaged_pages > 0) co_return Error{ErrorKind::corrupt, subject + ": " + state.cause, "ccr seed " + subject};
+  if (!state.pages_at_rest.known()) co_return Result<void>();
+  const Result<storage::FileFacts> facts = co_await page_file_facts();
+  if (!facts.ok()) co_return facts.error();
+  if (*facts == state.pages_at_rest) co_return Result<void>();
+  std::string what = "its time of change";
+  if (facts->inode != state.pages_at_rest.inode) what = "another file is there, or none";
+  else if (facts->bytes != state.pages_at_rest.bytes) what = "it had " + std::to_string(state.pages_at_rest.bytes) + " bytes and has " + std::to_string(facts->bytes);
+  co_return Error{ErrorKind::corrupt, subject + ": " + paths_.page_file + " was changed by somebody while the copy was suspended (" + what + ")",
+                  "ccr seed " + subject + " makes it right; ccr verify " + subject + " finds whether a page differs"};
 }
 
 // While an extent is read replay rests at a commit boundary. In a phase without replay the pages rest anyway.
@@ -116,7 +178,7 @@ Task<Result<void>> PassiveCopy::verify_roots(VerifyReport& report) {
   }
   report.position = state.root_equal_at;
   report.root = state.root_equal;
-  const bool proven_here = state.suspended ? state.root_equal_at == state.min_required : state.root_equal_at >= start;
+  const bool proven_here = state.suspended || state.failed ? state.root_equal_at == state.min_required : state.root_equal_at >= start;
   report.roots_equal = state.root_equal_at.known() && state.seeded && proven_here;
   co_return Result<void>();
 }

@@ -41,10 +41,20 @@ class File {
   virtual Task<Result<std::uint64_t>> size() = 0;
 };
 
+// What tells whether a file is still the one it was. A change of its content changes one of them; after a power cut `modified` may be an
+// older one.
+struct FileFacts {
+  std::uint64_t bytes = 0, inode = 0;
+  std::int64_t modified_ns = 0;  // wall time of the last change; only compared, never a time to reckon with
+  bool known() const noexcept { return inode != 0; }
+  bool operator==(const FileFacts&) const = default;
+};
+
 struct DirectoryEntry {
   std::string name;
   bool directory = false;
   std::uint64_t size = 0;
+  FileFacts facts = {};  // of a file
 };
 
 struct DiskSpace {

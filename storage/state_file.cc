@@ -9,7 +9,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
-constexpr std::uint32_t version = 2;
+constexpr std::uint32_t version = 3;
 constexpr std::size_t slot_block_bytes = 4096;
 constexpr std::size_t checksum_at = 24;
 constexpr std::size_t slot_header_bytes = 32;
@@ -73,6 +73,19 @@ bool get_flag(Decoder& in, bool& legal) {
 
 void put(Encoder& out, WallTime time) { out.u64(static_cast<std::uint64_t>(time.nanoseconds)); }
 WallTime get_time(Decoder& in) { return {static_cast<std::int64_t>(in.u64())}; }
+
+void put(Encoder& out, const FileFacts& facts) {
+  out.u64(facts.bytes);
+  out.u64(facts.inode);
+  out.u64(static_cast<std::uint64_t>(facts.modified_ns));
+}
+FileFacts get_facts(Decoder& in) {
+  FileFacts facts;
+  facts.bytes = in.u64();
+  facts.inode = in.u64();
+  facts.modified_ns = static_cast<std::int64_t>(in.u64());
+  return facts;
+}
 
 void put(Encoder& out, const SeedProgress& seed) {
   put(out, seed.source, CopyState::name_bytes_max);
@@ -139,6 +152,8 @@ void put(Encoder& out, const CopyState& state) {
   put(out, state.root_equal_at);
   out.u64(state.root_equal);
   put(out, state.disk_verified_at);
+  out.u64(state.damaged_pages);
+  put(out, state.pages_at_rest);
   CCR_ASSERT(state.pins.size() <= CopyState::pins_max);
   out.u16(static_cast<std::uint16_t>(state.pins.size()));
   for (const Pin& pin : state.pins) put(out, pin);
@@ -168,6 +183,8 @@ CopyState get_state(Decoder& in, bool& legal) {
   state.root_equal_at = get_position(in);
   state.root_equal = in.u64();
   state.disk_verified_at = get_time(in);
+  state.damaged_pages = in.u64();
+  state.pages_at_rest = get_facts(in);
   const std::size_t pins = in.u16();
   if (pins > CopyState::pins_max) legal = false;
   for (std::size_t i = 0; i < pins && legal && in.ok(); ++i) state.pins.push_back(get_pin(in, legal));

@@ -69,6 +69,8 @@ struct CopyState {
   Position root_equal_at;  // last proof
   Digest64 root_equal = 0;
   WallTime disk_verified_at;
+  std::uint64_t damaged_pages = 0;  // passive: found by the last verification, and not made right since
+  FileFacts pages_at_rest;          // passive: of the page file when the copy was suspended
   std::vector<Pin> pins;  // active
   bool operator==(const CopyState&) const = default;
 };

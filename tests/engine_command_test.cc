@@ -159,6 +159,84 @@ TEST_F(SlowlySeeded, ADifferenceThatRunsTakesARateAndARestButNotFull) {
   EXPECT_EQ(passes(), 1u);
 }
 
+// Somebody writes a page of beta's file, as an editor or a program would.
+class TouchedCopy : public AskedNodes {
+ protected:
+  void SetUp() override {
+    seed();
+    write(50);
+    ASSERT_TRUE(drain());
+  }
+  void touch() {
+    cluster.host("beta").stop();
+    const auto work = [](storage::Disk& disk) -> Task<Result<void>> {
+      Result<std::unique_ptr<storage::File>> file = co_await disk.open("/data/orders.pages", storage::OpenMode::read_write);
+      if (!file.ok()) co_return file.error();
+      const Bytes foreign(512, std::byte{0x5a});
+      CCR_CO_TRY(co_await (*file)->write_at(41 * 512, foreign));
+      co_return co_await (*file)->sync();
+    };
+    on_disk("beta", work);
+    cluster.host("beta").start();
+  }
+  void seed_and_compare() {
+    ASSERT_TRUE(answer_of("beta", {{"command", "seed"}}).ok());
+    ASSERT_TRUE(wait_for("beta", "healthy"));
+    EXPECT_EQ(row_of("beta", "beta")["cause"], "");
+    const Result<json> verified = answer_of("beta", {{"command", "verify"}});
+    ASSERT_TRUE(verified.ok()) << verified.error().message;
+    EXPECT_EQ((*verified)["equal"], true);
+    expect_equal();
+  }
+};
+
+TEST_F(TouchedCopy, IsFailedByTheVerificationThatFindsItUntilASeed) {
+  ASSERT_TRUE(answer_of("beta", {{"command", "verify"}}).ok());
+  ASSERT_TRUE(row_of("beta", "beta")["disk_verified_at"].is_string());
+  touch();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  const Result<json> verified = answer_of("beta", {{"command", "verify"}});
+  ASSERT_TRUE(verified.ok()) << verified.error().message;
+  EXPECT_EQ((*verified)["differing_pages"], json({42}));
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  cluster.host("beta").stop();
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended")) << "also after a restart";
+  const json row = row_of("beta", "beta");
+  EXPECT_EQ(row["cause"], "PAGE: 1 of 3000 pages of /data/orders.pages are not what the log says, the first is page 42");
+  EXPECT_EQ(row["hint"], "ccr seed orders@beta");
+  EXPECT_TRUE(row["disk_verified_at"].is_null());
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"], "");
+  expect_error(answer_of("beta", {{"command", "resume"}}), ErrorKind::corrupt);
+  EXPECT_EQ(cluster.state("beta"), "failed_and_suspended");
+  seed_and_compare();
+}
+
+TEST_F(TouchedCopy, IsNoticedAtTheResume) {
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}}).ok());
+  touch();
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  expect_error(answer_of("beta", {{"command", "resume"}}), ErrorKind::corrupt);
+  EXPECT_EQ(cluster.state("beta"), "suspended");
+  const Result<json> verified = answer_of("beta", {{"command", "verify"}});
+  ASSERT_TRUE(verified.ok()) << verified.error().message;
+  EXPECT_EQ(cluster.state("beta"), "suspended");
+  EXPECT_EQ(row_of("beta", "beta")["hint"], "ccr seed orders@beta");
+  EXPECT_NE(row_of("beta", "beta")["cause"].get<std::string>().find("PAGE: 1 of"), std::string::npos);
+  seed_and_compare();
+}
+
+TEST_F(TouchedCopy, MayBeLookedIntoAndResumed) {
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}}).ok());
+  write(20);
+  cluster.host("beta").stop();
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
 class RottenSource : public AskedNodes {
  protected:
   static constexpr PageNumber rotten = 1000;
@@ -199,6 +277,16 @@ TEST_F(RottenSource, DoesNotSendThePageAndBothSidesSaySo) {
   EXPECT_EQ(row_of("alpha", "alpha")["cause"], there["cause"]) << "also after a restart";
   cluster.host("beta").stop();
   EXPECT_EQ(page_of("beta"), good);
+}
+
+TEST_F(RottenSource, IsFoundByAVerificationAndTheCopyStaysWell) {
+  const Result<json> verified = answer_of("beta", {{"command", "verify"}});
+  ASSERT_TRUE(verified.ok()) << verified.error().message;
+  EXPECT_EQ((*verified)["active"]["differing_pages"], json({rotten}));
+  EXPECT_EQ((*verified)["differing_total"], 0);
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"], "PAGE: page 1000 of /data/orders.pages is not what its log says");
+  EXPECT_TRUE(row_of("beta", "beta")["disk_verified_at"].is_null());
+  EXPECT_EQ(cluster.state("beta"), "healthy");
 }
 
 TEST_F(RottenSource, IsHealedByAWriteAndTheSeedGoesOn) {

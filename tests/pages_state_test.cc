@@ -37,6 +37,8 @@ CopyState full_state() {
   state.root_equal_at = at(7, 4096);
   state.root_equal = 0xfedcba9876543210;
   state.disk_verified_at = {5};
+  state.damaged_pages = 16;
+  state.pages_at_rest = {4096, 17, -18};
   state.pins = {{Pin::Kind::copy, "beta", at(4, 4096), false}, {Pin::Kind::seed, "gamma", at(3, 4096), true}};
   return state;
 }

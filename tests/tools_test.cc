@@ -170,10 +170,21 @@ TEST(ResultText, AVerificationSaysWhatWasComparedAsOfWhen) {
   EXPECT_EQ(verify_text("orders@beta", json::parse(R"({"equal":true,"pages_checked":1024,"root":"5d199d01778ec63e",
                                                      "position":{"generation":107506,"offset":8192}})")),
             "orders@beta is equal to the active copy: 1024 pages read on both sides, as of 1a3f2+8192, root 5d199d01778ec63e\n");
-  EXPECT_EQ(
-      verify_text("orders@beta", json::parse(R"({"equal":false,"pages_checked":1024,"differing_pages":[5,6,9],"differing_total":3,
-                                                     "position":{"generation":1,"offset":4096}})")),
-      "orders@beta differs from the active copy: 3 of 1024 pages, as of 1+4096: 5, 6, 9\nhint: ccr seed orders@beta\n");
+}
+
+TEST(ResultText, AVerificationNamesTheSideAndItsPages) {
+  EXPECT_EQ(verify_text("orders@beta", json::parse(R"({"equal":false,"roots_equal":true,"pages_checked":1024,"differing_pages":[5,6,9],
+                                                     "differing_total":3,"position":{"generation":1,"offset":4096},
+                                                     "active":{"pages_checked":1024,"differing_pages":[],"differing_total":0}})")),
+            "orders@beta: 3 of 1024 pages on its disk are not what the log says: 5, 6, 9\nhint: ccr seed orders@beta\n");
+  EXPECT_EQ(verify_text("orders@beta", json::parse(R"({"equal":false,"roots_equal":true,"pages_checked":1024,"differing_pages":[],
+                                                     "differing_total":0,"position":{"generation":1,"offset":4096},
+                                                     "active":{"pages_checked":1025,"differing_pages":[77],"differing_total":1}})")),
+            "the active copy: 1 of 1025 pages on its disk are not what the log says: 77\n"
+            "hint: look at the active node's disk, and at who wrote its file; a seed from it is refused\n");
+  EXPECT_EQ(verify_text("orders@beta", json::parse(R"({"equal":false,"roots_equal":false,"pages_checked":1024,"differing_pages":[],
+                                                     "differing_total":0,"position":{"generation":1,"offset":4096}})")),
+            "orders@beta is not proven equal to the active copy: the last equal root is as of 1+4096\nhint: ccr status orders@beta\n");
 }
 
 TEST(ResultText, APlanListsChecksAndSteps) {

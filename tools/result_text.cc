@@ -55,6 +55,16 @@ std::string page_list(const json& pages, std::uint64_t total) {
   return total > shown ? text + ", …" : text;
 }
 
+// Whose disk does not hold what its log says, and where; empty: it does.
+std::string damage_text(const std::string& whose, const json& side) {
+  const json& pages = list_field(side, "differing_pages");
+  const std::uint64_t total = count_field(side, "differing_total").value_or(pages.size());
+  if (total == 0) return "";
+  std::string text = fmt::format("{}: {} of {} pages on its disk are not what the log says", whose, total, count_field(side, "pages_checked").value_or(0));
+  if (!pages.empty()) text += ": " + page_list(pages, total);
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string change_text(const std::string& copy, const json& result) {
@@ -82,11 +92,14 @@ std::string verify_text(const std::string& copy, const json& result) {
     return fmt::format("{} is equal to the active copy: {} pages read on both sides, as of {}, root {}\n", copy, checked, where,
                        escaped(text_field(result, "root")));
   }
-  const json& pages = list_field(result, "differing_pages");
-  const std::uint64_t total = count_field(result, "differing_total").value_or(pages.size());
-  std::string text = fmt::format("{} differs from the active copy: {} of {} pages, as of {}", copy, total, checked, where);
-  if (!pages.empty()) text += ": " + page_list(pages, total);
-  return text + fmt::format("\nhint: ccr seed {}\n", copy);
+  const json& active = field(result, "active");
+  const std::string here = damage_text(copy, result), there = damage_text("the active copy", active);
+  std::string text = here + there;
+  if (!flag_field(result, "roots_equal")) text += fmt::format("{} is not proven equal to the active copy: the last equal root is as of {}\n", copy, where);
+  if (!there.empty()) text += "hint: look at the active node's disk, and at who wrote its file; a seed from it is refused\n";
+  if (!here.empty()) text += fmt::format("hint: ccr seed {}\n", copy);
+  if (here.empty() && there.empty()) text += fmt::format("hint: ccr status {}\n", copy);
+  return text;
 }
 
 std::string load_text(const std::string& database, const json& result) {

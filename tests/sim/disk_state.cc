@@ -158,7 +158,13 @@ Result<std::vector<storage::DirectoryEntry>> DiskState::list(const std::string& 
   for (const auto& [name, node] : directories_.at(*found).cached) {
     const auto file = files_.find(node);
     const bool is_file = file != files_.end();
-    entries.push_back({name, !is_file, is_file ? file->second.cached.size() : 0});
+    if (!is_file) {
+      entries.push_back({name, true, 0});
+      continue;
+    }
+    const std::uint64_t size = file->second.cached.size();
+    const storage::FileFacts facts{size, node, static_cast<std::int64_t>(file->second.modified)};
+    entries.push_back({name, false, size, facts});
   }
   return entries;
 }
@@ -174,6 +180,7 @@ void DiskState::apply(Content& content, const Change& change) {
 void DiskState::write(NodeId file, std::uint64_t offset, ByteView bytes) {
   FileState& state = at(file);
   Change change{sequence_++, false, offset + bytes.size() > state.cached.size(), offset, Bytes(bytes.begin(), bytes.end())};
+  state.modified = change.sequence;
   apply(state.cached, change);
   state.unsynced.push_back(std::move(change));
 }
@@ -181,6 +188,7 @@ void DiskState::write(NodeId file, std::uint64_t offset, ByteView bytes) {
 void DiskState::resize(NodeId file, std::uint64_t size) {
   FileState& state = at(file);
   Change change{sequence_++, true, true, size, {}};
+  state.modified = change.sequence;
   apply(state.cached, change);
   state.unsynced.push_back(std::move(change));
 }

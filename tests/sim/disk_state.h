@@ -88,6 +88,7 @@ class DiskState {
   struct FileState {
     Content cached, durable;
     std::vector<Change> unsynced;
+    Mark modified = 0;  // the last change
     bool stale_cache = false;  // shows what a failed sync lost
     int holders = 0;
   };
