@@ -50,6 +50,7 @@ std::optional<double> CopyTable::lag_of(const std::string& node) const {
   const auto found = copies_.find(node);
   if (found == copies_.end() || !found->second.connected || !found->second.watermarks.inspected.known()) return std::nullopt;
   const CopyFacts& copy = found->second;
+  if (!copy.watermarks.root_equal_at.known()) return std::nullopt;  // no copy yet, or no more
   const std::optional<Duration> waiting = durable_times_.waiting(copy.watermarks.durable, clock_.now());
   if (!waiting) return copy.lag_seconds.value_or(0.0);
   return std::max(copy.lag_seconds.value_or(0.0), seconds(*waiting));

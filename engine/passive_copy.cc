@@ -95,7 +95,7 @@ Task<Result<void>> PassiveCopy::meet_damage(Error error) {
   const Result<void> aside = co_await storage::set_aside_generations(context_.disk, paths_.log_directory, all);
   if (!aside.ok() && aside.error().kind == ErrorKind::full) co_return co_await quarantine_full(aside.error());
   if (!aside.ok()) co_return aside.error();
-  state.seeded = false;
+  forget_proofs();
   state.min_required = state.max_required = state.durable = Position{};
   state.replayed_commit = 0;
   state.seed.from = state.seed.until = Position{};

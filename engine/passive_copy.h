@@ -123,6 +123,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> quarantine_full(Error error);
   Task<Result<void>> fail_for_good(std::string cause, std::string hint);
   void need_difference(std::string reason);
+  void forget_proofs();
   void judge_root(const RootVerdict& verdict);
   Task<Result<void>> finish_when_decided();
   Task<Result<void>> finish_seed();

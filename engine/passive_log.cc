@@ -192,6 +192,15 @@ Task<Result<void>> PassiveCopy::log_connection_ended(Error error, bool in_seed, 
   co_return Result<void>();
 }
 
+// What is no copy any more is equal to nothing, and no reading of its disk proves it.
+void PassiveCopy::forget_proofs() {
+  storage::CopyState& state = keeper_.state();
+  state.seeded = false;
+  state.root_equal_at = Position{};
+  state.root_equal = 0;
+  state.disk_verified_at = WallTime{};
+}
+
 void PassiveCopy::need_difference(std::string reason) {
   storage::CopyState& state = keeper_.state();
   if (!state.seed.source.empty() && !state.seed.until.known()) return;
@@ -262,7 +271,7 @@ void PassiveCopy::judge_root(const RootVerdict& verdict) {
                     {{"commit", std::to_string(verdict.commit)}, {"position", to_text(verdict.position)},
                      {"here", to_hex(verdict.here, 16)}, {"there", to_hex(verdict.there, 16)}}};
   context_.trace.record(event);
-  state.seeded = false;
+  forget_proofs();
   if (++state.seed.pass >= seed_passes_max) {
     state.failed = true;
     state.cause = "DIVERGED: the root differs from " + active_node() + " at commit " + std::to_string(verdict.commit) + " after " +

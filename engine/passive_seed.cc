@@ -191,7 +191,7 @@ Task<Result<void>> PassiveCopy::adopt(transport::Welcome welcome) {
 
 Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
   storage::CopyState& state = keeper_.state();
-  state.seeded = false;
+  forget_proofs();
   state.seed.from = offer.from;
   state.seed.until = Position{};
   state.min_required = state.max_required = offer.from;

@@ -31,6 +31,9 @@ json active_here(const Hosted& hosted) {
   return copy;
 }
 
+// What was never proven equal to its active copy, or is being made so, is no copy: it neither lags nor lacks a part of the log.
+bool is_copy(const transport::Watermarks& marks) { return marks.root_equal_at.known() && marks.inspected.known(); }
+
 // A passive copy as its active node knows it: what it reported, and when.
 json passive_there(const Hosted& hosted, const std::string& node) {
   json copy = blank_copy(node, "passive");
@@ -51,7 +54,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
   if (hosted.active && hosted.active->ready()) {
     const ActiveCopy& active = *hosted.active;
     copy["generated"] = position_json(active.tip().durable);
-    if (facts.heard && facts.connected && facts.watermarks.inspected.known()) {
+    if (facts.heard && facts.connected && is_copy(facts.watermarks)) {
       put_queues(copy, active.tip().durable, facts.watermarks.inspected, facts.watermarks.replayed, hosted.config.generation_bytes);
       copy["replay_queue"]["seconds"] = static_cast<double>(facts.watermarks.replay_queue_ns) / 1e9;
     }
@@ -86,7 +89,7 @@ json passive_here(const Node& node, const Hosted& hosted) {
   if (state.tip_heard.known()) copy["tip_heard_at"] = to_rfc3339(state.tip_heard);
   if (state.tip.known()) copy["generated"] = position_json(state.tip);
   // Without contact nobody here knows what is missing: 'unknown since', never 0.
-  if (passive.connected() && passive.tip() && marks.inspected.known()) {
+  if (passive.connected() && passive.tip() && is_copy(marks)) {
     put_queues(copy, passive.tip()->durable, marks.inspected, marks.replayed, hosted.config.generation_bytes);
     copy["lag_seconds"] = std::chrono::duration<double>(passive.lag()).count();
     copy["copy_queue"]["seconds"] = copy["lag_seconds"];

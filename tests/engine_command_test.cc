@@ -319,5 +319,33 @@ TEST_F(AskedNodes, ASourceThatIsWrittenAllTheTimeIsNoRottenOne) {
   expect_equal();
 }
 
+TEST_F(SlowlySeeded, IsNoCopyAndHasNoLagNoQueuesAndNoProofs) {
+  world.run_for(5s);
+  for (const char* const at : {"alpha", "beta"}) {
+    const json row = row_of(at, "beta");
+    EXPECT_EQ(row["state"], "seeding") << at;
+    for (const char* const field : {"lag_seconds", "copy_queue", "replay_queue", "root_equal_at", "disk_verified_at"})
+      EXPECT_TRUE(row[field].is_null()) << at << " " << field << " " << row[field];
+  }
+}
+
+TEST_F(AskedNodes, ASeedEndsTheProofsOfTheCopyThatItReplaces) {
+  seed();
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(answer_of("beta", {{"command", "verify"}}).ok());
+  ASSERT_TRUE(row_of("beta", "beta")["disk_verified_at"].is_string());
+  const std::shared_ptr<Asked> running = ask("beta", {{"command", "seed"}, {"full", true}, {"rate", 1000}});
+  ASSERT_TRUE(world.run_until([&] { return passes() == 2; }, 10s) == Ended::reached);
+  world.run_for(3s);
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}}).ok());
+  world.run_for(3s);
+  for (const char* const at : {"alpha", "beta"}) {
+    const json row = row_of(at, "beta");
+    EXPECT_EQ(row["state"], "suspended") << at;
+    for (const char* const field : {"lag_seconds", "copy_queue", "root_equal_at", "disk_verified_at"})
+      EXPECT_TRUE(row[field].is_null()) << at << " " << field << " " << row[field];
+  }
+}
+
 }  // namespace
 }  // namespace ccr::sim
