@@ -21,6 +21,13 @@ CopyFacts& CopyTable::of(const std::string& node) {
 
 void CopyTable::durable_here(Position position) { durable_times_.reached(position, clock_.now()); }
 
+void CopyTable::connected(const std::string& node) {
+  CopyFacts& copy = of(node);
+  copy.connected = true;
+  copy.lag_seconds.reset();
+  copy.sampled_from = clock_.now();
+}
+
 void CopyTable::heard(const std::string& node, const transport::Watermarks& watermarks) {
   CopyFacts& copy = of(node);
   const Position before = copy.watermarks.durable;
@@ -29,8 +36,12 @@ void CopyTable::heard(const std::string& node, const transport::Watermarks& wate
   copy.heard = true;
   copy.heard_at = clock_.wall_now();
   // The newest position that this acknowledgement covers and the one before did not is the sample.
+  if (!before.known() || watermarks.durable < before) {
+    copy.lag_seconds.reset();
+    copy.sampled_from = clock_.now();
+  }
   const std::optional<Instant> at = durable_times_.last_in(before, watermarks.durable);
-  if (at) copy.lag_seconds = seconds(clock_.now() - *at);
+  if (at && *at >= copy.sampled_from) copy.lag_seconds = seconds(clock_.now() - *at);
 }
 
 void CopyTable::shipped(const std::string& node, std::uint64_t bytes) {
@@ -52,7 +63,7 @@ std::optional<double> CopyTable::lag_of(const std::string& node) const {
   const CopyFacts& copy = found->second;
   if (!copy.watermarks.root_equal_at.known()) return std::nullopt;  // no copy yet, or no more
   const std::optional<Duration> waiting = durable_times_.waiting(copy.watermarks.durable, clock_.now());
-  if (!waiting) return copy.lag_seconds.value_or(0.0);
+  if (!waiting) return 0.0;
   return std::max(copy.lag_seconds.value_or(0.0), seconds(*waiting));
 }
 

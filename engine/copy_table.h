@@ -23,7 +23,8 @@ struct CopyFacts {
   transport::Watermarks watermarks;
   WallTime heard_at;
   WallTime state_since;               // when this node first heard of the state reported now
-  std::optional<double> lag_seconds;  // of the last acknowledged group
+  std::optional<double> lag_seconds;  // of the group acknowledged last, of those that became durable while it was connected
+  Instant sampled_from;               // it connected, or another pass began: what is older waited for that, and is no sample
   std::uint64_t shipped_bytes = 0;
   double bytes_per_second = 0;
   bool block_mode = false;            // at the tail of the log
@@ -39,10 +40,11 @@ class CopyTable {
   const std::map<std::string, CopyFacts>& all() const noexcept { return copies_; }
 
   void durable_here(Position position);                                       // a group became durable
+  void connected(const std::string& node);                                    // anew: what was missing meanwhile is no sample
   void heard(const std::string& node, const transport::Watermarks& watermarks);
   void shipped(const std::string& node, std::uint64_t bytes);
-  // Seconds since the oldest position that `node` has not durable became durable here; the last sample when it has everything;
-  // nullopt when it is not connected.
+  // Seconds since the oldest position that `node` has not durable became durable here, or the last sample where that was longer; 0 when it
+  // has everything; nullopt when it is not connected.
   std::optional<double> lag_of(const std::string& node) const;
 
  private:

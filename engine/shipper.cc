@@ -16,15 +16,15 @@ Shipper::Shipper(ActiveCopy& active, transport::FramedConnection& connection, st
 
 Task<Result<void>> Shipper::run() {
   CopyFacts& facts = active_.copies().of(node_);
+  active_.copies().connected(node_);
   struct Connected {
     CopyFacts& copy;
-    explicit Connected(CopyFacts& c) : copy(c) { copy.connected = true; }
     ~Connected() {
       copy.connected = false;
       copy.block_mode = false;
       copy.bytes_per_second = 0;
     }
-  } connected(facts);
+  } connected{facts};
   facts.path = connection_.peer();
   TaskGroup group(active_.context().executor);
   group.spawn(ship());
