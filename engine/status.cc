@@ -54,9 +54,11 @@ json passive_there(const Hosted& hosted, const std::string& node) {
   if (hosted.active && hosted.active->ready()) {
     const ActiveCopy& active = *hosted.active;
     copy["generated"] = position_json(active.tip().durable);
-    if (facts.heard && facts.connected && is_copy(facts.watermarks)) {
+    if (facts.heard && is_copy(facts.watermarks)) {
       put_queues(copy, active.tip().durable, facts.watermarks.inspected, facts.watermarks.replayed, hosted.config.generation_bytes);
-      copy["replay_queue"]["seconds"] = static_cast<double>(facts.watermarks.replay_queue_ns) / 1e9;
+      if (facts.connected) copy["replay_queue"]["seconds"] = static_cast<double>(facts.watermarks.replay_queue_ns) / 1e9;
+      // The end of the log is known here, and what it had; it may have replayed since, and no more than that.
+      if (!facts.connected) copy["queues_as_of"] = to_rfc3339(facts.heard_at);
     }
     dropped = find_pin(active.state().pins, node, storage::Pin::Kind::copy);
   }

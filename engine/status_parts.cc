@@ -24,7 +24,7 @@ json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal_at", "disk_verified_at", "tip_heard_at",
-                            "connection", "log_first_generation", "quarantine"})
+                            "connection", "log_first_generation", "quarantine", "queues_as_of"})
     copy[field] = nullptr;
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
                   {"extents_equal", 0}, {"wire_bytes", 0}, {"rate", 0},        {"eta_seconds", nullptr}};

@@ -369,5 +369,20 @@ TEST_F(AskedNodes, ACopyThatHasEverythingDoesNotLagWhateverItLackedBefore) {
   EXPECT_LT(most, 1.0);
 }
 
+TEST_F(AskedNodes, WhatAnAbsentCopyLacksIsShownAsLastHeard) {
+  seed();
+  ASSERT_TRUE(drain());
+  world.run_for(2s);
+  EXPECT_TRUE(row_of("alpha", "beta")["queues_as_of"].is_null());
+  cluster.host("beta").stop();
+  write(500);
+  ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0; }, 10s) == Ended::reached);
+  const json row = row_of("alpha", "beta");
+  EXPECT_EQ(row["state"], "disconnected");
+  EXPECT_TRUE(row["queues_as_of"].is_string());
+  EXPECT_GT(row["copy_queue"]["bytes"], 500 * 512);
+  EXPECT_TRUE(row["lag_seconds"].is_null());
+}
+
 }  // namespace
 }  // namespace ccr::sim

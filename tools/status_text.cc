@@ -69,6 +69,7 @@ std::string reason_text(const json& copy) {
 std::string remark_text(const json& copy, WallTime now) {
   std::string text = seed_text(field(copy, "seed"));
   append(text, reason_text(copy));
+  if (!text_field(copy, "queues_as_of").empty()) append(text, "queues as last heard");
   const json& equal_at = field(copy, "root_equal_at");
   if (equal_at.is_object()) append(text, "root equal at " + generation_text(equal_at));
   const std::string verified = text_field(copy, "disk_verified_at");
