@@ -266,6 +266,7 @@ transport::Watermarks PassiveCopy::watermarks() const {
   marks.replay_queue_ns = static_cast<std::uint64_t>(replay_wait().count());
   marks.state = name_of(standing_.state());
   marks.cause = standing_.cause();
+  marks.hint = standing_.hint();
   if (state.suspended) marks.comment = state.comment;
   marks.root_equal_at = state.root_equal_at;
   marks.root_equal = state.root_equal;

@@ -47,6 +47,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     copy["cause"] = facts.connected ? marks.cause : "last heard " + to_rfc3339(facts.heard_at) + " as " + marks.state;
     copy["since"] = to_rfc3339(facts.connected ? facts.state_since : facts.heard_at);
     if (facts.connected) copy["comment"] = marks.comment;
+    if (facts.connected) copy["hint"] = marks.hint;
     put_watermarks(copy, marks);
     copy["tip_heard_at"] = to_rfc3339(facts.heard_at);
   }

@@ -384,5 +384,17 @@ TEST_F(AskedNodes, WhatAnAbsentCopyLacksIsShownAsLastHeard) {
   EXPECT_TRUE(row["lag_seconds"].is_null());
 }
 
+TEST_F(AskedNodes, TheActiveNodeHasThePassiveOnesHint) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted") && wait_for("beta", "needs_seed"));
+  world.run_for(3s);
+  EXPECT_EQ(row_of("alpha", "beta")["hint"], "ccr seed orders@beta");
+  write(50);
+  ASSERT_TRUE(answer_of("beta", {{"command", "seed"}}).ok());
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}}).ok());
+  world.run_for(3s);
+  EXPECT_EQ(row_of("alpha", "beta")["hint"], "ccr resume orders@beta");
+}
+
 }  // namespace
 }  // namespace ccr::sim

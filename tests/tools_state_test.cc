@@ -76,6 +76,13 @@ TEST(StateStatus, ACopyThatWasNeverMadeNeedsASeed) {
   EXPECT_EQ(beta["hint"], "ccr seed orders@beta");
 }
 
+TEST(StateStatus, AnActiveCopyThatWasNeverStartedSaysSo) {
+  const json alpha = copy_of(status_of_states(config_of("alpha"), {}), "alpha");
+  EXPECT_EQ(alpha["state"], "dismounted");
+  EXPECT_EQ(alpha["cause"], "it was never started here");
+  EXPECT_EQ(alpha["hint"], "start it: ccr serve --node alpha");
+}
+
 TEST(StateStatus, TheTextIsMarked) {
   const json status = status_of_states(config_of("alpha"), {{"orders", {seeded_state(), ""}}});
   EXPECT_EQ(status_text(status, WallTime{1767510600'000'000'000}, false),

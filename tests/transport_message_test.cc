@@ -116,6 +116,7 @@ TEST(Messages, FieldsComeBackWhereTheyBelong) {
   EXPECT_EQ(marks.received, (Position{{5}, 20480}));
   EXPECT_EQ(marks.replayed, (Position{{5}, 8192}));
   EXPECT_EQ(marks.cause, "log flows");
+  EXPECT_EQ(marks.hint, "ccr status");
   EXPECT_EQ(marks.echo_of_data, 41u);
   EXPECT_EQ(marks.seed_rate, 6u);
   EXPECT_TRUE(marks.seed_running);

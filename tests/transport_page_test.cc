@@ -114,7 +114,7 @@ std::vector<Extremes> extremes(const Bytes& tail) {
   named.node = name;
   Watermarks marks;
   marks.state = name;
-  marks.cause = marks.comment = text;
+  marks.cause = marks.comment = marks.hint = text;
   const std::vector<Digest64> pages(extent_pages_max), extents(extent_digests_max);
   return {{Hello{}, hello},
           {Welcome{}, named},

@@ -113,6 +113,7 @@ inline Watermarks sample_watermarks() {
   marks.state = "healthy";
   marks.cause = "log flows";
   marks.comment = "none";
+  marks.hint = "ccr status";
   marks.root_equal_at = {{4}, 4096};
   marks.root_equal = 0xfedcba9876543210;
   marks.disk_verified_at = {1'700'000'001'000'000'000};

@@ -110,8 +110,10 @@ json copy_json(const engine::DatabaseConfig& database, const std::string& node, 
   json copy = unknown_copy(node, active);
   if (!own) return copy;
   copy["cause"] = found.trouble;
-  if (found.trouble.empty()) copy["state"] = active ? "dismounted" : "needs_seed";
-  if (found.trouble.empty() && !active) copy["hint"] = "ccr seed " + database.name + "@" + node;
+  if (!found.trouble.empty()) return copy;
+  copy["state"] = active ? "dismounted" : "needs_seed";
+  if (active) copy["cause"] = "it was never started here";
+  copy["hint"] = active ? "start it: ccr serve --node " + node : "ccr seed " + database.name + "@" + node;
   return copy;
 }
 

@@ -128,6 +128,7 @@ void fields(A& a, typename A::template Ref<Watermarks> m) {
   a.name(m.state);
   a.text(m.cause);
   a.text(m.comment);
+  a.text(m.hint);
   a.position(m.root_equal_at);
   a.u64(m.root_equal);
   a.wall(m.disk_verified_at);

@@ -112,6 +112,7 @@ struct Watermarks {  // passive -> active: heartbeat, and after each sync
   CommitNumber replayed_commit = 0;
   std::string state, cause;     // as status shows them
   std::string comment;          // of a suspension
+  std::string hint;             // the command that helps, as its own node shows it
   Position root_equal_at;
   Digest64 root_equal = 0;
   WallTime disk_verified_at;
