@@ -244,6 +244,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.seed.manual_resume = request.manual_resume;
   state.seed.bytes_per_second_max = request.bytes_per_second_max;
   full_ = request.full;
+  last_counters_ = {};
   inspect_tries_ = 0;
   difference_reason_.clear();
   CCR_CO_TRY(co_await keeper_.save());

@@ -256,6 +256,7 @@ void PassiveCopy::seal_passed(const storage::SealFacts& seal, CommitNumber commi
 
 void PassiveCopy::judge_root(const RootVerdict& verdict) {
   storage::CopyState& state = keeper_.state();
+  if (state.failed) return;  // judged: what comes yet, a seal or a heartbeat, is the same verdict again
   const bool deciding = !state.seeded && state.seed.until.known();
   if (deciding && verdict.commit < state.seed.until_commit) return;  // fuzzy until Q
   if (!state.seeded && !deciding) return;

@@ -104,35 +104,58 @@ TEST_F(AskedNodes, ASeedHealsACopyThatFailedForGood) {
   expect_equal();
 }
 
-// Pages that are not the source's, and no pass left to try: as three passes that came out different leave a copy.
-TEST_F(AskedNodes, AResumeOfACopyThatDivergedHasPassesToTry) {
+// Pages that are not the source's, as passes leave them that came out different.
+class DivergedCopy : public AskedNodes {
+ protected:
+  void diverge(std::uint32_t passes, bool failed) {
+    cluster.host("beta").stop();
+    ASSERT_TRUE(cluster.host("beta").disk().rot("/data/orders.pages", 999 * 512 + 100));
+    const auto spoil = [passes, failed](storage::Disk& disk) -> Task<Result<void>> {
+      CCR_CO_TRY(co_await disk.remove("/state/orders/digests"));
+      storage::StateFile file(disk, "/state/orders");
+      Result<storage::CopyState> state = co_await file.load();
+      if (!state.ok()) co_return state.error();
+      state->seeded = false;
+      state->failed = failed;
+      state->cause = failed ? "DIVERGED: the root differs after 3 passes" : "";
+      state->seed.source = "alpha";
+      state->seed.pass = passes;
+      state->seed.from = state->seed.until = state->min_required;
+      state->seed.until_commit = state->replayed_commit;
+      const storage::CopyState told = *state;
+      co_return co_await file.save(told);
+    };
+    on_disk("beta", spoil);
+  }
+};
+
+TEST_F(DivergedCopy, HasPassesToTryWhenItIsResumed) {
   seed();
   write(50);
   ASSERT_TRUE(drain());
-  cluster.host("beta").stop();
-  ASSERT_TRUE(cluster.host("beta").disk().rot("/data/orders.pages", 999 * 512 + 100));
-  const auto fail = [](storage::Disk& disk) -> Task<Result<void>> {
-    CCR_CO_TRY(co_await disk.remove("/state/orders/digests"));
-    storage::StateFile file(disk, "/state/orders");
-    Result<storage::CopyState> state = co_await file.load();
-    if (!state.ok()) co_return state.error();
-    state->seeded = false;
-    state->failed = true;
-    state->cause = "DIVERGED: the root differs after 3 passes";
-    state->seed.source = "alpha";
-    state->seed.pass = engine::PassiveCopy::seed_passes_max;
-    state->seed.from = state->seed.until = state->min_required;
-    state->seed.until_commit = state->replayed_commit;
-    const storage::CopyState told = *state;
-    co_return co_await file.save(told);
-  };
-  on_disk("beta", fail);
+  diverge(engine::PassiveCopy::seed_passes_max, true);
   cluster.host("beta").start();
   ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
   ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
   ASSERT_TRUE(wait_for("beta", "healthy"));
   EXPECT_EQ(cluster.events_of("root_differs").size(), 1u) << cluster.story();
   expect_equal();
+}
+
+// Every seal of what is replayed beyond Q tells the same.
+TEST_F(DivergedCopy, FailsByOneVerdictAPass) {
+  seed();
+  write(50);
+  ASSERT_TRUE(drain());
+  diverge(engine::PassiveCopy::seed_passes_max - 1, false);
+  write(1200);
+  ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0; }, 10s) == Ended::reached);
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  world.run_for(5s);
+  EXPECT_EQ(cluster.events_of("root_differs").size(), 1u) << cluster.story();
+  const std::string cause = row_of("beta", "beta")["cause"];
+  EXPECT_NE(cause.find("after 3 passes"), std::string::npos) << cause;
 }
 
 TEST_F(SlowlySeeded, ASuspensionEndsTheWatchAndASeedBeginsAnew) {
@@ -394,6 +417,20 @@ TEST_F(AskedNodes, TheActiveNodeHasThePassiveOnesHint) {
   ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}}).ok());
   world.run_for(3s);
   EXPECT_EQ(row_of("alpha", "beta")["hint"], "ccr resume orders@beta");
+}
+
+TEST_F(AskedNodes, ASeedWhoseSourceIsAwayHasDoneNothing) {
+  seed();
+  ASSERT_TRUE(drain());
+  ASSERT_GT(row_of("beta", "beta")["seed"]["done_bytes"], 0);
+  cluster.host("alpha").stop();
+  const std::shared_ptr<Asked> running = ask("beta", {{"command", "seed"}});
+  world.run_for(5s);
+  ASSERT_FALSE(running->answer.has_value());
+  const json seed = row_of("beta", "beta")["seed"];
+  EXPECT_EQ(seed["running"], true);
+  EXPECT_EQ(seed["done_bytes"], 0);
+  EXPECT_EQ(seed["total_bytes"], 0);
 }
 
 }  // namespace
