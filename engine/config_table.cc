@@ -187,7 +187,7 @@ void ConfigTable::rate(std::string_view key, std::uint64_t& out) const {
   std::string found;
   text(key, found);
   const Result<std::uint64_t> rate = parse_rate(found);
-  if (!rate) return fault(key, label(key) + ": " + rate.error().message);
+  if (!rate) return fault(key, label(key) + ": " + rate.error().message, rate.error().hint);
   out = *rate;
 }
 

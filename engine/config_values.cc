@@ -78,7 +78,14 @@ Result<std::uint64_t> parse_rate(const std::string& text) {
   const std::optional<Quantity> quantity = split_quantity(amount);
   std::optional<double> bytes = scale(quantity, size_units);
   if (!bytes) bytes = scale(quantity, bit_units);
-  if (!bytes || *bytes >= bytes_limit || *bytes < 1) return unreadable("a rate such as 80MB/s, 1Gbit or unlimited", text);
+  const std::string expected = "a rate such as 80MB/s, 1Gbit or unlimited";
+  // A bare 80 means megabytes to whoever forgot the unit; taken as bytes it would stop a seed for hours.
+  if (quantity && quantity->unit.empty()) {
+    Error error = unreadable(expected, text);
+    error.hint = "a rate needs a unit: " + std::string(amount) + "MB/s, " + std::string(amount) + "Mbit, or " + std::string(amount) + "B/s for bytes";
+    return error;
+  }
+  if (!bytes || *bytes >= bytes_limit || *bytes < 1) return unreadable(expected, text);
   return static_cast<std::uint64_t>(std::llround(*bytes));
 }
 

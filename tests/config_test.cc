@@ -231,6 +231,14 @@ TEST(ConfigValues, RatesAreReadInBytesAndBits) {
   for (const char* text : {"0", "0MB/s", "fast", "80MB/m", "1Gb", "", "/s", "1bit"}) EXPECT_FALSE(parse_rate(text).ok()) << text;
 }
 
+TEST(ConfigValues, ARateNeedsAUnit) {
+  for (const char* text : {"80", "80/s", "1.5", "80 "}) EXPECT_FALSE(parse_rate(text).ok()) << text;
+  EXPECT_EQ(parse_rate("80").error().message, "expected a rate such as 80MB/s, 1Gbit or unlimited, found '80'");
+  EXPECT_EQ(parse_rate("80").error().hint, "a rate needs a unit: 80MB/s, 80Mbit, or 80B/s for bytes");
+  EXPECT_EQ(*parse_rate("80B/s"), 80u);
+  EXPECT_EQ(*parse_rate("80B"), 80u);
+}
+
 TEST(ConfigValues, DurationsNeedAUnit) {
   const std::vector<std::pair<const char*, Duration>> cases{
       {"1.2s", 1200ms}, {"30s", 30s}, {"5m", 5min}, {"500ms", 500ms}, {"2h", 2h}, {"0s", 0s}, {"1d", 24h},
