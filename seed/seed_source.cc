@@ -9,6 +9,7 @@
 #include "base/queue.h"
 #include "base/task_group.h"
 #include "seed/seed_plan.h"
+#include "storage/rate_turn.h"
 
 namespace ccr::seed {
 namespace {
@@ -124,10 +125,7 @@ Task<Result<void>> SeedServer::send() {
     const std::optional<Answer> next = co_await answers_.pop();
     if (!next) break;
     for (const Message& message : next->messages) {
-      if (limits_.rate != nullptr) {
-        const Duration wait = limits_.rate->wait_for(limits_.clock->now(), wire_bytes_of(message));
-        if (wait > Duration(0)) co_await limits_.clock->sleep(wait);
-      }
+      if (limits_.rate != nullptr) co_await storage::wait_for_rate(*limits_.clock, *limits_.rate, wire_bytes_of(message));
       CCR_CO_TRY(co_await connection_.send(message));
     }
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/rate_turn.h"
+
 namespace ccr::seed {
 namespace {
 
@@ -206,8 +208,7 @@ Task<void> SeedTransfer::pace(std::uint64_t bytes) {
   while (bytes > 0 && !failure_) {
     const std::uint64_t piece = std::min(bytes, pace_bytes_max);
     bytes -= piece;
-    const Duration wait = parts_.rate->wait_for(parts_.clock.now(), piece);
-    if (wait > Duration(0)) co_await parts_.clock.sleep(wait);
+    co_await storage::wait_for_rate(parts_.clock, *parts_.rate, piece);
   }
   pacing_ = false;
 }

@@ -8,7 +8,7 @@
 #include "base/timeout.h"
 #include "seed/seed_plan.h"
 #include "seed/seed_transfer.h"
-#include "storage/token_bucket.h"
+#include "storage/rate_turn.h"
 
 namespace ccr::seed {
 namespace {
@@ -48,8 +48,7 @@ Task<Result<VerifyReport>> verify_extents(Clock& clock, transport::FramedConnect
   std::uint32_t next = 0, extents = 1;
   while (next < extents || !asked.empty()) {
     while (next < extents && asked.size() < verifies_in_flight_max) {
-      const Duration wait = rate.wait_for(clock.now(), storage::extent_bytes);
-      if (wait > Duration::zero()) co_await clock.sleep(wait);
+      co_await storage::wait_for_rate(clock, rate, storage::extent_bytes);
       const Message question = transport::VerifyAsk{next};
       asked.insert(next);
       ++next;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/rate_turn.h"
+
 namespace ccr::storage {
 namespace {
 
@@ -50,8 +52,7 @@ Task<Result<void>> DiskVerifier::run(Hold hold) {
   finished_ = false;
   while (position_ <= last_page()) {
     const std::uint64_t bytes = std::uint64_t(pages_until_extent_ends()) * file_.page_size();
-    const Duration wait = bucket_.wait_for(clock_.now(), bytes);
-    if (wait > Duration::zero()) co_await clock_.sleep(wait);
+    co_await wait_for_rate(clock_, bucket_, bytes);
     Task<Result<void>> acquiring = hold.acquire();
     CCR_CO_TRY(co_await std::move(acquiring));
     const Held held(hold.release);

@@ -31,6 +31,8 @@ void TokenBucket::set_limit(Limit limit) {
   limit_ = limit;
   limit_.bytes_per_second = std::min(limit.bytes_per_second, rate_max);
   remainder_ = 0;
+  started_ = false;
+  ++limits_set_;
 }
 
 Duration TokenBucket::burst() const { return cost_of(limit_.burst_bytes, limit_.bytes_per_second, 0).time; }

@@ -25,7 +25,9 @@ class TokenBucket {
   explicit TokenBucket(Limit limit);
 
   Duration wait_for(Instant now, std::uint64_t bytes);
-  void set_limit(Limit limit);  // what was taken already stays taken
+  // From here on as a new bucket: what was taken under the old limit is forgotten, or a rate that was mistyped would hold up its correction.
+  void set_limit(Limit limit);
+  std::uint64_t limits_set() const noexcept { return limits_set_; }  // counts, so that a waiting task notices
 
  private:
   Duration burst() const;
@@ -34,6 +36,7 @@ class TokenBucket {
   Instant paid_until_;           // when everything taken so far has been earned at the rate
   std::uint64_t remainder_ = 0;  // of the last division, in byte-nanoseconds
   bool started_ = false;
+  std::uint64_t limits_set_ = 0;
 };
 
 }  // namespace ccr::storage

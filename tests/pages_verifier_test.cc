@@ -4,7 +4,7 @@
 #include <asio/post.hpp>
 
 #include "base/task_group.h"
-#include "storage/token_bucket.h"
+#include "storage/rate_turn.h"
 #include "tests/pages_fixture.h"
 
 namespace ccr::storage::pages_verifier_test {
@@ -54,12 +54,13 @@ TEST(TokenBucket, TheFastestRateAndTheLargestRequestFit) {
   EXPECT_EQ(slow.wait_for(t0, 1), 1'073'741'824s);
 }
 
-TEST(TokenBucket, AChangedRateHoldsFromTheNextRequestOn) {
-  TokenBucket bucket({1000, 0});
-  bucket.wait_for(t0, 1000);
-  bucket.set_limit({100, 0});
-  EXPECT_EQ(bucket.wait_for(t0, 1000), 1s);
-  EXPECT_EQ(bucket.wait_for(t0, 1), 11s);
+TEST(TokenBucket, ANewLimitForgetsTheDebtOfTheOld) {
+  TokenBucket bucket({80, 0});
+  bucket.wait_for(t0, 16 * KiB);
+  EXPECT_EQ(bucket.wait_for(t0, 1), 204'800ms);
+  bucket.set_limit({1000, 0});
+  EXPECT_EQ(bucket.wait_for(t0, 500), 0ns);
+  EXPECT_EQ(bucket.wait_for(t0, 1), 500ms);
   bucket.set_limit({0, 0});
   EXPECT_EQ(bucket.wait_for(t0, 1000), 0ns);
 }
@@ -96,6 +97,39 @@ class SleptClock final : public Clock {
  private:
   Instant now_ = t0;
 };
+
+// Raises the limit of a bucket when a second has passed.
+class CorrectingClock final : public Clock {
+ public:
+  explicit CorrectingClock(TokenBucket& bucket) : bucket_(bucket) {}
+  Instant now() const override { return inner_.now(); }
+  WallTime wall_now() const override { return inner_.wall_now(); }
+  Task<void> sleep_until(Instant at) override {
+    co_await inner_.sleep_until(at);
+    if (!corrected_ && now() - t0 >= 1s) {
+      corrected_ = true;
+      bucket_.set_limit({0, 0});
+    }
+  }
+
+ private:
+  SleptClock inner_;
+  TokenBucket& bucket_;
+  bool corrected_ = false;
+};
+
+TEST(RateTurn, ANewLimitHoldsWithinOneTurnForWhatWaits) {
+  TokenBucket bucket({80, 0});
+  CorrectingClock clock(bucket);
+  const auto waits = [&]() -> Task<Result<void>> {
+    co_await wait_for_rate(clock, bucket, 16 * KiB);
+    co_await wait_for_rate(clock, bucket, 16 * KiB);
+    co_return Result<void>();
+  };
+  ASSERT_TRUE(finish(waits()).ok());
+  EXPECT_GE(clock.now() - t0, 1s);
+  EXPECT_LE(clock.now() - t0, 1s + rate_turn_max);
+}
 
 constexpr std::uint32_t page_size = 4096;
 const std::string path = "/db/orders.db.copy";
