@@ -69,6 +69,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Duration lag() const;          // since the oldest tip heard that is not durable here; call when connected
   Duration replay_wait() const;  // since the oldest log that is not replayed was inspected here
   seed::SeedCounters seed_counters() const;
+  std::uint64_t seed_rate_limit() const;  // the lowest that is known here: of the request, and of seed_rate; 0: none
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }

@@ -1,4 +1,5 @@
 // How a passive copy is made equal: a pass of the seeder beside the log from its pinned position, then replay to Q, then the root decides.
+#include <algorithm>
 #include <utility>
 
 #include "engine/chain_points.h"
@@ -22,6 +23,12 @@ Task<Result<void>> PassiveCopy::limit_seed(std::uint64_t bytes_per_second_max) {
 Task<Result<void>> PassiveCopy::rest_after_seed() {
   keeper_.state().seed.manual_resume = true;
   co_return co_await keeper_.save();
+}
+
+std::uint64_t PassiveCopy::seed_rate_limit() const {
+  const std::uint64_t asked = keeper_.state().seed.bytes_per_second_max, configured = context_.config.transport.seed_bytes_per_second;
+  if (asked == 0 || configured == 0) return std::max(asked, configured);
+  return std::min(asked, configured);
 }
 
 seed::SeedCounters PassiveCopy::seed_counters() const { return seed_target_ != nullptr ? seed_target_->counters() : last_counters_; }

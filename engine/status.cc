@@ -85,6 +85,7 @@ json passive_here(const Node& node, const Hosted& hosted) {
   const PassiveCopy& passive = *hosted.passive;
   const transport::Watermarks marks = passive.watermarks();
   put_watermarks(copy, marks);
+  copy["seed"]["rate_limit"] = rate_limit_json(passive.seed_rate_limit());
   if (passive.state().suspended) copy["comment"] = passive.state().comment;
   const std::optional<Digest64> root = passive.root();
   copy["root"] = root ? json(to_hex(*root, 16)) : json(nullptr);

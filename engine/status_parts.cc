@@ -20,6 +20,8 @@ json position_json(Position position) {
   return {{"generation", position.generation.number}, {"offset", position.offset}};
 }
 
+json rate_limit_json(std::uint64_t bytes_per_second_max) { return bytes_per_second_max > 0 ? json(bytes_per_second_max) : json(nullptr); }
+
 json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
@@ -27,7 +29,7 @@ json blank_copy(const std::string& node, const char* role) {
                             "connection", "log_first_generation", "quarantine", "queues_as_of"})
     copy[field] = nullptr;
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
-                  {"extents_equal", 0}, {"wire_bytes", 0}, {"rate", 0},        {"eta_seconds", nullptr}};
+                  {"extents_equal", 0}, {"wire_bytes", 0}, {"rate", 0},        {"rate_limit", nullptr}, {"eta_seconds", nullptr}};
   return copy;
 }
 

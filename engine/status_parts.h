@@ -1,6 +1,7 @@
 // The pieces of one copy's status. Each puts what is known; blank_copy() has every field of the contract as null.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,6 +13,7 @@
 namespace ccr::engine {
 
 nlohmann::json position_json(Position position);  // null when not known
+nlohmann::json rate_limit_json(std::uint64_t bytes_per_second_max);  // null where there is none
 nlohmann::json blank_copy(const std::string& node, const char* role);
 void put_standing(nlohmann::json& copy, const CopyStanding& standing);
 void put_watermarks(nlohmann::json& copy, const transport::Watermarks& marks);

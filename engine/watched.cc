@@ -20,6 +20,7 @@ json seed_progress(const PassiveCopy& copy, State state) {
           {"done_bytes", counters.done_bytes},
           {"total_bytes", counters.total_bytes},
           {"rate", counters.rate},
+          {"rate_limit", rate_limit_json(copy.seed_rate_limit())},
           {"eta_seconds", eta},
           {"extents_sent", counters.counts.extents_sent},
           {"extents_equal", counters.counts.extents_equal},

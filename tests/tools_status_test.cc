@@ -96,6 +96,12 @@ TEST(StatusText, ARunningSeedShowsHowFarItIs) {
   EXPECT_NE(text.find("2d 04h   seed 25.0 % of 4.0 GiB at 800.0 MB/s, 4s left\n"), std::string::npos) << text;
 }
 
+TEST(StatusText, TheLimitOfASeedIsShown) {
+  const json seed{{"running", true}, {"done_bytes", 0}, {"total_bytes", 1ULL << 32}, {"rate", 70}, {"rate_limit", 80}, {"eta_seconds", nullptr}};
+  const std::string text = text_with({{"state", "seeding"}, {"root_equal_at", nullptr}, {"disk_verified_at", nullptr}, {"seed", seed}});
+  EXPECT_NE(text.find("2d 04h   seed 0.0 % of 4.0 GiB at 70 B/s (limit 80 B/s)\n"), std::string::npos) << text;
+}
+
 TEST(StatusText, CauseAndCommentThatSayTheSameAreSaidOnce) {
   const std::string text = text_with({{"state", "suspended"}, {"cause", "disk swap"}, {"comment", "disk swap"}});
   EXPECT_NE(text.find("2d 04h   \"disk swap\", root equal at 1a3f1"), std::string::npos) << text;

@@ -100,6 +100,12 @@ TEST(ProgressBar, ALineSaysPhaseShareRateAndTimeLeft) {
   EXPECT_EQ(progress_line(progress), "seeding  43.2 %  1.7 GiB of 4.0 GiB  812.4 MB/s  2s left");
 }
 
+TEST(ProgressBar, ALimitStandsBesideTheRate) {
+  const Progress progress = progress_of(
+      json::parse(R"({"phase":"seeding","done_bytes":0,"total_bytes":4294967296,"rate":70,"rate_limit":80,"eta_seconds":null})"));
+  EXPECT_EQ(progress_line(progress), "seeding  0.0 %  0 B of 4.0 GiB  70 B/s (limit 80 B/s)");
+}
+
 TEST(ProgressBar, TheBarFillsTheLine) {
   const Progress progress = progress_of(json::parse(R"({"phase":"seeding","done_bytes":50,"total_bytes":100})"));
   EXPECT_EQ(progress_bar(progress, 46), "seeding  [######------]  50.0 %  50 B of 100 B");

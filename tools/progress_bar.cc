@@ -28,6 +28,7 @@ std::string amounts_text(const Progress& progress) {
   if (progress.done_bytes) text += "  " + size_text(*progress.done_bytes);
   if (progress.done_bytes && progress.total_bytes && *progress.total_bytes != 0) text += " of " + size_text(*progress.total_bytes);
   if (progress.rate) text += "  " + rate_text(*progress.rate);
+  if (progress.rate_limit) text += " (limit " + rate_text(*progress.rate_limit) + ")";
   if (progress.eta_seconds) text += "  " + age_text(*progress.eta_seconds) + " left";
   return text;
 }
@@ -38,7 +39,7 @@ std::string phase_text(const Progress& progress) { return progress.phase.empty()
 
 Progress progress_of(const nlohmann::json& fields) {
   return {text_field(fields, "phase"), count_field(fields, "done_bytes"), count_field(fields, "total_bytes"),
-          number_field(fields, "rate"), number_field(fields, "eta_seconds")};
+          number_field(fields, "rate"), number_field(fields, "eta_seconds"), number_field(fields, "rate_limit")};
 }
 
 std::string progress_line(const Progress& progress) { return phase_text(progress) + amounts_text(progress); }

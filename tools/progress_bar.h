@@ -15,6 +15,7 @@ struct Progress {
   std::optional<std::uint64_t> done_bytes, total_bytes;
   std::optional<double> rate;  // bytes per second
   std::optional<double> eta_seconds;
+  std::optional<double> rate_limit;  // nullopt: none
 };
 Progress progress_of(const nlohmann::json& fields);
 
