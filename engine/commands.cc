@@ -48,7 +48,13 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
 Result<Hosted*> Commands::hosted_of(const ControlRequest& request) const {
   if (request.database().empty()) return Error{ErrorKind::usage, "no database is named", "name it as DB@NODE"};
   Hosted* hosted = node_.find(request.database());
-  if (hosted != nullptr) return hosted;
+  if (hosted != nullptr) {
+    const std::vector<std::string>& copies = hosted->config.copies;
+    if (request.node().empty() || std::find(copies.begin(), copies.end(), request.node()) != copies.end()) return hosted;
+    const std::optional<std::string> near = did_you_mean(request.node(), copies);
+    return Error{ErrorKind::not_found, "database " + request.database() + " has no copy on '" + request.node() + "'",
+                 near ? "did you mean " + request.database() + "@" + *near + "?" : "ccr status shows its copies"};
+  }
   std::vector<std::string> names;
   for (const auto& [name, entry] : node_.databases()) names.push_back(name);
   const std::optional<std::string> near = did_you_mean(request.database(), names);
@@ -61,11 +67,6 @@ Result<PassiveCopy*> Commands::passive_of(const ControlRequest& request) const {
   if (!hosted.ok()) return hosted.error();
   const std::string& node = request.node();
   const std::vector<std::string>& copies = (*hosted)->config.copies;
-  if (!node.empty() && std::find(copies.begin(), copies.end(), node) == copies.end()) {
-    const std::optional<std::string> near = did_you_mean(node, copies);
-    return Error{ErrorKind::not_found, "database " + request.database() + " has no copy on '" + node + "'",
-                 near ? "did you mean " + request.database() + "@" + *near + "?" : "ccr status shows its copies"};
-  }
   if (!node.empty() && node != node_.config().node) {
     return Error{ErrorKind::unreachable, "this is node " + node_.config().node + "; the copy on " + node + " is commanded there",
                  "run it on " + node + ", or with --node " + node + " where both run on one host"};
@@ -104,7 +105,7 @@ Task<Result<json>> Commands::wait(const ControlRequest& request) {
   const Instant end = context_.clock.now() + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*timeout));
   for (;;) {
     json copy = copy_status(request);
-    if (copy.is_null()) co_return Error{ErrorKind::not_found, "database " + request.database() + " has no copy on '" + request.node() + "'", ""};
+    if (copy.is_null()) co_return Error{ErrorKind::not_found, "this node has no copy of " + request.database(), "name it as DB@NODE"};
     const auto empty = [&](const char* queue) { return copy[queue].is_object() && copy[queue]["bytes"] == 0; };
     const bool queues_empty = copy["role"] == "active" || (empty("copy_queue") && empty("replay_queue"));
     const bool there = copy["state"].is_string() && copy["state"] == *wanted && (*wanted != "healthy" || queues_empty);
@@ -160,6 +161,12 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   if (!from.ok()) co_return from.error();
   const Result<std::uint64_t> rate = request.count("rate", 0);
   if (!rate.ok()) co_return rate.error();
+  if (!from->empty() && !context_.config.nodes.contains(*from)) {
+    std::vector<std::string> nodes;
+    for (const auto& [name, node] : context_.config.nodes) nodes.push_back(name);
+    const std::optional<std::string> near = did_you_mean(*from, nodes);
+    co_return Error{ErrorKind::usage, "--from: no node is called '" + *from + "'", near ? "did you mean '" + *near + "'?" : "ccr config show names the nodes"};
+  }
   if (!from->empty() && *from != (*passive)->active_node()) {
     co_return Error{ErrorKind::unsupported, "seeding from " + *from + ": only the active copy on " + (*passive)->active_node() + " can be a source yet",
                     "leave --from out"};
@@ -259,13 +266,19 @@ Task<Result<json>> Commands::load(const ControlRequest& request, ControlReply& r
 Task<Result<json>> Commands::follow_events(const ControlRequest& request, ControlReply& reply) {
   const Result<bool> follow = request.flag("follow");
   if (!follow.ok()) co_return follow.error();
+  if (!request.database().empty()) {
+    const Result<Hosted*> hosted = hosted_of(request);
+    if (!hosted.ok()) co_return hosted.error();
+  }
+  const std::string wanted = request.database() + "@" + request.node();  // every node of it where none is named
   std::uint64_t told = 0;
   for (;;) {
     const std::deque<NumberedEvent> known = events_.events();
     for (const NumberedEvent& event : known) {
       if (event.number <= told) continue;
       told = event.number;
-      if (!request.database().empty() && event.event.subject.rfind(request.database() + "@", 0) != 0) continue;
+      const std::string& subject = event.event.subject;
+      if (!request.database().empty() && !(request.node().empty() ? subject.starts_with(wanted) : subject == wanted)) continue;
       CCR_CO_TRY(co_await reply.event(event_json(event)));
     }
     if (!*follow) co_return json{{"schema", 1}, {"last", told}};

@@ -78,7 +78,8 @@ TEST_F(CommandTest, AMistypedCommandOfANounIsCorrected) {
 TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
   for (const char* arguments :
        {"", "config", "log", "wait", "suspend", "load orders", "status a b", "status --config", "--color=blue version",
-        "wait orders", "suspend orders", "seed orders@", "wait orders@beta --timeout 30", "seed orders@beta --rate fast", "verify orders@beta --rate 0",
+        "wait orders", "suspend orders", "seed orders@", "wait orders@beta --timeout 30", "seed orders@beta --rate fast", "seed orders@beta --rate 80", "seed orders@beta --streams x", "seed orders@beta --streams -1",
+        "seed orders@beta --streams 0", "events orders@", "verify orders@beta --rate 0",
         "load orders --rate 1MB --pattern sequence", "tune", "tune --rate 1Gbit", "tune --rate unlimited --rtt 1ms",
         "tune --rate 1Gbit --rtt 2m", "tune --rate 20000Gbit --rtt 1ms",
         "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "--node alpha status ordres"}) {

@@ -115,7 +115,7 @@ void CommandLine::add_status_commands() {
   wait->add_option("--for", wait_.state, "state [healthy: with empty queues]")->type_name("STATE");
   wait->add_option("--timeout", wait_.timeout, "how long at most [30s]; then 6")->type_name("DURATION");
   CLI::App* events = add(app_, "events", "state changes as JSON lines", [this] { return run_events(common_, events_); });
-  events->add_option("database", events_.target, "only of this database")->type_name("[DB]");
+  events->add_option("target", events_.target, "only of this database or copy")->type_name("[DB[@NODE]]");
   events->add_flag("--follow,-f", events_.follow, "go on until interrupted");
 }
 

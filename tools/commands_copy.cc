@@ -49,6 +49,14 @@ Result<void> add_rate(const std::string& text, json& request) {
   return {};
 }
 
+Result<void> check_streams(const std::string& text) {
+  if (text == "auto" || text == "1") return {};
+  constexpr std::size_t digits_max = 4;
+  const bool number = !text.empty() && text.size() <= digits_max && text.find_first_not_of("0123456789") == std::string::npos && text[0] != '0';
+  if (!number) return Error{ErrorKind::usage, "--streams: expected auto or a number from 1, found '" + text + "'", ""};
+  return Error{ErrorKind::unsupported, "--streams " + text + ": a seed uses one connection yet", "leave --streams out"};
+}
+
 }  // namespace
 
 ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
@@ -59,10 +67,8 @@ ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
                {"dry_run", options.dry_run}, {"detach", options.detach}};
   const Result<void> rate = add_rate(options.rate, request);
   if (!rate) return report(rate.error());
-  if (options.streams != "auto" && options.streams != "1") {
-    return report(
-        {ErrorKind::unsupported, "--streams " + options.streams + ": a seed uses one connection yet", "leave --streams out"});
-  }
+  const Result<void> streams = check_streams(options.streams);
+  if (!streams) return report(streams.error());
   const Result<json> result = watch(common, request);
   if (!result) {
     return report_watched(result.error(), "detached: the seed of " + options.target + " goes on in the daemon",

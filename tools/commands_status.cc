@@ -129,6 +129,8 @@ ExitCode run_wait(const CommonOptions& common, const WaitOptions& options) {
 }
 
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options) {
+  const Result<Target> target = options.target.empty() ? Result<Target>(Target{}) : parse_target(options.target);
+  if (!target) return report(target.error());
   Result<engine::Config> config = load_config(common.config_file, common.node);
   if (!config) return report(config.error());
   Result<ControlClient> client = connect_daemon(*config);
@@ -138,7 +140,7 @@ ExitCode run_events(const CommonOptions& common, const EventsOptions& options) {
   watched.on_event = [](const json& event) { print(event.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); };
   watched.interrupt = interrupts.descriptor();
   if (options.follow) watched.silence_max = Duration::zero();
-  const json request{{"command", "events"}, {"follow", options.follow}, {"database", options.target}};
+  const json request{{"command", "events"}, {"follow", options.follow}, {"database", target->database}, {"node", target->node}};
   const Result<json> result = client->call(request, watched);
   if (result) return ExitCode::done;
   return result.error().kind == ErrorKind::stopped ? ExitCode::interrupted : report(result.error());

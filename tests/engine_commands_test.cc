@@ -1,0 +1,107 @@
+// What `ccr` asks of a node, answered by whole nodes in the simulator: names, checks, attaching and leaving. Time is virtual.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/sim/cluster.h"
+
+namespace ccr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::ControlRequest;
+using nlohmann::json;
+
+// What a client reads of one command.
+struct Heard final : engine::ControlReply {
+  Task<Result<void>> progress(json fields) override {
+    progress_lines.push_back(std::move(fields));
+    co_return Result<void>();
+  }
+  Task<Result<void>> event(json fields) override {
+    events.push_back(std::move(fields));
+    co_return Result<void>();
+  }
+  std::vector<json> progress_lines, events;
+  std::optional<Result<json>> answer;
+};
+
+class NodeCommands : public testing::Test {
+ protected:
+  // The client outlives its command; it leaves when `client` is stopped.
+  Task<Result<void>> asking(engine::Node& node, ControlRequest request, Heard& heard) {
+    heard.answer = co_await node.handle(std::move(request), heard);
+    co_return Result<void>();
+  }
+  void begin(TaskGroup& client, const std::string& node, const json& request, Heard& heard) {
+    Result<ControlRequest> parsed = ControlRequest::parse(request.dump());
+    ASSERT_TRUE(parsed.ok());
+    client.spawn(asking(*cluster.node(node), std::move(*parsed), heard));
+  }
+  Heard ask(const std::string& node, const json& request, Duration limit = 120s) {
+    Heard heard;
+    TaskGroup client(world.executor());
+    begin(client, node, request, heard);
+    EXPECT_EQ(world.run_until([&] { return client.running() == 0; }, limit), Ended::reached) << cluster.story();
+    return heard;
+  }
+  void leave(TaskGroup& client) {
+    client.stop();
+    EXPECT_EQ(world.run_until([&] { return client.running() == 0; }, 60s), Ended::reached);
+  }
+  bool wait_for(const std::string& node, const std::string& state, Duration limit = 60s) {
+    const bool reached = world.run_until([&] { return cluster.state(node) == state; }, limit) == Ended::reached;
+    EXPECT_TRUE(reached) << node << " is " << cluster.state(node) << ", not " << state << "\n" << cluster.story();
+    return reached;
+  }
+  void start() {
+    cluster.start_all();
+    ASSERT_TRUE(wait_for("alpha", "mounted"));
+    ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  }
+  void seed() {
+    start();
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(cluster.commit(random, {static_cast<PageNumber>(random.between(1, 3000)), 3000}));
+    cluster.request_seed("beta");
+    ASSERT_TRUE(wait_for("beta", "healthy"));
+  }
+
+  World world{1};
+  Cluster cluster{world, {}};
+  Random random{7};
+};
+
+TEST_F(NodeCommands, AMisspeltNameIsAnErrorOfEveryCommand) {
+  start();
+  for (const char* command : {"status", "wait", "events", "seed", "suspend", "resume", "verify"}) {
+    Heard heard = ask("beta", {{"command", command}, {"database", "orders"}, {"node", "bet"}});
+    ASSERT_FALSE(heard.answer->ok()) << command;
+    EXPECT_EQ(heard.answer->error().kind, ErrorKind::not_found) << command;
+    EXPECT_EQ(heard.answer->error().message, "database orders has no copy on 'bet'") << command;
+    EXPECT_EQ(heard.answer->error().hint, "did you mean orders@beta?") << command;
+    heard = ask("beta", {{"command", command}, {"database", "orderss"}, {"node", "beta"}});
+    ASSERT_FALSE(heard.answer->ok()) << command;
+    EXPECT_EQ(heard.answer->error().message, "node beta has no database 'orderss'") << command;
+    EXPECT_EQ(heard.answer->error().hint, "did you mean 'orders'?") << command;
+  }
+}
+
+TEST_F(NodeCommands, EventsOfACopyAreItsOwn) {
+  start();
+  const Heard all = ask("beta", {{"command", "events"}});
+  const Heard own = ask("beta", {{"command", "events"}, {"database", "orders"}, {"node", "beta"}});
+  EXPECT_GT(all.events.size(), own.events.size());
+  ASSERT_FALSE(own.events.empty());
+  for (const json& event : own.events) EXPECT_EQ(event["subject"], "orders@beta");
+}
+
+TEST_F(NodeCommands, ASourceThatIsNoNodeIsAMistakeOfUse) {
+  start();
+  const Heard heard = ask("beta", {{"command", "seed"}, {"database", "orders"}, {"node", "beta"}, {"from", "alpa"}});
+  ASSERT_FALSE(heard.answer->ok());
+  EXPECT_EQ(heard.answer->error().kind, ErrorKind::usage);
+  EXPECT_EQ(heard.answer->error().hint, "did you mean 'alpha'?");
+}
+
+}  // namespace
+}  // namespace ccr::sim
