@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t load_magic = 0x64616f6c20726363;  // "ccr load"
 constexpr std::size_t load_header_bytes = 24;
+constexpr std::uint64_t burst_bytes = 1 * MiB;  // what a stall of the store may make up for
 
 }  // namespace
 
@@ -55,7 +56,7 @@ bool is_load_image(PageNumber page, ByteView image) {
 }
 
 Load::Load(ActiveCopy& active, LoadOptions options)
-    : active_(active), options_(options), rate_({options.bytes_per_second, 1 * MiB}), sequence_(active.tip().commit + 1) {}
+    : active_(active), options_(options), rate_({options.bytes_per_second, burst_bytes}), started_(active.context().clock.now()), sequence_(active.tip().commit + 1) {}
 
 std::vector<PageWrite> Load::transaction(Random& random) {
   const std::uint32_t page_size = active_.digests().page_size();
@@ -81,17 +82,18 @@ Task<Result<void>> Load::client(Random random) {
   while (clock.now() < end_) {
     std::vector<PageWrite> writes = transaction(random);
     const std::uint64_t bytes = writes.size() * active_.digests().page_size();
-    if (options_.bytes_per_second > 0) {
-      const Duration wait = rate_.wait_for(clock.now(), bytes);
-      if (wait > Duration::zero()) co_await clock.sleep(std::min(wait, end_ - clock.now()));
-      if (clock.now() >= end_) break;
+    const Instant due = clock.now() + rate_.wait_for(clock.now(), bytes);
+    // In turns, so that a load whose client left ends soon.
+    while (clock.now() < std::min(due, end_)) {
+      const Duration turn = std::min({storage::rate_turn_max, due - clock.now(), end_ - clock.now()});
+      co_await clock.sleep(turn);
     }
+    if (clock.now() >= end_) break;
     const Instant begun = clock.now();
     CCR_CO_TRY(co_await active_.store()->commit(std::move(writes)));
     report_.latency.add(clock.now() - begun);
     ++report_.commits;
     report_.bytes += bytes;
-    report_.seconds = std::chrono::duration<double>(clock.now() - started_).count();
   }
   co_return Result<void>();
 }
@@ -100,9 +102,14 @@ Task<Result<void>> Load::run() {
   Clock& clock = active_.context().clock;
   started_ = clock.now();
   end_ = started_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.seconds));
+  rate_.wait_for(started_, burst_bytes);  // begins without a burst: a short run is held to its rate too
   TaskGroup clients(active_.context().executor);
   for (std::uint32_t i = 0; i < options_.clients; ++i) clients.spawn(client(active_.context().random.fork()));
-  co_return co_await clients.join();
+  const Result<void> ended = co_await clients.join();
+  report_.seconds = seconds();
+  co_return ended;
 }
+
+double Load::seconds() const { return std::chrono::duration<double>(active_.context().clock.now() - started_).count(); }
 
 }  // namespace ccr::engine

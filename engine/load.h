@@ -1,6 +1,7 @@
 // Load writes transactions into an active page store whose content can be checked later: every page says which page and commit it is.
 //
-// run() completes after `seconds`, or with the error that ended the store. Latency is from commit() to durable. Bounds: clients_max commits at a
+// run() completes after `seconds`, or with the error that ended the store. A rate holds from the start on: at most rate * time and a
+// transaction more, so the least of a run is one transaction. Latency is from commit() to durable. Bounds: clients_max commits at a
 // time, pages of a transaction at most transaction_pages_max; the histogram has a fixed size.
 #pragma once
 
@@ -9,7 +10,7 @@
 #include <string>
 
 #include "engine/active_copy.h"
-#include "storage/token_bucket.h"
+#include "storage/rate_turn.h"
 
 namespace ccr::engine {
 
@@ -54,7 +55,8 @@ class Load {
   Load(ActiveCopy& active, LoadOptions options);
   Task<Result<void>> run();
   void end_now() noexcept { end_ = started_; }
-  const LoadReport& report() const noexcept { return report_; }
+  const LoadReport& report() const noexcept { return report_; }  // its seconds are there when run() has completed
+  double seconds() const;                                         // since run() began
 
  private:
   Task<Result<void>> client(Random random);

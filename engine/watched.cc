@@ -134,7 +134,7 @@ Task<void> LoadWatch::wait(Clock& clock, Duration at_most) {
 
 json LoadWatch::progress() const {
   const LoadReport& report = shared_->load.report();
-  return {{"commits", report.commits}, {"bytes", report.bytes}, {"seconds", report.seconds}};
+  return {{"commits", report.commits}, {"bytes", report.bytes}, {"seconds", shared_->load.seconds()}};
 }
 
 Result<json> LoadWatch::result() const {

@@ -103,5 +103,35 @@ TEST_F(NodeCommands, ASourceThatIsNoNodeIsAMistakeOfUse) {
   EXPECT_EQ(heard.answer->error().hint, "did you mean 'alpha'?");
 }
 
+TEST_F(NodeCommands, AShortLoadIsHeldToItsRate) {
+  start();
+  const Heard heard = ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 1'000'000}, {"seconds", 1}});
+  ASSERT_TRUE(heard.answer->ok()) << heard.answer->error().message;
+  const json& result = **heard.answer;
+  EXPECT_LE(result["bytes"].get<double>(), 1'000'000 + 8 * 512);
+  EXPECT_GE(result["bytes"].get<double>(), 900'000);
+  EXPECT_GE(result["seconds"].get<double>(), 1.0);
+  EXPECT_LE(result["seconds"].get<double>(), 1.1);
+}
+
+TEST_F(NodeCommands, ALoadBelowOneTransactionWritesOneInItsWholeTime) {
+  start();
+  const Heard heard = ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 20}, {"seconds", 10}});
+  ASSERT_TRUE(heard.answer->ok()) << heard.answer->error().message;
+  EXPECT_EQ((**heard.answer)["commits"], 1);
+  EXPECT_GE((**heard.answer)["seconds"].get<double>(), 10.0);
+}
+
+TEST_F(NodeCommands, ALoadWhoseClientLeftEndsWithinATurn) {
+  start();
+  Heard heard;
+  TaskGroup client(world.executor());
+  begin(client, "alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 20}, {"seconds", 600}}, heard);
+  world.run_for(2s);
+  const std::size_t working = cluster.active()->group().running();
+  leave(client);
+  EXPECT_EQ(world.run_until([&] { return cluster.active()->group().running() == working - 1; }, 1s), Ended::reached);
+}
+
 }  // namespace
 }  // namespace ccr::sim
