@@ -220,17 +220,34 @@ Task<Result<json>> Commands::verify(const ControlRequest& request, ControlReply&
   const Result<PassiveCopy*> passive = passive_of(request);
   if (!passive.ok()) co_return passive.error();
   const Result<std::uint64_t> rate = request.count("rate", context_.config.verify_bytes_per_second);
+  const Result<bool> cancel = request.flag("cancel");
   if (!rate.ok()) co_return rate.error();
-  const VerifyRequest wanted{*rate};
-  VerifyWatch watch;
-  TaskGroup group(context_.executor);
-  std::optional<Result<VerifyReport>> outcome;
-  group.spawn(run_verify(**passive, wanted, watch, outcome, group));
-  group.spawn(tell_verify(context_.clock, watch, reply));
-  CCR_CO_TRY(co_await group.join());
-  CCR_ASSERT(outcome.has_value());
-  if (!outcome->ok()) co_return outcome->error();
-  co_return verify_json(**outcome);
+  if (!cancel.ok()) co_return cancel.error();
+  Hosted& hosted = *node_.find(request.database());
+  const bool running = hosted.verification != nullptr && !hosted.verification->ended();
+  const std::string subject = subject_of(hosted.config, node_.config().node);
+  if (*cancel) {
+    if (running) hosted.verification->cancel();
+    co_return json{{"schema", 1}, {"cancelled", running}};
+  }
+  if (running && request.has("rate") && hosted.verification->request().bytes_per_second_max != *rate) {
+    co_return Error{ErrorKind::busy, "a verification of " + subject + " runs already, at another rate",
+                    "without --rate ccr verify " + subject + " attaches to it; --cancel ends it"};
+  }
+  if (!running) {
+    hosted.verification = std::make_shared<Verification>(context_.executor, **passive, VerifyRequest{*rate});
+    node_.spawn(Verification::work(hosted.verification));
+  }
+  const std::shared_ptr<Verification> watched = hosted.verification;  // the next one may take its place in the node
+  Instant told = context_.clock.now();
+  while (!watched->ended()) {
+    if (context_.clock.now() - told >= progress_interval) {
+      CCR_CO_TRY(co_await reply.progress(watched->progress()));
+      told = context_.clock.now();
+    }
+    co_await context_.clock.sleep(look_again);
+  }
+  co_return watched->result();
 }
 
 Task<Result<json>> Commands::load(const ControlRequest& request, ControlReply& reply) {

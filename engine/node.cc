@@ -63,12 +63,21 @@ Task<Result<void>> Node::run() {
     listeners.push_back(std::move(*listener));
   }
   TaskGroup group(executor_);
+  struct Working {
+    Node& node;
+    Working(Node& n, TaskGroup& group) : node(n) { node.work_ = &group; }
+    ~Working() { node.work_ = nullptr; }
+  } working(*this, group);
   for (std::unique_ptr<transport::Listener>& listener : listeners) group.spawn(accept(std::move(listener), group));
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
   group.spawn(watch_certificate());
   const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
   events_.record(started);
   co_return co_await group.join();
+}
+
+void Node::spawn(Task<Result<void>> work) {
+  if (work_ != nullptr) work_->spawn(std::move(work), TaskGroup::OnError::keep_others);
 }
 
 Task<Result<nlohmann::json>> Node::handle(ControlRequest request, ControlReply& reply) {

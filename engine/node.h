@@ -17,6 +17,7 @@
 #include "engine/control.h"
 #include "engine/event_log.h"
 #include "engine/passive_copy.h"
+#include "engine/verification.h"
 #include "storage/token_bucket.h"
 #include "transport/handshake.h"
 
@@ -29,6 +30,7 @@ struct Hosted {
   std::unique_ptr<CopyTable> copies;     // on the active node
   std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
   std::unique_ptr<PassiveCopy> passive;  // on a passive node, as long as the node runs: requests may wait in it
+  std::shared_ptr<Verification> verification;  // of `passive`: the one that runs, or the last
   // Newest connection of each peer and purpose: a newer one replaces it.
   std::map<std::pair<std::string, int>, transport::FramedConnection*> connections;
   bool is_active_here = false;
@@ -42,6 +44,7 @@ class Node final : public ControlHandler {
   ~Node() override;
 
   Task<Result<void>> run();
+  void spawn(Task<Result<void>> work);  // work that is the node's, whoever asked for it: ends with run()
   Task<Result<nlohmann::json>> handle(ControlRequest request, ControlReply& reply) override;
 
   const Config& config() const noexcept { return config_; }
@@ -74,6 +77,7 @@ class Node final : public ControlHandler {
   std::map<std::uint64_t, transport::Connection*> greetings_;  // connections before their welcome, by their number
   RefusalLog refusals_;
   storage::TokenBucket seed_rate_;
+  TaskGroup* work_ = nullptr;  // while run() runs
 };
 
 }  // namespace ccr::engine

@@ -19,7 +19,7 @@
 #include "engine/position_times.h"
 #include "engine/replayer.h"
 #include "engine/root_ledger.h"
-#include "engine/verification.h"
+#include "engine/verify_report.h"
 #include "seed/seed_target.h"
 #include "storage/disk_verifier.h"
 #include "storage/quarantine.h"

@@ -14,7 +14,7 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatc
     co_return Error{ErrorKind::refused, subject_of(database_, context_.config.node) + " is not seeded: there is nothing to verify",
                     "ccr seed " + subject_of(database_, context_.config.node)};
   }
-  if (verifying_) co_return Error{ErrorKind::busy, "a verification of " + subject_of(database_, context_.config.node) + " is running", "wait for it"};
+  if (verifying_) co_return Error{ErrorKind::busy, "a verification of " + subject_of(database_, context_.config.node) + " is running", "ccr verify " + subject_of(database_, context_.config.node) + " attaches to it"};
   struct Verifying {
     PassiveCopy& copy;
     explicit Verifying(PassiveCopy& c) : copy(c) { copy.verifying_ = true; }

@@ -1,36 +1,40 @@
-// Verification: what is asked for, what was found on either side, and how far it is. PassiveCopy::verify() does it.
+// Verification is one verification of a passive copy as its node runs it: it goes on when whoever asked for it leaves, others
+// attach to it, and it ends with its report, by cancel(), or with the node.
+//
+// work() is spawned once, in the node's group; ended() is true when it has completed, however that was. Lifetime: shared by the
+// task and those who watch, any of which may be the last; the copy outlives work(). Threads: the node's executor.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
+#include <memory>
+#include <optional>
 
-#include "base/digest.h"
-#include "base/position.h"
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/passive_copy.h"
 
 namespace ccr::engine {
 
-struct VerifyRequest {
-  std::uint64_t bytes_per_second_max = 0;  // read on each of both sides; 0: no limit
-};
+class Verification {
+ public:
+  Verification(const Executor& executor, PassiveCopy& copy, VerifyRequest request)
+      : group_(executor), copy_(copy), request_(request) {}
 
-struct VerifyReport {
-  std::uint64_t pages_checked = 0;      // here
-  std::uint64_t differing_total = 0;    // here: disk against digests
-  std::vector<PageNumber> differing;    // the first of them
-  std::uint64_t active_pages_checked = 0;
-  std::uint64_t active_differing_total = 0;
-  std::vector<PageNumber> active_differing;
-  bool roots_equal = false;
-  Position position;                    // where the roots were compared
-  Digest64 root = 0;
-  bool equal() const noexcept { return roots_equal && differing_total == 0 && active_differing_total == 0; }
-};
+  static Task<Result<void>> work(std::shared_ptr<Verification> verification);
+  void cancel() { group_.stop(); }
+  bool ended() const noexcept { return ended_; }
+  const VerifyRequest& request() const noexcept { return request_; }
+  nlohmann::json progress() const;
+  Result<nlohmann::json> result() const;  // when it has ended
 
-// How far a verification is; outlives it.
-struct VerifyWatch {
-  std::string phase = "copy";  // then "active"
-  std::uint64_t done_bytes = 0, total_bytes = 0;
+ private:
+  Task<Result<void>> verify();
+
+  TaskGroup group_;
+  PassiveCopy& copy_;
+  VerifyRequest request_;
+  VerifyWatch watch_;
+  std::optional<Result<VerifyReport>> outcome_;
+  bool ended_ = false;
 };
 
 }  // namespace ccr::engine

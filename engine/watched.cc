@@ -79,21 +79,6 @@ Result<LoadOptions> load_options(const ControlRequest& request) {
   return options;
 }
 
-Task<Result<void>> run_verify(PassiveCopy& copy, VerifyRequest wanted, VerifyWatch& watch, std::optional<Result<VerifyReport>>& outcome, TaskGroup& group) {
-  outcome = co_await copy.verify(wanted, watch);
-  group.stop();
-  co_return Result<void>();
-}
-
-Task<Result<void>> tell_verify(Clock& clock, VerifyWatch& watch, ControlReply& reply) {
-  constexpr Duration interval = std::chrono::milliseconds(500);
-  for (;;) {
-    co_await clock.sleep(interval);
-    json progress = {{"phase", watch.phase}, {"done_bytes", watch.done_bytes}, {"total_bytes", watch.total_bytes}};
-    CCR_CO_TRY(co_await reply.progress(std::move(progress)));
-  }
-}
-
 struct LoadWatch::Shared {
   Shared(const Executor& executor, ActiveCopy& active, LoadOptions options) : load(active, options), changed(executor) {}
   Load load;

@@ -1,7 +1,7 @@
 // The watched side of long work: what a command tells its client while the work runs, and what at the end.
 #pragma once
 
-#include <optional>
+#include <memory>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -16,10 +16,6 @@ nlohmann::json seed_progress(const PassiveCopy& copy, State state);
 nlohmann::json verify_json(const VerifyReport& report);
 nlohmann::json event_json(const NumberedEvent& event);
 Result<LoadOptions> load_options(const ControlRequest& request);
-
-// Both end with the group they run in.
-Task<Result<void>> run_verify(PassiveCopy& copy, VerifyRequest wanted, VerifyWatch& watch, std::optional<Result<VerifyReport>>& outcome, TaskGroup& group);
-Task<Result<void>> tell_verify(Clock& clock, VerifyWatch& watch, ControlReply& reply);
 
 // A load that runs in the active copy's group while a client watches it from its own.
 class LoadWatch {

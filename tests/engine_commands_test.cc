@@ -103,6 +103,50 @@ TEST_F(NodeCommands, ASourceThatIsNoNodeIsAMistakeOfUse) {
   EXPECT_EQ(heard.answer->error().hint, "did you mean 'alpha'?");
 }
 
+json verify_request() { return {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}, {"rate", 256 * KiB}}; }
+
+TEST_F(NodeCommands, AVerificationGoesOnWithoutItsClientAndTheNextAttaches) {
+  seed();
+  Heard first, second;
+  TaskGroup leaving(world.executor()), staying(world.executor());
+  begin(leaving, "beta", verify_request(), first);
+  ASSERT_EQ(world.run_until([&] { return !first.progress_lines.empty(); }, 10s), Ended::reached);
+  leave(leaving);
+  begin(staying, "beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}}, second);
+  ASSERT_EQ(world.run_until([&] { return second.answer.has_value(); }, 120s), Ended::reached) << cluster.story();
+  ASSERT_TRUE(second.answer->ok()) << second.answer->error().message;
+  EXPECT_EQ((**second.answer)["equal"], true);
+  EXPECT_FALSE(first.answer.has_value());
+  EXPECT_EQ(cluster.events_of("verified").size(), 1u);
+}
+
+TEST_F(NodeCommands, AVerificationAtAnotherRateIsNotAttachedTo) {
+  seed();
+  Heard first;
+  TaskGroup client(world.executor());
+  begin(client, "beta", verify_request(), first);
+  ASSERT_EQ(world.run_until([&] { return !first.progress_lines.empty(); }, 10s), Ended::reached);
+  const Heard other = ask("beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}, {"rate", 1}});
+  EXPECT_EQ(other.answer->error().kind, ErrorKind::busy);
+  leave(client);
+}
+
+TEST_F(NodeCommands, ACancelledVerificationEndsForWhoWatchesAndANewOneMayBegin) {
+  seed();
+  Heard watching;
+  TaskGroup client(world.executor());
+  begin(client, "beta", verify_request(), watching);
+  ASSERT_EQ(world.run_until([&] { return !watching.progress_lines.empty(); }, 10s), Ended::reached);
+  const json cancel{{"command", "verify"}, {"database", "orders"}, {"node", "beta"}, {"cancel", true}};
+  EXPECT_EQ((**ask("beta", cancel).answer)["cancelled"], true);
+  ASSERT_EQ(world.run_until([&] { return watching.answer.has_value(); }, 10s), Ended::reached);
+  EXPECT_EQ(watching.answer->error().message, "the verification was cancelled");
+  EXPECT_EQ((**ask("beta", cancel).answer)["cancelled"], false);
+  const Heard anew = ask("beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}});
+  ASSERT_TRUE(anew.answer->ok()) << anew.answer->error().message;
+  leave(client);
+}
+
 TEST_F(NodeCommands, AShortLoadIsHeldToItsRate) {
   start();
   const Heard heard = ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 1'000'000}, {"seconds", 1}});

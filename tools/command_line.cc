@@ -140,6 +140,7 @@ void CommandLine::add_copy_commands() {
                          [this] { return run_verify(common_, verify_); });
   verify->add_option("copy", verify_.target, "the copy")->type_name("DB@NODE")->required();
   verify->add_option("--rate", verify_.rate, "read at most, on each side, such as 80MB/s, or unlimited [verify.rate]")->type_name("RATE");
+  verify->add_flag("--cancel", verify_.cancel, "end the one that runs");
 }
 
 void CommandLine::add_load() {

@@ -46,6 +46,7 @@ struct ResumeOptions {
 };
 struct VerifyOptions {
   std::string target, rate;
+  bool cancel = false;
 };
 struct LoadOptions {
   std::string database, rate, pattern = "oltp";

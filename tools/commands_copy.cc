@@ -96,12 +96,14 @@ ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options) {
   const std::string& copy = options.target;
   const Result<Target> target = parse_copy(copy);
   if (!target) return report(target.error());
-  json request{{"command", "verify"}, {"database", target->database}, {"node", target->node}};
+  json request{{"command", "verify"}, {"database", target->database}, {"node", target->node}, {"cancel", options.cancel}};
   const Result<void> rate = add_rate(options.rate, request);
   if (!rate) return report(rate.error());
   const Result<json> result = watch(common, request);
   if (!result)
-    return report_watched(result.error(), "detached from the verification of " + copy, "ccr verify " + copy + " takes it up again");
+    return report_watched(result.error(), "detached: the verification of " + copy + " goes on in the daemon",
+                          "ccr verify " + copy + " attaches again, ccr verify " + copy + " --cancel ends it");
+  if (options.cancel) return show_result(common, *result, cancel_text(copy, *result));
   show_result(common, *result, verify_text(copy, *result));
   return field(*result, "equal") == true ? ExitCode::done : ExitCode::damage;
 }

@@ -85,6 +85,11 @@ std::string seed_text(const std::string& copy, const json& result) {
   return text + "\n";
 }
 
+std::string cancel_text(const std::string& copy, const json& result) {
+  if (flag_field(result, "cancelled")) return fmt::format("the verification of {} is cancelled\n", copy);
+  return fmt::format("no verification of {} runs\n", copy);
+}
+
 std::string verify_text(const std::string& copy, const json& result) {
   const std::uint64_t checked = count_field(result, "pages_checked").value_or(0);
   const std::string where = position_text(field(result, "position"));
