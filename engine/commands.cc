@@ -287,6 +287,7 @@ Task<Result<json>> Commands::follow_events(const ControlRequest& request, Contro
     const Result<Hosted*> hosted = hosted_of(request);
     if (!hosted.ok()) co_return hosted.error();
   }
+  co_await events_.wait_restored();
   const std::string wanted = request.database() + "@" + request.node();  // every node of it where none is named
   std::uint64_t told = 0;
   for (;;) {

@@ -9,6 +9,25 @@ void EventLog::record(const Event& event) {
   changed_.notify();
 }
 
+std::uint64_t EventLog::restore(std::deque<NumberedEvent> earlier) {
+  CCR_ASSERT(!restored_);
+  const std::uint64_t before = earlier.empty() ? 0 : earlier.back().number;
+  for (NumberedEvent& event : events_) {
+    event.number += before;
+    earlier.push_back(std::move(event));
+  }
+  while (earlier.size() > events_max) earlier.pop_front();
+  events_ = std::move(earlier);
+  last_ += before;
+  restored_ = true;
+  changed_.notify();
+  return before;
+}
+
+Task<void> EventLog::wait_restored() {
+  while (!restored_) co_await changed_.wait();
+}
+
 Task<void> EventLog::wait_beyond(std::uint64_t number) {
   while (last_ <= number) co_await changed_.wait();
 }

@@ -1,6 +1,7 @@
-// EventLog keeps the newest events for `ccr events` and hands each on to the node's trace.
+// EventLog keeps the newest events for `ccr events` and hands each on to the node's trace. EventFile gives it those of earlier lives.
 //
-// Bounds: events_max, the oldest go first. follow() completes when there is an event with a number at or above the one asked for.
+// Numbers mean something from restore() on: until then those of this life begin with 1, and move up by what is restored. Bounds: events_max,
+// the oldest go first.
 #pragma once
 
 #include <deque>
@@ -11,7 +12,7 @@
 namespace ccr::engine {
 
 struct NumberedEvent {
-  std::uint64_t number = 0;  // from 1, without gaps while the node runs
+  std::uint64_t number = 0;  // from 1, over restarts; a gap: events that were lost
   WallTime at;
   Event event;
 };
@@ -25,7 +26,10 @@ class EventLog final : public Trace {
   void record(const Event& event) override;
   const std::deque<NumberedEvent>& events() const noexcept { return events_; }
   std::uint64_t last_number() const noexcept { return last_; }
-  Task<void> wait_beyond(std::uint64_t number);
+  Task<void> wait_beyond(std::uint64_t number);  // completes when there is one above it
+  // Once, with what earlier lives recorded, by number. Returns the newest number of theirs; 0: there was none.
+  std::uint64_t restore(std::deque<NumberedEvent> earlier);
+  Task<void> wait_restored();
 
  private:
   Signal changed_;
@@ -33,6 +37,7 @@ class EventLog final : public Trace {
   Trace& next_;
   std::deque<NumberedEvent> events_;
   std::uint64_t last_ = 0;
+  bool restored_ = false;
 };
 
 }  // namespace ccr::engine

@@ -26,6 +26,7 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       config_(std::move(config)),
       events_(executor, clock, trace),
       context_{executor_, clock, disk, network, random_, events_, config_},
+      event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
       refusals_(events_, config_.node),
       seed_rate_({config_.transport.seed_bytes_per_second, storage::extent_bytes}) {
@@ -71,6 +72,7 @@ Task<Result<void>> Node::run() {
   for (std::unique_ptr<transport::Listener>& listener : listeners) group.spawn(accept(std::move(listener), group));
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
   group.spawn(watch_certificate());
+  group.spawn(event_file_.run());
   const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
   events_.record(started);
   co_return co_await group.join();

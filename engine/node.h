@@ -15,6 +15,7 @@
 #include "engine/active_copy.h"
 #include "engine/admission.h"
 #include "engine/control.h"
+#include "engine/event_file.h"
 #include "engine/event_log.h"
 #include "engine/passive_copy.h"
 #include "engine/verification.h"
@@ -71,6 +72,7 @@ class Node final : public ControlHandler {
   Config config_;
   EventLog events_;
   NodeContext context_;
+  EventFile event_file_;
   SourceFactory factory_;
   std::map<std::string, std::unique_ptr<Hosted>> databases_;
   Admission admission_;
