@@ -213,6 +213,25 @@ TEST_F(CommandTest, ADamagedGenerationIsCodeFive) {
   EXPECT_EQ(run("log verify none").code, 2);
 }
 
+TEST_F(CommandTest, AFolderWhereItsPartsAreReceivedIsNoDamage) {
+  std::filesystem::create_directories(directory_ + "/log/incoming");
+  write("log/incoming/00000000000001a3.log", std::string(12288, 'x'));
+  for (const char* typed : {"log/incoming", "log/incoming/", "./log/incoming/."}) {
+    const Outcome result = run(std::string("log verify ") + typed);
+    EXPECT_EQ(result.code, 2) << typed << result.err;
+    EXPECT_NE(result.err.find("/log checks the chain"), std::string::npos) << result.err;
+  }
+}
+
+TEST_F(CommandTest, WhatIsNoGenerationsFileGetsAHint) {
+  Outcome result = run("log show .");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "ccr: '.' is a directory\nhint: ccr log verify . checks what is in it; ccr log show prints one file\n");
+  result = run("log show none.log");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find("hint: name a generation's file"), std::string::npos) << result.err;
+}
+
 TEST_F(CommandTest, ColourIsForTerminals) {
   EXPECT_EQ(run("status --node alpha").out.find('\x1b'), std::string::npos);
   EXPECT_NE(run("status --node alpha --color=always").out.find('\x1b'), std::string::npos);

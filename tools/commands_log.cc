@@ -7,6 +7,7 @@
 #include <asio/io_context.hpp>
 #include <nlohmann/json.hpp>
 
+#include "storage/generation_file.h"
 #include "storage/log_reader.h"
 #include "storage/system_disk.h"
 #include "tools/commands.h"
@@ -47,6 +48,10 @@ ExitCode report_damage(const CommonOptions& common, const Error& error) {
 }  // namespace
 
 ExitCode run_log_show(const CommonOptions& common, const std::string& file) {
+  if (std::filesystem::is_directory(file))
+    return report({ErrorKind::usage, "'" + file + "' is a directory", "ccr log verify " + file + " checks what is in it; ccr log show prints one file"});
+  if (!std::filesystem::exists(file))
+    return report({ErrorKind::not_found, "'" + file + "': no such file", "name a generation's file, such as 00000000000001a3.log in a database's logs"});
   const std::function<Task<Result<storage::GenerationFacts>>(storage::Disk&)> inspect = [&file](storage::Disk& disk) {
     return storage::inspect_generation(disk, file, std::nullopt);
   };
@@ -63,6 +68,11 @@ ExitCode run_log_show(const CommonOptions& common, const std::string& file) {
 ExitCode run_log_verify(const CommonOptions& common, const std::string& directory) {
   if (!std::filesystem::is_directory(directory))
     return report({ErrorKind::not_found, "'" + directory + "' is no directory", "name a log directory"});
+  const std::filesystem::path path = std::filesystem::absolute(directory) / "";  // ends with a slash, whatever was typed
+  const std::filesystem::path log = path.lexically_normal().parent_path();
+  if (log.filename() == storage::incoming_folder)
+    return report({ErrorKind::usage, "'" + directory + "' holds what is still received: no chain of sealed generations",
+                   "ccr log verify " + log.parent_path().string() + " checks the chain; ccr log show FILE prints one file"});
   const std::function<Task<Result<std::vector<storage::ChainLink>>>(storage::Disk&)> verify = [&directory](storage::Disk& disk) {
     return storage::verify_chain(disk, directory);
   };
