@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/dry_run.h"
 #include "engine/load.h"
 #include "engine/status.h"
 #include "engine/watched.h"
@@ -127,17 +128,16 @@ Task<Result<json>> Commands::suspend(const ControlRequest& request) {
   if (!comment.ok()) co_return comment.error();
   if (!by.ok()) co_return by.error();
   if (!dry_run.ok()) co_return dry_run.error();
-  json result = copy_status(request);
+  json result = plan_of_suspend(*node_.find(request.database()));
   if (!*dry_run) {
     SuspendRequest wanted;
     wanted.comment = *comment;
     wanted.by = *by;
     CCR_CO_TRY(co_await (*passive)->suspend(wanted));
-    result = copy_status(request);
+    result = {{"dry_run", false}, {"plan", result["plan"]}};
   }
-  co_return json{{"dry_run", *dry_run},
-                 {"plan", {"finish the running batch of replay at a commit boundary", "stop copying and replay; log from here on stays pinned on " + (*passive)->active_node()}},
-                 {"copy", std::move(result)}};
+  result["copy"] = copy_status(request);
+  co_return result;
 }
 
 Task<Result<json>> Commands::resume(const ControlRequest& request) {
@@ -145,10 +145,13 @@ Task<Result<json>> Commands::resume(const ControlRequest& request) {
   if (!passive.ok()) co_return passive.error();
   const Result<bool> dry_run = request.flag("dry_run");
   if (!dry_run.ok()) co_return dry_run.error();
-  if (!*dry_run) CCR_CO_TRY(co_await (*passive)->resume());
-  co_return json{{"dry_run", *dry_run},
-                 {"plan", {"compare histories with " + (*passive)->active_node(), "ship and replay what is missing"}},
-                 {"copy", copy_status(request)}};
+  json result = plan_of_resume(*node_.find(request.database()));
+  if (!*dry_run) {
+    CCR_CO_TRY(co_await (*passive)->resume());
+    result = {{"dry_run", false}, {"plan", result["plan"]}};
+  }
+  result["copy"] = copy_status(request);
+  co_return result;
 }
 
 Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& reply) {
@@ -171,6 +174,10 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     co_return Error{ErrorKind::unsupported, "seeding from " + *from + ": only the active copy on " + (*passive)->active_node() + " can be a source yet",
                     "leave --from out"};
   }
+  SeedRequest wanted;
+  wanted.full = *full;
+  wanted.manual_resume = *manual;
+  wanted.bytes_per_second_max = *rate;
   const bool running = (*passive)->seeding();
   const std::string subject = subject_of(node_.find(request.database())->config, node_.config().node);
   if (running && *full && !(*passive)->seeding_in_full()) {
@@ -178,16 +185,10 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
                     "leave --full out, or `ccr suspend " + subject + "` first"};
   }
   if (*dry) {
-    co_return json{{"dry_run", true},
-                   {"running", running},
-                   {"plan", {*full ? "fetch every extent from " + (*passive)->active_node() : "compare extent digests with " + (*passive)->active_node() + " and fetch what differs",
-                             "replay the log from the pinned position", "compare roots"}}};
+    const Hosted& hosted = *node_.find(request.database());
+    co_return co_await plan_of_seed(context_, hosted, wanted);
   }
   if (!running) {
-    SeedRequest wanted;
-    wanted.full = *full;
-    wanted.manual_resume = *manual;
-    wanted.bytes_per_second_max = *rate;
     CCR_CO_TRY(co_await (*passive)->seed(wanted));
   } else {
     if (request.has("rate")) CCR_CO_TRY(co_await (*passive)->limit_seed(*rate));
@@ -265,6 +266,9 @@ Task<Result<json>> Commands::load(const ControlRequest& request, ControlReply& r
   }
   Result<LoadOptions> options = load_options(request);
   if (!options.ok()) co_return options.error();
+  const Result<bool> dry = request.flag("dry_run");
+  if (!dry.ok()) co_return dry.error();
+  if (*dry) co_return co_await plan_of_load(context_, **hosted, *options);
   // The work lives in the copy's own group: it ends with the copy, and a client that leaves ends it too.
   ActiveCopy& active = *(*hosted)->active;
   LoadWatch watch(context_.executor, active, *options);

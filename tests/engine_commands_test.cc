@@ -61,7 +61,7 @@ class NodeCommands : public testing::Test {
   }
   void seed() {
     start();
-    for (int i = 0; i < 50; ++i) ASSERT_TRUE(cluster.commit(random, {static_cast<PageNumber>(random.between(1, 3000)), 3000}));
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(cluster.commit(random, {static_cast<PageNumber>(random.between(1, 2999)), 3000}));
     cluster.request_seed("beta");
     ASSERT_TRUE(wait_for("beta", "healthy"));
   }
@@ -147,9 +147,59 @@ TEST_F(NodeCommands, ACancelledVerificationEndsForWhoWatchesAndANewOneMayBegin) 
   leave(client);
 }
 
+TEST_F(NodeCommands, ADryRunOfASeedSaysStateContactSpaceAndPlan) {
+  seed();
+  const json request{{"command", "seed"}, {"database", "orders"}, {"node", "beta"}, {"dry_run", true}};
+  json plan = **ask("beta", request).answer;
+  EXPECT_EQ(plan["allowed"], true);
+  ASSERT_EQ(plan["checks"].size(), 3u);
+  EXPECT_EQ(plan["checks"][0]["found"], "Healthy");
+  EXPECT_EQ(plan["checks"][1], json::parse(R"({"check":"contact with alpha","ok":true,"found":"connected"})"));
+  EXPECT_EQ(plan["checks"][2]["check"], "space in /data");
+  EXPECT_EQ(plan["plan"][0], "compare extent digests with alpha and fetch what differs");
+  cluster.host("alpha").stop();
+  ASSERT_TRUE(wait_for("beta", "disconnected"));
+  plan = **ask("beta", request).answer;
+  EXPECT_EQ(plan["allowed"], false);
+  EXPECT_EQ(plan["checks"][1]["ok"], false);
+  EXPECT_EQ(cluster.state("beta"), "disconnected");
+  EXPECT_EQ(cluster.events_of("seed_pass_opened").size(), 1u);
+}
+
+TEST_F(NodeCommands, ADryRunOfAResumeInMidSeedGoesOnWithTheSeed) {
+  seed();
+  engine::SeedRequest slow;
+  slow.full = true;
+  slow.bytes_per_second_max = 64 * KiB;
+  cluster.request_seed("beta", slow);
+  ASSERT_TRUE(wait_for("beta", "seeding"));
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  const json plan = **ask("beta", {{"command", "resume"}, {"database", "orders"}, {"node", "beta"}, {"dry_run", true}}).answer;
+  EXPECT_EQ(plan["plan"][0], "go on with the seed from alpha");
+  EXPECT_EQ(plan["copy"]["seed"]["rate_limit"], 64 * KiB);
+  EXPECT_EQ(cluster.state("beta"), "suspended");
+}
+
+TEST_F(NodeCommands, ADryRunOfALoadWritesNothing) {
+  start();
+  const Position before = cluster.active()->tip().durable;
+  const json plan = **ask("alpha", {{"command", "load"},
+                                    {"database", "orders"},
+                                    {"rate_bytes_per_second", 1'000'000'000},
+                                    {"seconds", 60},
+                                    {"dry_run", true}})
+                          .answer;
+  EXPECT_EQ(plan["allowed"], false);  // 60 GB of log do not fit
+  EXPECT_EQ(plan["plan"][0], "write transactions into orders at 1000.0 MB/s for 60 s");
+  EXPECT_EQ(plan["checks"][1]["check"], "space in /log");
+  EXPECT_EQ(cluster.active()->tip().durable, before);
+}
+
 TEST_F(NodeCommands, AShortLoadIsHeldToItsRate) {
   start();
-  const Heard heard = ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 1'000'000}, {"seconds", 1}});
+  const Heard heard =
+      ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 1'000'000}, {"seconds", 1}});
   ASSERT_TRUE(heard.answer->ok()) << heard.answer->error().message;
   const json& result = **heard.answer;
   EXPECT_LE(result["bytes"].get<double>(), 1'000'000 + 8 * 512);

@@ -52,6 +52,7 @@ struct LoadOptions {
   std::string database, rate, pattern = "oltp";
   double seconds = 10;
   unsigned transaction_pages = 0;
+  bool dry_run = false;
 };
 struct EventsOptions {
   std::string target;

@@ -8,6 +8,7 @@
 #include "engine/config.h"
 #include "tools/commands.h"
 #include "tools/daemon_call.h"
+#include "tools/json_fields.h"
 #include "tools/result_text.h"
 
 namespace ccr::tools {
@@ -29,7 +30,8 @@ ExitCode run_load(const CommonOptions& common, const LoadOptions& options) {
                {"database", options.database},
                {"rate_bytes_per_second", *rate},
                {"seconds", options.seconds},
-               {"pattern", options.pattern}};
+               {"pattern", options.pattern},
+               {"dry_run", options.dry_run}};
   if (options.transaction_pages != 0) request["transaction_pages"] = options.transaction_pages;
   const Result<json> result = watch(common, request);
   if (!result) return report_watched(result.error(), "the load ended", "what it committed stays");
@@ -38,7 +40,7 @@ ExitCode run_load(const CommonOptions& common, const LoadOptions& options) {
   } else {
     print(load_text(options.database, *result));
   }
-  return ExitCode::done;
+  return field(*result, "allowed") == false ? ExitCode::refused : ExitCode::done;
 }
 
 }  // namespace ccr::tools

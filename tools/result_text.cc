@@ -108,6 +108,7 @@ std::string verify_text(const std::string& copy, const json& result) {
 }
 
 std::string load_text(const std::string& database, const json& result) {
+  if (flag_field(result, "dry_run")) return plan_text(database, result);
   const double commits = number_field(result, "commits").value_or(0);
   const double bytes = number_field(result, "bytes").value_or(0);
   const double seconds = number_field(result, "seconds").value_or(0);
