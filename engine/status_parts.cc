@@ -28,6 +28,7 @@ json blank_copy(const std::string& node, const char* role) {
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal_at", "disk_verified_at", "tip_heard_at",
                             "connection", "log_first_generation", "quarantine", "queues_as_of"})
     copy[field] = nullptr;
+  // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
                   {"extents_equal", 0}, {"wire_bytes", 0}, {"rate", 0},        {"rate_limit", nullptr}, {"eta_seconds", nullptr}};
   return copy;

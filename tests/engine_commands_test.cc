@@ -177,6 +177,7 @@ TEST_F(NodeCommands, ADryRunOfAResumeInMidSeedGoesOnWithTheSeed) {
   ASSERT_TRUE(wait_for("beta", "suspended"));
   const json plan = **ask("beta", {{"command", "resume"}, {"database", "orders"}, {"node", "beta"}, {"dry_run", true}}).answer;
   EXPECT_EQ(plan["plan"][0], "go on with the seed from alpha");
+  EXPECT_EQ(plan["copy"]["seed"]["running"], false);
   EXPECT_EQ(plan["copy"]["seed"]["rate_limit"], 64 * KiB);
   EXPECT_EQ(cluster.state("beta"), "suspended");
 }

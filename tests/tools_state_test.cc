@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/config_example.h"
+#include "engine/status_parts.h"
 #include "tools/state_status.h"
 #include "tools/status_text.h"
 
@@ -50,7 +51,7 @@ TEST(StateStatus, APassiveCopyShowsWhatItRememberedAndNothingElse) {
   EXPECT_EQ(beta["hint"], "start it: ccr serve --node beta");
   EXPECT_EQ(beta["inspected"], json::parse(R"({"generation":107506,"offset":8192})"));
   EXPECT_EQ(beta["generated"]["generation"], 107508);
-  EXPECT_EQ(beta["copy_queue"]["generations"], nullptr);
+  EXPECT_TRUE(beta["copy_queue"].is_null());
   EXPECT_EQ(beta["replay_queue"]["generations"], 2);
   EXPECT_EQ(beta["replay_queue"]["bytes"], 2 * 1048576 + 4096);
   EXPECT_EQ(beta["tip_heard_at"], "2026-01-02T03:04:05Z");
@@ -81,6 +82,18 @@ TEST(StateStatus, AnActiveCopyThatWasNeverStartedSaysSo) {
   EXPECT_EQ(alpha["state"], "dismounted");
   EXPECT_EQ(alpha["cause"], "it was never started here");
   EXPECT_EQ(alpha["hint"], "start it: ccr serve --node alpha");
+}
+
+// A script that reads the daemon's answer reads this one too.
+TEST(StateStatus, AnUnknownCopyHasTheFieldsAndShapesOfTheDaemons) {
+  const json here = copy_of(status_of_states(config_of("beta"), {}), "beta");
+  const json daemons = engine::blank_copy("beta", "passive");
+  for (const auto& [key, value] : daemons.items()) {
+    ASSERT_TRUE(here.contains(key)) << key;
+    EXPECT_TRUE(!value.is_null() || here[key].is_null() || key == "state") << key;
+    EXPECT_EQ(value.is_object(), here[key].is_object()) << key;
+  }
+  for (const auto& [key, value] : daemons["seed"].items()) EXPECT_TRUE(here["seed"].contains(key)) << key;
 }
 
 TEST(StateStatus, TheTextIsMarked) {

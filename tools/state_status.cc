@@ -33,7 +33,14 @@ json seed_json(const storage::SeedProgress& seed) {
           {"extents_equal", seed.extents_equal},
           {"wire_bytes", seed.wire_bytes},
           {"rate", nullptr},
+          {"rate_limit", seed.bytes_per_second_max > 0 ? json(seed.bytes_per_second_max) : json(nullptr)},
           {"eta_seconds", nullptr}};
+}
+
+json unknown_seed() {
+  json seed{{"running", false}};
+  for (const char* field : {"done_bytes", "total_bytes", "extents_sent", "extents_equal", "wire_bytes", "rate", "rate_limit", "eta_seconds"}) seed[field] = nullptr;
+  return seed;
 }
 
 // Every field of a copy, each unknown.
@@ -50,8 +57,8 @@ json unknown_copy(const std::string& node, bool active) {
           {"durable", nullptr},
           {"inspected", nullptr},
           {"replayed", nullptr},
-          {"copy_queue", queue_json(nullptr, nullptr)},
-          {"replay_queue", queue_json(nullptr, nullptr)},
+          {"copy_queue", nullptr},
+          {"replay_queue", nullptr},
           {"ship_bytes_per_second", nullptr},
           {"lag_seconds", nullptr},
           {"mode", nullptr},
@@ -61,7 +68,7 @@ json unknown_copy(const std::string& node, bool active) {
           {"tip_heard_at", nullptr},
           {"log_first_generation", nullptr},
           {"quarantine", nullptr},
-          {"seed", nullptr},
+          {"seed", unknown_seed()},
           {"connection", nullptr}};
 }
 
