@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/dry_run.h"
@@ -103,6 +104,12 @@ Task<Result<json>> Commands::wait(const ControlRequest& request) {
     const std::optional<std::string> near = did_you_mean(*wanted, names);
     co_return Error{ErrorKind::usage, "no state is called '" + *wanted + "'", near ? "did you mean '" + *near + "'?" : "healthy, suspended, …"};
   }
+  const std::string& named = request.node().empty() ? node_.config().node : request.node();
+  const bool active = named == (*hosted)->config.copies.front();
+  if (!may_be(*state_of(*wanted), active)) {
+    co_return Error{ErrorKind::usage, subject_of((*hosted)->config, named) + (active ? " is the active copy" : " is a passive copy") + ", which is never " + *wanted,
+                    active ? "ccr wait " + subject_of((*hosted)->config, named) + " --for mounted" : ""};
+  }
   const Instant end = context_.clock.now() + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*timeout));
   for (;;) {
     json copy = copy_status(request);
@@ -113,11 +120,22 @@ Task<Result<json>> Commands::wait(const ControlRequest& request) {
     if (there) co_return copy;
     if (context_.clock.now() >= end) {
       const std::string state = copy["state"].is_string() ? copy["state"].get<std::string>() : "unknown";
-      co_return Error{ErrorKind::timeout, request.database() + "@" + request.node() + " is " + state + " after " + std::to_string(*timeout) + " s, not " + *wanted,
+      co_return Error{ErrorKind::timeout, request.database() + "@" + request.node() + " is " + state + fmt::format(" after {} s, not ", *timeout) + *wanted,
                       "ccr status " + request.database()};
     }
     co_await context_.clock.sleep(look_again);
   }
+}
+
+// The state right behind a change is a step on its way, and helps nobody who reads the answer.
+Task<void> Commands::settle(const PassiveCopy& passive) {
+  constexpr Duration patience = std::chrono::seconds(3);
+  const Instant end = context_.clock.now() + patience;
+  const auto on_its_way = [&passive] {
+    const State state = passive.standing().state();
+    return state == State::initializing || state == State::disconnected || state == State::resynchronizing;
+  };
+  while (on_its_way() && context_.clock.now() < end) co_await context_.clock.sleep(look_again);
 }
 
 Task<Result<json>> Commands::suspend(const ControlRequest& request) {
@@ -148,6 +166,7 @@ Task<Result<json>> Commands::resume(const ControlRequest& request) {
   json result = plan_of_resume(*node_.find(request.database()));
   if (!*dry_run) {
     CCR_CO_TRY(co_await (*passive)->resume());
+    co_await settle(*(*passive));
     result = {{"dry_run", false}, {"plan", result["plan"]}};
   }
   result["copy"] = copy_status(request);
@@ -211,7 +230,10 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
         CCR_CO_TRY(co_await reply.progress(seed_progress(**now, node_.find(request.database())->standing->state())));
         told = context_.clock.now();
       }
-      if (over) co_return json{{"running", false}, {"copy", copy_status(request)}};
+      if (over) {
+        co_await settle(**now);
+        co_return json{{"running", false}, {"copy", copy_status(request)}};
+      }
     }
     co_await context_.clock.sleep(look_again);
   }

@@ -28,6 +28,7 @@ class Commands {
 
   Result<Hosted*> hosted_of(const ControlRequest& request) const;       // a named node has a copy of it
   Result<PassiveCopy*> passive_of(const ControlRequest& request) const;  // this node's passive copy, open
+  Task<void> settle(const PassiveCopy& passive);
   nlohmann::json copy_status(const ControlRequest& request) const;
 
   Node& node_;

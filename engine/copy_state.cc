@@ -57,6 +57,11 @@ std::optional<State> state_of(std::string_view name) noexcept {
   return std::nullopt;
 }
 
+bool may_be(State state, bool active) noexcept {
+  if (state == State::initializing) return true;
+  return (state == State::mounted || state == State::dismounted) == active;
+}
+
 bool may_follow(State from, State to) noexcept { return (followers[static_cast<std::size_t>(from)] & bit(to)) != 0; }
 
 CopyStanding::CopyStanding(std::string subject, State state, Clock& clock, Trace& trace)

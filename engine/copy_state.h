@@ -29,6 +29,7 @@ std::string_view name_of(State state) noexcept;         // needs_seed: JSON
 std::string_view title_of(State state) noexcept;        // NeedsSeed: text
 std::optional<State> state_of(std::string_view name) noexcept;
 bool may_follow(State from, State to) noexcept;         // the table
+bool may_be(State state, bool active) noexcept;         // whether a copy of that role has the state
 
 // Where a copy stands; the only way to change it is enter().
 class CopyStanding {

@@ -86,6 +86,17 @@ TEST_F(NodeCommands, AMisspeltNameIsAnErrorOfEveryCommand) {
   }
 }
 
+TEST_F(NodeCommands, AStateThatTheCopyNeverHasIsNotWaitedFor) {
+  start();
+  const Heard active = ask("alpha", {{"command", "wait"}, {"database", "orders"}, {"node", "alpha"}, {"for", "healthy"}}, 1s);
+  ASSERT_TRUE(active.answer.has_value());
+  EXPECT_EQ(active.answer->error().kind, ErrorKind::usage);
+  EXPECT_EQ(active.answer->error().hint, "ccr wait orders@alpha --for mounted");
+  const Heard passive =
+      ask("beta", {{"command", "wait"}, {"database", "orders"}, {"node", "beta"}, {"for", "healthy"}, {"timeout_seconds", 0.5}});
+  EXPECT_EQ(passive.answer->error().message, "orders@beta is needs_seed after 0.5 s, not healthy");
+}
+
 TEST_F(NodeCommands, EventsOfACopyAreItsOwn) {
   start();
   const Heard all = ask("beta", {{"command", "events"}});
@@ -180,6 +191,28 @@ TEST_F(NodeCommands, ADryRunOfAResumeInMidSeedGoesOnWithTheSeed) {
   EXPECT_EQ(plan["copy"]["seed"]["running"], false);
   EXPECT_EQ(plan["copy"]["seed"]["rate_limit"], 64 * KiB);
   EXPECT_EQ(cluster.state("beta"), "suspended");
+}
+
+TEST_F(NodeCommands, AnAnswerWaitsForTheStateThatFollows) {
+  seed();
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  const json resumed = **ask("beta", {{"command", "resume"}, {"database", "orders"}, {"node", "beta"}}).answer;
+  EXPECT_EQ(resumed["copy"]["state"], "healthy");
+  const json seeded = **ask("beta", {{"command", "seed"}, {"database", "orders"}, {"node", "beta"}}).answer;
+  EXPECT_EQ(seeded["copy"]["state"], "healthy");
+}
+
+TEST_F(NodeCommands, ANewSeedDoesNotShowHowFarTheLastOneWas) {
+  seed();
+  cluster.host("alpha").stop();
+  ASSERT_TRUE(wait_for("beta", "disconnected"));
+  cluster.request_seed("beta");
+  world.run_for(5s);
+  const json copy = **ask("beta", {{"command", "status"}, {"database", "orders"}, {"node", "beta"}}).answer;
+  const json& progress = copy["databases"][0]["copies"][0]["seed"];
+  EXPECT_EQ(progress["running"], true);
+  EXPECT_EQ(progress["done_bytes"], 0);
 }
 
 TEST_F(NodeCommands, ADryRunOfALoadWritesNothing) {

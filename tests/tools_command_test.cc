@@ -82,7 +82,7 @@ TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
         "seed orders@beta --streams 0", "events orders@", "verify orders@beta --rate 0",
         "load orders --rate 1MB --pattern sequence", "tune", "tune --rate 1Gbit", "tune --rate unlimited --rtt 1ms",
         "tune --rate 1Gbit --rtt 2m", "tune --rate 20000Gbit --rtt 1ms",
-        "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "--node alpha status ordres"}) {
+        "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "load orders --rate 1MB --seconds 1x", "load orders --rate 1MB --seconds -1", "--node alpha status ordres"}) {
     const Outcome result = run(arguments);
     EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
     EXPECT_EQ(result.out, "") << arguments;
@@ -196,7 +196,7 @@ TEST_F(CommandTest, StatusWithoutADaemonReadsTheStateFiles) {
 
 TEST_F(CommandTest, WithoutADaemonEveryOrderIsUnreachable) {
   for (const char* arguments : {"wait orders@beta", "seed orders@beta", "suspend orders@beta --comment x", "resume orders@beta",
-                                "verify orders@beta", "verify orders@beta --rate unlimited", "load orders --rate 1MB/s", "events", "events --follow"}) {
+                                "verify orders@beta", "verify orders@beta --rate unlimited", "load orders --rate 1MB/s", "load orders --rate 1MB/s --seconds 1s", "load orders --rate 1MB/s --seconds 0.5", "events", "events --follow"}) {
     const Outcome result = run(std::string("--node beta ") + arguments);
     EXPECT_EQ(result.code, 3) << arguments << "\n" << result.err;
     EXPECT_NE(result.err.find("hint: start it: ccr serve --node beta\n"), std::string::npos) << arguments << "\n" << result.err;

@@ -148,7 +148,7 @@ void CommandLine::add_load() {
                        [this] { return run_load(common_, load_); });
   load->add_option("database", load_.database, "the database")->type_name("DB")->required();
   load->add_option("--rate", load_.rate, "such as 20MB/s, or unlimited")->type_name("RATE")->required();
-  load->add_option("--seconds", load_.seconds, "how long [10]")->type_name("N");
+  load->add_option("--seconds", load_.seconds, "how long, such as 30 or 5m [10]")->type_name("N");
   load->add_option("--pattern", load_.pattern, "seq, random or oltp [oltp]")->type_name("PATTERN");
   load->add_flag("--dry-run", load_.dry_run, "print checks and plan, change nothing");
   load->add_option("--transaction-pages", load_.transaction_pages, "pages of a transaction [the pattern's]")->type_name("N");

@@ -50,7 +50,7 @@ struct VerifyOptions {
 };
 struct LoadOptions {
   std::string database, rate, pattern = "oltp";
-  double seconds = 10;
+  std::string seconds = "10";
   unsigned transaction_pages = 0;
   bool dry_run = false;
 };
