@@ -26,28 +26,28 @@ class CommandTest : public testing::Test {
  protected:
   void SetUp() override {
     char name[] = "/tmp/ccr-command-XXXXXX";
-    directory_ = mkdtemp(name);
+    directory = mkdtemp(name);
     std::string text = engine::example_config;
-    text.insert(text.find('\n') + 1, "state_dir = \"" + directory_ + "/{node}\"\n");
+    text.insert(text.find('\n') + 1, "state_dir = \"" + directory + "/{node}\"\n");
     write("ccr.toml", text);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void TearDown() override { std::filesystem::remove_all(directory); }
 
-  void write(const std::string& name, const std::string& text) const { std::ofstream(directory_ + "/" + name) << text; }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(directory + "/" + name) << text; }
   std::string read(const std::string& name) const {
-    std::ifstream in(directory_ + "/" + name);
+    std::ifstream in(directory + "/" + name);
     std::ostringstream text;
     text << in.rdbuf();
     return text.str();
   }
   Outcome run(const std::string& arguments, const std::string& environment = "") const {
-    const std::string command = "cd " + directory_ + " && env -u CCR_NODE -u NO_COLOR CCR_CONFIG=ccr.toml " + environment +
+    const std::string command = "cd " + directory + " && env -u CCR_NODE -u NO_COLOR CCR_CONFIG=ccr.toml " + environment +
                                 " timeout 60 " + CCR_BINARY + " " + arguments + " >out 2>err </dev/null";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read("out"), read("err")};
   }
 
-  std::string directory_;
+  std::string directory;
 };
 
 TEST_F(CommandTest, AMistypedCommandIsCorrected) {
@@ -149,19 +149,19 @@ TEST_F(CommandTest, ABadConfigurationIsPlacedAndCorrected) {
 TEST_F(CommandTest, ServeNeedsTheFilesOfTls) {
   std::string text = engine::example_config;
   text.replace(text.find("\"off\""), 5, "\"require\"");
-  text.replace(text.find("/etc/ccr/tls/ca.pem"), 19, directory_ + "/none.pem");
+  text.replace(text.find("/etc/ccr/tls/ca.pem"), 19, directory + "/none.pem");
   write("ccr.toml", text);
   const Outcome result = run("serve --node alpha");
   EXPECT_EQ(result.code, 2);
   EXPECT_EQ(result.err,
-            "ccr: TLS of node alpha: '" + directory_ + "/none.pem': No such file or directory\n"
+            "ccr: TLS of node alpha: '" + directory + "/none.pem': No such file or directory\n"
             "hint: ccr cert ca and ccr cert issue make it; [tls] in the configuration says where it is\n");
 }
 
 TEST_F(CommandTest, TheConfigurationInForceIsShown) {
   const Outcome result = run("config show --node beta");
   EXPECT_EQ(result.code, 0);
-  EXPECT_NE(result.out.find("control_socket = \"" + directory_ + "/beta/control.sock\"\n"), std::string::npos);
+  EXPECT_NE(result.out.find("control_socket = \"" + directory + "/beta/control.sock\"\n"), std::string::npos);
   EXPECT_EQ(json::parse(run("config show --node beta --json").out)["databases"]["orders"]["generation_size"], 1048576);
 }
 
@@ -191,7 +191,7 @@ TEST_F(CommandTest, StatusWithoutADaemonReadsTheStateFiles) {
   EXPECT_EQ(status["daemon"], false);
   EXPECT_EQ(status["databases"][0]["copies"].size(), 1u);
   EXPECT_EQ(status["databases"][0]["copies"][0]["state"], "needs_seed");
-  EXPECT_FALSE(std::filesystem::exists(directory_ + "/beta"));
+  EXPECT_FALSE(std::filesystem::exists(directory + "/beta"));
 }
 
 TEST_F(CommandTest, WithoutADaemonEveryOrderIsUnreachable) {
@@ -214,7 +214,7 @@ TEST_F(CommandTest, ADamagedGenerationIsCodeFive) {
 }
 
 TEST_F(CommandTest, AFolderWhereItsPartsAreReceivedIsNoDamage) {
-  std::filesystem::create_directories(directory_ + "/log/incoming");
+  std::filesystem::create_directories(directory + "/log/incoming");
   write("log/incoming/00000000000001a3.log", std::string(12288, 'x'));
   for (const char* typed : {"log/incoming", "log/incoming/", "./log/incoming/."}) {
     const Outcome result = run(std::string("log verify ") + typed);

@@ -133,32 +133,32 @@ TEST(ProgressBar, ItNeverSaysDoneBeforeAllIsDone) {
 
 class ProgressDisplayTest : public testing::Test {
  protected:
-  void SetUp() override { out_ = open_memstream(&text_, &size_); }
+  void SetUp() override { out = open_memstream(&text, &size); }
   void TearDown() override {
-    std::fclose(out_);
-    std::free(text_);
+    std::fclose(out);
+    std::free(text);
   }
   std::string printed() {
-    std::fflush(out_);
-    return {text_, size_};
+    std::fflush(out);
+    return {text, size};
   }
-  char* text_ = nullptr;
-  std::size_t size_ = 0;
-  std::FILE* out_ = nullptr;
-  const json fields_ = json::parse(R"({"phase":"seeding","done_bytes":50,"total_bytes":100})");
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* out = nullptr;
+  const json fields = json::parse(R"({"phase":"seeding","done_bytes":50,"total_bytes":100})");
 };
 
 TEST_F(ProgressDisplayTest, WithoutATerminalThereIsOneLineEachTenSeconds) {
-  ProgressDisplay display(out_, 0);
-  for (int second = 0; second <= 25; ++second) display.show(fields_, Instant{second * 1'000'000'000LL});
+  ProgressDisplay display(out, 0);
+  for (int second = 0; second <= 25; ++second) display.show(fields, Instant{second * 1'000'000'000LL});
   display.finish();
   EXPECT_EQ(printed(), "seeding  50.0 %  50 B of 100 B\nseeding  50.0 %  50 B of 100 B\n");
 }
 
 TEST_F(ProgressDisplayTest, OnATerminalTheBarIsDrawnAtOnceAndTakenAway) {
-  ProgressDisplay display(out_, 41);
-  display.show(fields_, Instant{0});
-  display.show(fields_, Instant{50'000'000});  // too soon
+  ProgressDisplay display(out, 41);
+  display.show(fields, Instant{0});
+  display.show(fields, Instant{50'000'000});  // too soon
   display.finish();
   EXPECT_EQ(printed(), "\rseeding  50.0 %  50 B of 100 B\x1b[K\r\x1b[K");
 }
