@@ -13,7 +13,7 @@ using engine::ControlRequest;
 using nlohmann::json;
 
 // What a client reads of one command.
-struct Heard final : engine::ControlReply {
+struct Conversation final : engine::ControlReply {
   Task<Result<void>> progress(json fields) override {
     progress_lines.push_back(std::move(fields));
     co_return Result<void>();
@@ -29,17 +29,17 @@ struct Heard final : engine::ControlReply {
 class NodeCommands : public testing::Test {
  protected:
   // The client outlives its command; it leaves when `client` is stopped.
-  Task<Result<void>> asking(engine::Node& node, ControlRequest request, Heard& heard) {
+  Task<Result<void>> asking(engine::Node& node, ControlRequest request, Conversation& heard) {
     heard.answer = co_await node.handle(std::move(request), heard);
     co_return Result<void>();
   }
-  void begin(TaskGroup& client, const std::string& node, const json& request, Heard& heard) {
+  void begin(TaskGroup& client, const std::string& node, const json& request, Conversation& heard) {
     Result<ControlRequest> parsed = ControlRequest::parse(request.dump());
     ASSERT_TRUE(parsed.ok());
     client.spawn(asking(*cluster.node(node), std::move(*parsed), heard));
   }
-  Heard ask(const std::string& node, const json& request, Duration limit = 120s) {
-    Heard heard;
+  Conversation ask(const std::string& node, const json& request, Duration limit = 120s) {
+    Conversation heard;
     TaskGroup client(world.executor());
     begin(client, node, request, heard);
     EXPECT_EQ(world.run_until([&] { return client.running() == 0; }, limit), Ended::reached) << cluster.story();
@@ -74,7 +74,7 @@ class NodeCommands : public testing::Test {
 TEST_F(NodeCommands, AMisspeltNameIsAnErrorOfEveryCommand) {
   start();
   for (const char* command : {"status", "wait", "events", "seed", "suspend", "resume", "verify"}) {
-    Heard heard = ask("beta", {{"command", command}, {"database", "orders"}, {"node", "bet"}});
+    Conversation heard = ask("beta", {{"command", command}, {"database", "orders"}, {"node", "bet"}});
     ASSERT_FALSE(heard.answer->ok()) << command;
     EXPECT_EQ(heard.answer->error().kind, ErrorKind::not_found) << command;
     EXPECT_EQ(heard.answer->error().message, "database orders has no copy on 'bet'") << command;
@@ -88,19 +88,19 @@ TEST_F(NodeCommands, AMisspeltNameIsAnErrorOfEveryCommand) {
 
 TEST_F(NodeCommands, AStateThatTheCopyNeverHasIsNotWaitedFor) {
   start();
-  const Heard active = ask("alpha", {{"command", "wait"}, {"database", "orders"}, {"node", "alpha"}, {"for", "healthy"}}, 1s);
+  const Conversation active = ask("alpha", {{"command", "wait"}, {"database", "orders"}, {"node", "alpha"}, {"for", "healthy"}}, 1s);
   ASSERT_TRUE(active.answer.has_value());
   EXPECT_EQ(active.answer->error().kind, ErrorKind::usage);
   EXPECT_EQ(active.answer->error().hint, "ccr wait orders@alpha --for mounted");
-  const Heard passive =
+  const Conversation passive =
       ask("beta", {{"command", "wait"}, {"database", "orders"}, {"node", "beta"}, {"for", "healthy"}, {"timeout_seconds", 0.5}});
   EXPECT_EQ(passive.answer->error().message, "orders@beta is needs_seed after 0.5 s, not healthy");
 }
 
 TEST_F(NodeCommands, EventsOfACopyAreItsOwn) {
   start();
-  const Heard all = ask("beta", {{"command", "events"}});
-  const Heard own = ask("beta", {{"command", "events"}, {"database", "orders"}, {"node", "beta"}});
+  const Conversation all = ask("beta", {{"command", "events"}});
+  const Conversation own = ask("beta", {{"command", "events"}, {"database", "orders"}, {"node", "beta"}});
   EXPECT_GT(all.events.size(), own.events.size());
   ASSERT_FALSE(own.events.empty());
   for (const json& event : own.events) EXPECT_EQ(event["subject"], "orders@beta");
@@ -108,7 +108,7 @@ TEST_F(NodeCommands, EventsOfACopyAreItsOwn) {
 
 TEST_F(NodeCommands, ASourceThatIsNoNodeIsAMistakeOfUse) {
   start();
-  const Heard heard = ask("beta", {{"command", "seed"}, {"database", "orders"}, {"node", "beta"}, {"from", "alpa"}});
+  const Conversation heard = ask("beta", {{"command", "seed"}, {"database", "orders"}, {"node", "beta"}, {"from", "alpa"}});
   ASSERT_FALSE(heard.answer->ok());
   EXPECT_EQ(heard.answer->error().kind, ErrorKind::usage);
   EXPECT_EQ(heard.answer->error().hint, "did you mean 'alpha'?");
@@ -118,7 +118,7 @@ json verify_request() { return {{"command", "verify"}, {"database", "orders"}, {
 
 TEST_F(NodeCommands, AVerificationGoesOnWithoutItsClientAndTheNextAttaches) {
   seed();
-  Heard first, second;
+  Conversation first, second;
   TaskGroup leaving(world.executor()), staying(world.executor());
   begin(leaving, "beta", verify_request(), first);
   ASSERT_EQ(world.run_until([&] { return !first.progress_lines.empty(); }, 10s), Ended::reached);
@@ -133,18 +133,18 @@ TEST_F(NodeCommands, AVerificationGoesOnWithoutItsClientAndTheNextAttaches) {
 
 TEST_F(NodeCommands, AVerificationAtAnotherRateIsNotAttachedTo) {
   seed();
-  Heard first;
+  Conversation first;
   TaskGroup client(world.executor());
   begin(client, "beta", verify_request(), first);
   ASSERT_EQ(world.run_until([&] { return !first.progress_lines.empty(); }, 10s), Ended::reached);
-  const Heard other = ask("beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}, {"rate", 1}});
+  const Conversation other = ask("beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}, {"rate", 1}});
   EXPECT_EQ(other.answer->error().kind, ErrorKind::busy);
   leave(client);
 }
 
 TEST_F(NodeCommands, ACancelledVerificationEndsForWhoWatchesAndANewOneMayBegin) {
   seed();
-  Heard watching;
+  Conversation watching;
   TaskGroup client(world.executor());
   begin(client, "beta", verify_request(), watching);
   ASSERT_EQ(world.run_until([&] { return !watching.progress_lines.empty(); }, 10s), Ended::reached);
@@ -153,7 +153,7 @@ TEST_F(NodeCommands, ACancelledVerificationEndsForWhoWatchesAndANewOneMayBegin) 
   ASSERT_EQ(world.run_until([&] { return watching.answer.has_value(); }, 10s), Ended::reached);
   EXPECT_EQ(watching.answer->error().message, "the verification was cancelled");
   EXPECT_EQ((**ask("beta", cancel).answer)["cancelled"], false);
-  const Heard anew = ask("beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}});
+  const Conversation anew = ask("beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}});
   ASSERT_TRUE(anew.answer->ok()) << anew.answer->error().message;
   leave(client);
 }
@@ -232,7 +232,7 @@ TEST_F(NodeCommands, ADryRunOfALoadWritesNothing) {
 
 TEST_F(NodeCommands, AShortLoadIsHeldToItsRate) {
   start();
-  const Heard heard =
+  const Conversation heard =
       ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 1'000'000}, {"seconds", 1}});
   ASSERT_TRUE(heard.answer->ok()) << heard.answer->error().message;
   const json& result = **heard.answer;
@@ -244,7 +244,7 @@ TEST_F(NodeCommands, AShortLoadIsHeldToItsRate) {
 
 TEST_F(NodeCommands, ALoadBelowOneTransactionWritesOneInItsWholeTime) {
   start();
-  const Heard heard = ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 20}, {"seconds", 10}});
+  const Conversation heard = ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 20}, {"seconds", 10}});
   ASSERT_TRUE(heard.answer->ok()) << heard.answer->error().message;
   EXPECT_EQ((**heard.answer)["commits"], 1);
   EXPECT_GE((**heard.answer)["seconds"].get<double>(), 10.0);
@@ -252,7 +252,7 @@ TEST_F(NodeCommands, ALoadBelowOneTransactionWritesOneInItsWholeTime) {
 
 TEST_F(NodeCommands, ALoadWhoseClientLeftEndsWithinATurn) {
   start();
-  Heard heard;
+  Conversation heard;
   TaskGroup client(world.executor());
   begin(client, "alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 20}, {"seconds", 600}}, heard);
   world.run_for(2s);

@@ -1,4 +1,4 @@
-// What an operator's commands do to whole nodes in the simulator: asked as `ccr` asks, through the node's handler.
+// What brings a copy to rights again, and what shows that it is none: seeds, verifications and suspensions of whole nodes in the simulator, asked as `ccr` asks.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
