@@ -39,7 +39,8 @@ std::string PassiveCopy::resting_hint() const {
 Task<Result<void>> PassiveCopy::contact() {
   storage::CopyState& state = keeper_.state();
   if (files_ && state.seeded && state.min_required < state.max_required) {
-    // A crash interrupted a batch; whoever suspends wants pages that can be opened.
+    // A crash interrupted a batch; whoever suspends wants pages that can be opened. Until its end they are ahead of what is applied.
+    compare_from_ = state.max_required;
     make_replayer();
     CCR_CO_TRY(co_await files_->replayer->replay_to(state.max_required));
     files_->replayer.reset();
