@@ -121,7 +121,7 @@ TEST(StateBytes, BytesBehindThePayloadAreRefusedAlsoWithAGoodChecksum) {
 
 TEST(StateBytes, ANewerVersionIsUnsupported) {
   Bytes slot = encode_state(full_state(), 5);
-  slot[8] = std::byte{3};
+  slot[8] = std::byte{4};
   seal_state(slot);
   EXPECT_EQ(kind_of(decode_state(slot)), ErrorKind::unsupported);
 }

@@ -114,7 +114,7 @@ TEST_F(SeedRefusal, ASourceThatIsBehindSendsNothing) {
 TEST_F(SeedRefusal, ABadSourceTellsWhyAndThePassGoesOnLater) {
   source.read_error = Error{ErrorKind::corrupt, "page 7 of orders is not what its digest says", "ccr verify orders"};
   const Error error = seed_fails();
-  EXPECT_EQ(error.kind, ErrorKind::refused);
+  EXPECT_EQ(error.kind, ErrorKind::diverged);
   EXPECT_NE(error.message.find("page 7 of orders"), std::string::npos);
   EXPECT_EQ(error.hint, "ccr verify orders");
   EXPECT_EQ(copy.served.error().kind, ErrorKind::corrupt);
