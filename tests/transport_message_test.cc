@@ -180,8 +180,8 @@ TEST(Messages, UnknownEnumValuesAreRefused) {
   hello[4] = std::byte{0};
   expect_refused(1, hello, "message Hello: an unknown value 0");
   Bytes refuse = encode(Refuse{RefuseReason::busy, "", ""});
-  refuse[0] = std::byte{12};
-  expect_refused(3, refuse, "message Refuse: an unknown value 12");
+  refuse[0] = std::byte{13};
+  expect_refused(3, refuse, "message Refuse: an unknown value 13");
 }
 
 TEST(Messages, AFlagIsZeroOrOne) {
