@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/status_parts.h"
+
 namespace ccr::tools {
 namespace {
 
@@ -43,33 +45,11 @@ json unknown_seed() {
   return seed;
 }
 
-// Every field of a copy, each unknown.
+// Every field of a copy as the daemon shows it, each unknown.
 json unknown_copy(const std::string& node, bool active) {
-  return {{"node", node},
-          {"role", active ? "active" : "passive"},
-          {"state", nullptr},
-          {"cause", ""},
-          {"comment", ""},
-          {"hint", ""},
-          {"since", nullptr},
-          {"generated", nullptr},
-          {"received", nullptr},
-          {"durable", nullptr},
-          {"inspected", nullptr},
-          {"replayed", nullptr},
-          {"copy_queue", nullptr},
-          {"replay_queue", nullptr},
-          {"ship_bytes_per_second", nullptr},
-          {"lag_seconds", nullptr},
-          {"mode", nullptr},
-          {"root", nullptr},
-          {"root_equal_at", nullptr},
-          {"disk_verified_at", nullptr},
-          {"tip_heard_at", nullptr},
-          {"log_first_generation", nullptr},
-          {"quarantine", nullptr},
-          {"seed", unknown_seed()},
-          {"connection", nullptr}};
+  json copy = engine::blank_copy(node, active ? "active" : "passive");
+  copy["seed"] = unknown_seed();
+  return copy;
 }
 
 struct Standing {
@@ -82,6 +62,9 @@ Standing standing_of(const CopyState& state, bool active, const std::string& dat
   const std::string start = "start it: ccr serve --node " + node;
   if (active) return {"dismounted", "the daemon is not running", "", start, {}};
   if (state.failed) return {"failed_and_suspended", state.cause, state.comment, "ccr seed " + subject, state.since};
+  if (state.damaged_pages > 0) {
+    return {state.suspended ? "suspended" : "failed_and_suspended", state.cause, state.comment, "ccr seed " + subject, state.since};
+  }
   const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
   if (state.suspended) return {"suspended", by, state.comment, "ccr resume " + subject, state.since};
   if (!state.seeded) return {"needs_seed", "", "", "ccr seed " + subject, {}};
