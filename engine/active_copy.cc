@@ -4,6 +4,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/undo.h"
+
 namespace ccr::engine {
 
 using storage::RecordKind;
@@ -260,10 +262,13 @@ Task<Result<ActiveCopy::PagesRead>> ActiveCopy::read(PageNumber first, std::uint
 
 Task<Result<void>> ActiveCopy::hold() {
   ++holds_;
-  if (store_ == nullptr) co_return Result<void>();
-  while (writing_) co_await changed_.wait();
-  hurry();
-  while (replayer_->position() < tip_.durable) co_await replayer_->changed().wait();
+  Undo undo([this] { release(); });  // a stop in here: the caller does not have the hold yet
+  if (store_ != nullptr) {
+    while (writing_) co_await changed_.wait();
+    hurry();
+    while (replayer_->position() < tip_.durable) co_await replayer_->changed().wait();
+  }
+  undo.keep();
   co_return Result<void>();
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/undo.h"
+
 namespace ccr::engine {
 
 using storage::RecordHeader;
@@ -37,7 +39,9 @@ void Replayer::hurry() {
 
 Task<void> Replayer::hold() {
   ++holds_;
+  Undo undo([this] { release(); });  // a stop in here: the caller does not have the hold yet
   while (busy_) co_await changed_.wait();
+  undo.keep();
 }
 
 void Replayer::release() {

@@ -158,6 +158,24 @@ TEST_F(NodeCommands, ACancelledVerificationEndsForWhoWatchesAndANewOneMayBegin) 
   leave(client);
 }
 
+TEST_F(NodeCommands, AVerificationThatEndsAtAnyMomentHoldsNeitherCommitsNorReplay) {
+  seed();
+  const json cancel{{"command", "verify"}, {"database", "orders"}, {"node", "beta"}, {"cancel", true}};
+  for (int moment = 0; moment < 60; ++moment) {
+    Conversation watching;
+    TaskGroup client(world.executor());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(cluster.commit(random, {static_cast<PageNumber>(random.between(1, 2999)), 3000}));
+    begin(client, "beta", {{"command", "verify"}, {"database", "orders"}, {"node", "beta"}}, watching);
+    world.run_for(std::chrono::microseconds(150 * moment));
+    EXPECT_TRUE(ask("beta", cancel).answer->ok());
+    leave(client);
+  }
+  const auto rests = [&] {
+    return cluster.pending() == 0 && cluster.passive("beta")->state().min_required == cluster.active()->tip().durable;
+  };
+  EXPECT_EQ(world.run_until(rests, 60s), Ended::reached) << cluster.pending() << " commits wait\n" << cluster.story();
+}
+
 TEST_F(NodeCommands, ADryRunOfASeedSaysStateContactSpaceAndPlan) {
   seed();
   const json request{{"command", "seed"}, {"database", "orders"}, {"node", "beta"}, {"dry_run", true}};

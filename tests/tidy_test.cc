@@ -207,6 +207,11 @@ TEST(Awaiting, APlantedBraceIsFound) {
   EXPECT_EQ(count_in(await_findings, "engine/x.cc", "if (co_await send(frame)) {\n"), 0u);
 }
 
+TEST(Awaiting, APlantedConditionalIsFound) {
+  EXPECT_EQ(count_in(await_findings, "engine/x.cc", "x = full ? co_await all(name) : co_await some(name);"), 1u);
+  EXPECT_EQ(count_in(await_findings, "engine/x.cc", "y = a ? b : c;\ncase 3: co_await some(name);"), 0u);
+}
+
 TEST(Awaiting, NoExpressionHoldsBraces) { expect_clean(await_findings); }
 
 }  // namespace

@@ -275,6 +275,9 @@ Findings await_findings(const SourceText& file) {
   static const std::regex harmless(R"(\{\d*\})");  // a value without members to free
   Findings found;
   for (std::size_t at = file.code.find(keyword); at != std::string::npos; at = file.code.find(keyword, at + 1)) {
+    if (at >= 2 && file.code.compare(at - 2, 2, "? ") == 0) {
+      found.push_back(finding(file, line_at(file.code, at), "an awaited call in a conditional"));
+    }
     const std::string operand = std::regex_replace(std::string(awaited(file.code, at + keyword.size())), harmless, "");
     if (operand.find('{') == std::string::npos) continue;
     found.push_back(finding(file, line_at(file.code, at), "braces inside a co_await expression"));
