@@ -49,6 +49,12 @@ PageNumber unproven(const ActiveCopy::PagesRead& pages, PageNumber first, std::u
   return 0;
 }
 
+// Commits held by hold(), until the end of the scope.
+struct Held {
+  ActiveCopy& active;
+  ~Held() { active.release(); }
+};
+
 }  // namespace
 
 // What agreed stays, so that of pages that are written all the time each needs to be met at rest only once.
@@ -73,21 +79,24 @@ Task<Result<ActiveCopy::PagesRead>> ActiveSeed::read_proven(PageNumber first, st
   constexpr int proof_reads_max = 4;
   Result<ActiveCopy::PagesRead> pages = co_await active_.read(first, count);
   if (!pages.ok() || active_.store() == nullptr) co_return pages;
-  for (int reads = 1; reads < proof_reads_max && unproven(*pages, first, page_size()) != 0; ++reads) {
+  PageNumber bad = unproven(*pages, first, page_size());
+  for (int reads = 1; reads < proof_reads_max && bad != 0; ++reads) {
     const Position end = active_.tip().durable;
     active_.hurry();
     while (active_.replayed() < end) co_await active_.replay_changed().wait();
     CCR_CO_TRY(co_await read_again(first, count, *pages));
+    bad = unproven(*pages, first, page_size());
   }
-  if (unproven(*pages, first, page_size()) != 0) {
+  if (bad != 0) {
     CCR_CO_TRY(co_await active_.hold());
-    struct Held {
-      ActiveCopy& active;
-      ~Held() { active.release(); }
-    } held{active_};
+    const Held held{active_};
     CCR_CO_TRY(co_await read_again(first, count, *pages));
-    if (unproven(*pages, first, page_size()) != 0) CCR_CO_TRY(co_await read_again(first, count, *pages));
-    pages->differs = unproven(*pages, first, page_size());
+    bad = unproven(*pages, first, page_size());
+    if (bad != 0) {
+      CCR_CO_TRY(co_await read_again(first, count, *pages));
+      bad = unproven(*pages, first, page_size());
+    }
+    pages->differs = bad;
   }
   co_return pages;
 }
@@ -122,10 +131,7 @@ Task<Result<void>> ActiveSeed::count_verified(const seed::VerifyExtent& extent, 
 Task<Result<seed::VerifyExtent>> ActiveSeed::verify(std::uint32_t extent) {
   co_await active_.wait_until_comparable();
   CCR_CO_TRY(co_await active_.hold());
-  struct Held {
-    ActiveCopy& active;
-    ~Held() { active.release(); }
-  } held{active_};
+  const Held held{active_};
   const std::uint32_t per_extent = storage::pages_per_extent(page_size());
   const PageNumber first = extent * per_extent + 1;
   // The source may lose continuity while a read waits in its queue: the file is then ahead of the table, which is no damage.

@@ -78,7 +78,6 @@ Task<std::optional<std::uint64_t>> growth_of_seed(NodeContext& context, const Ho
 
 Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest wanted) {
   const PassiveCopy& passive = *hosted.passive;
-  const storage::CopyState& state = passive.state();
   const std::string source = passive.active_node();
   json answer = blank_answer();
   add_state(answer, hosted);
@@ -86,7 +85,7 @@ Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest 
   const std::string page_file = paths_of(context.config, hosted.config, false).page_file;
   const std::optional<std::uint64_t> needed = co_await growth_of_seed(context, hosted, page_file);
   co_await add_space(answer, context.disk, storage::directory_of(page_file), needed);
-  const bool running = !state.seed.source.empty() && !state.failed && !state.suspended;
+  const bool running = passive.seeding();
   answer["running"] = running;
   if (running) {
     answer["plan"] = json::array({"attach to the seed that runs"});

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/status_parts.h"
 #include "engine/watched.h"
 
 namespace ccr::engine {
@@ -28,7 +29,7 @@ json Verification::progress() const {
   return {{"phase", watch_.phase},
           {"done_bytes", watch_.done_bytes},
           {"total_bytes", watch_.total_bytes},
-          {"rate_limit", request_.bytes_per_second_max > 0 ? json(request_.bytes_per_second_max) : json(nullptr)}};
+          {"rate_limit", rate_limit_json(request_.bytes_per_second_max)}};
 }
 
 Result<json> Verification::result() const {
