@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/status_parts.h"
+
 namespace ccr::tools {
 namespace {
 
@@ -25,17 +27,12 @@ json database_json(const engine::DatabaseConfig& database) {
           {"replay_lag", std::move(lags)}};
 }
 
-json rate_json(std::uint64_t bytes_per_second) {
-  if (bytes_per_second == 0) return nullptr;  // unlimited
-  return bytes_per_second;
-}
-
 json transport_json(const engine::TransportConfig& transport) {
   return {{"window", transport.window},
           {"congestion", transport.congestion},
           {"compression", transport.compression},
           {"streams", transport.streams},
-          {"seed_rate", rate_json(transport.seed_bytes_per_second)},
+          {"seed_rate", engine::rate_limit_json(transport.seed_bytes_per_second)},
           {"heartbeat", {{"interval", seconds(transport.heartbeat_interval)}, {"missed", transport.heartbeat_missed}}}};
 }
 
@@ -61,7 +58,7 @@ json config_json(const engine::Config& config) {
        {{"mode", config.tls_off ? "off" : "require"}, {"ca", config.tls_ca}, {"cert", config.tls_cert}, {"key", config.tls_key}}},
       {"databases", std::move(databases)},
       {"transport", transport_json(config.transport)},
-      {"verify", {{"rate", rate_json(config.verify_bytes_per_second)}}},
+      {"verify", {{"rate", engine::rate_limit_json(config.verify_bytes_per_second)}}},
       {"warnings", config.warnings}};
 }
 

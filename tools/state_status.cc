@@ -10,13 +10,10 @@
 namespace ccr::tools {
 namespace {
 
+using engine::position_json;
+using engine::rate_limit_json;
 using nlohmann::json;
 using storage::CopyState;
-
-json position_json(Position position) {
-  if (!position.known()) return nullptr;
-  return {{"generation", position.generation.number}, {"offset", position.offset}};
-}
 
 json time_json(WallTime time) {
   if (!time.known()) return nullptr;
@@ -35,20 +32,15 @@ json seed_json(const storage::SeedProgress& seed) {
           {"extents_equal", seed.extents_equal},
           {"wire_bytes", seed.wire_bytes},
           {"rate", nullptr},
-          {"rate_limit", seed.bytes_per_second_max > 0 ? json(seed.bytes_per_second_max) : json(nullptr)},
+          {"rate_limit", rate_limit_json(seed.bytes_per_second_max)},
           {"eta_seconds", nullptr}};
-}
-
-json unknown_seed() {
-  json seed{{"running", false}};
-  for (const char* field : {"done_bytes", "total_bytes", "extents_sent", "extents_equal", "wire_bytes", "rate", "rate_limit", "eta_seconds"}) seed[field] = nullptr;
-  return seed;
 }
 
 // Every field of a copy as the daemon shows it, each unknown.
 json unknown_copy(const std::string& node, bool active) {
   json copy = engine::blank_copy(node, active ? "active" : "passive");
-  copy["seed"] = unknown_seed();
+  for (auto& [field, value] : copy["seed"].items())
+    if (field != "running") value = nullptr;
   return copy;
 }
 
