@@ -53,7 +53,6 @@ struct FileFacts {
 struct DirectoryEntry {
   std::string name;
   bool directory = false;
-  std::uint64_t size = 0;
   FileFacts facts = {};  // of a file
 };
 

@@ -130,7 +130,7 @@ Task<Result<std::vector<GenerationFile>>> numbered_files(Disk& disk, std::string
   if (!entries.ok()) co_return entries.error();
   for (const DirectoryEntry& entry : *entries) {
     const std::optional<Generation> generation = generation_of_name(entry.name);
-    if (generation && !entry.directory) files.push_back({*generation, entry.size, sealed, path_in(directory, entry.name)});
+    if (generation && !entry.directory) files.push_back({*generation, entry.facts.bytes, sealed, path_in(directory, entry.name)});
   }
   const auto rising = [](const GenerationFile& a, const GenerationFile& b) { return a.generation < b.generation; };
   std::sort(files.begin(), files.end(), rising);

@@ -101,7 +101,7 @@ Result<std::vector<DirectoryEntry>> list_directory(const std::string& path) {
     }
     const std::uint64_t size = static_cast<std::uint64_t>(facts.st_size);
     const FileFacts told{size, facts.st_ino, std::int64_t(facts.st_mtim.tv_sec) * 1'000'000'000 + facts.st_mtim.tv_nsec};
-    entries.push_back({std::string(name), S_ISDIR(facts.st_mode), size, told});
+    entries.push_back({std::string(name), S_ISDIR(facts.st_mode), told});
   }
   std::sort(entries.begin(), entries.end(), [](const auto& left, const auto& right) { return left.name < right.name; });
   return entries;

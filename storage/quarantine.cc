@@ -43,7 +43,7 @@ Task<Result<Quarantine>> measure_quarantine(Disk& disk, std::string directory) {
   for (const DirectoryEntry& entry : *entries) {
     if (entry.directory) continue;
     ++quarantine.files;
-    quarantine.bytes += entry.size;
+    quarantine.bytes += entry.facts.bytes;
   }
   co_return quarantine;
 }

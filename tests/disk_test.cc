@@ -339,7 +339,7 @@ TEST_P(SystemDiskTest, ListIsSortedByNameAndTellsDirectoriesAndSizes) {
     EXPECT_TRUE(entries.ok());
     std::string names;
     for (const DirectoryEntry& entry : *entries) {
-      names += entry.name + (entry.directory ? "/ " : ":" + std::to_string(entry.size) + " ");
+      names += entry.name + (entry.directory ? "/ " : ":" + std::to_string(entry.facts.bytes) + " ");
     }
     EXPECT_EQ(names, "Z:0 a10:0 a9:0 b:77 incoming/ ");
     const auto absent = co_await disk.list(at("absent"));

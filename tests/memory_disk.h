@@ -61,10 +61,10 @@ class MemoryDisk final : public Disk {
     if (!directories_.contains(path)) co_return missing(path);
     std::vector<DirectoryEntry> entries;
     for (const auto& [name, inode] : live_) {
-      if (parent(name) == path) entries.push_back({name.substr(path.size() + 1), false, inode->live.size()});
+      if (parent(name) == path) entries.push_back({name.substr(path.size() + 1), false, {inode->live.size()}});
     }
     for (const std::string& name : directories_) {
-      if (parent(name) == path) entries.push_back({name.substr(path.size() + 1), true, 0});
+      if (parent(name) == path) entries.push_back({name.substr(path.size() + 1), true});
     }
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     co_return entries;

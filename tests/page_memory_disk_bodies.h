@@ -148,7 +148,7 @@ inline Task<Result<std::vector<DirectoryEntry>>> PageMemoryDisk::list(std::strin
   std::vector<DirectoryEntry> entries;
   for (const auto& [path, inode] : names_) {
     if (page_memory_disk::inside(path, directory))
-      entries.push_back({path.substr(directory.size() + 1), false, inode->live.size()});
+      entries.push_back({path.substr(directory.size() + 1), false, {inode->live.size()}});
   }
   co_return entries;
 }

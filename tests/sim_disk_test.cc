@@ -87,7 +87,7 @@ TEST_F(SimDiskTest, ListIsSortedAndTellsDirectoriesFromFiles) {
   ASSERT_EQ(entries->size(), 3u);
   EXPECT_EQ((*entries)[0].name, "a");
   EXPECT_EQ((*entries)[1].name, "b");
-  EXPECT_EQ((*entries)[1].size, 2u);
+  EXPECT_EQ((*entries)[1].facts.bytes, 2u);
   EXPECT_EQ((*entries)[2].name, "z");
   EXPECT_TRUE((*entries)[2].directory);
   EXPECT_EQ(complete(world, mounted->list("/e")).error().kind, ErrorKind::not_found);

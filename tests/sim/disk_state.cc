@@ -159,12 +159,12 @@ Result<std::vector<storage::DirectoryEntry>> DiskState::list(const std::string& 
     const auto file = files_.find(node);
     const bool is_file = file != files_.end();
     if (!is_file) {
-      entries.push_back({name, true, 0});
+      entries.push_back({name, true});
       continue;
     }
     const std::uint64_t size = file->second.cached.size();
     const storage::FileFacts facts{size, node, static_cast<std::int64_t>(file->second.modified)};
-    entries.push_back({name, false, size, facts});
+    entries.push_back({name, false, facts});
   }
   return entries;
 }
