@@ -5,6 +5,7 @@
 #include "base/system_clock.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
+#include "tests/tcp_pair.h"
 #include "tests/transport_samples.h"
 #include "transport/framed_connection.h"
 #include "transport/tcp_network.h"
@@ -16,23 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t session = 0x51;
 
-struct TcpPair {
-  std::unique_ptr<Connection> client, server;
-};
-
-Task<Result<TcpPair>> connected(Executor executor, std::string host) {
-  TcpNetwork network(executor);
-  const Endpoint any{host, 0};
-  Result<std::unique_ptr<Listener>> listener = network.listen(any);
-  if (!listener.ok()) co_return listener.error();
-  const Endpoint local = (*listener)->local();
-  Result<std::unique_ptr<Connection>> client = co_await network.connect(local);
-  if (!client.ok()) co_return client.error();
-  Result<std::unique_ptr<Connection>> server = co_await (*listener)->accept();
-  if (!server.ok()) co_return server.error();
-  TcpPair pair{std::move(*client), std::move(*server)};
-  co_return Result<TcpPair>(std::move(pair));
-}
+Task<Result<TcpPair>> connected(Executor executor, std::string host) { return connect_pair(std::move(executor), std::move(host), TcpSettings()); }
 
 Task<Result<void>> send_log(FramedConnection& connection, ByteView content) {
   constexpr std::size_t piece = MiB;

@@ -4,29 +4,11 @@
 #include <utility>
 
 #include "base/task_group.h"
+#include "tests/tcp_pair.h"
 #include "tests/transport_samples.h"
-#include "transport/tcp_network.h"
 
 namespace ccr::transport::transport_tcp_window_test {
 namespace {
-
-struct Ends {
-  std::unique_ptr<Connection> client, server;
-};
-
-Task<Result<Ends>> meet(Executor executor, TcpSettings settings) {
-  TcpNetwork network(executor, std::move(settings));
-  const Endpoint any{"127.0.0.1", 0};
-  Result<std::unique_ptr<Listener>> listener = network.listen(any);
-  if (!listener.ok()) co_return listener.error();
-  const Endpoint local = (*listener)->local();
-  Result<std::unique_ptr<Connection>> client = co_await network.connect(local);
-  if (!client.ok()) co_return client.error();
-  Result<std::unique_ptr<Connection>> server = co_await (*listener)->accept();
-  if (!server.ok()) co_return server.error();
-  Ends ends{std::move(*client), std::move(*server)};
-  co_return Result<Ends>(std::move(ends));
-}
 
 Task<Result<void>> write_bytes(Connection& to, ByteView content) {
   const ByteView pieces[] = {content};
@@ -50,9 +32,9 @@ Task<void> cross(Executor executor, Connection& from, Connection& to) {
   EXPECT_TRUE(written.ok());
 }
 
-void with_ends(TcpSettings settings, std::function<Task<void>(Executor, Ends&)> body) {
+void with_ends(TcpSettings settings, std::function<Task<void>(Executor, TcpPair&)> body) {
   run([&](Executor executor) -> Task<void> {
-    Result<Ends> ends = co_await meet(executor, settings);
+    Result<TcpPair> ends = co_await connect_pair(executor, "127.0.0.1", settings);
     EXPECT_TRUE(ends.ok());
     if (ends.ok()) co_await body(executor, *ends);
   });
@@ -72,7 +54,7 @@ TcpSettings auto_of_distributions() {
 }
 
 void window_is_what_was_asked(std::uint64_t bytes, int scale) {
-  with_ends(window_of(bytes), [=](Executor executor, Ends& ends) -> Task<void> {
+  with_ends(window_of(bytes), [=](Executor executor, TcpPair& ends) -> Task<void> {
     co_await cross(executor, *ends.client, *ends.server);
     co_await cross(executor, *ends.server, *ends.client);
     for (const Connection* end : {ends.client.get(), ends.server.get()}) {
@@ -103,11 +85,11 @@ TEST(TcpWindow, SetByHandIsTheClampAndTheScaleOfBothEnds) {
 
 TEST(TcpWindow, OfAutoBeginsAsTheKernelsOwn) {
   ConnectionFacts kernel;
-  with_ends(TcpSettings(), [&](Executor, Ends& ends) -> Task<void> {
+  with_ends(TcpSettings(), [&](Executor, TcpPair& ends) -> Task<void> {
     kernel = ends.client->facts();
     co_return;
   });
-  with_ends(auto_of_distributions(), [&](Executor, Ends& ends) -> Task<void> {
+  with_ends(auto_of_distributions(), [&](Executor, TcpPair& ends) -> Task<void> {
     for (const Connection* end : {ends.client.get(), ends.server.get()}) {
       EXPECT_EQ(end->facts().window_asked, 0u);
       EXPECT_NEAR(double(end->facts().window_granted), double(kernel.window_granted), 4096);
@@ -120,7 +102,7 @@ TEST(TcpWindow, OfAutoBeginsAsTheKernelsOwn) {
 
 // Given back to the kernel it must still be tuned, from a scale that was made for more.
 TEST(TcpWindow, OfAutoGrowsWithWhatIsReceived) {
-  with_ends(auto_of_distributions(), [](Executor executor, Ends& ends) -> Task<void> {
+  with_ends(auto_of_distributions(), [](Executor executor, TcpPair& ends) -> Task<void> {
     const std::uint64_t before = ends.server->facts().window_granted;
     for (int i = 0; i < 8; ++i) co_await cross(executor, *ends.client, *ends.server);
     EXPECT_GT(ends.server->facts().window_granted, before);
@@ -130,7 +112,7 @@ TEST(TcpWindow, OfAutoGrowsWithWhatIsReceived) {
 TEST(TcpCongestion, IsTheOneThatIsAskedFor) {
   TcpSettings settings;
   settings.congestion = "reno";  // every kernel has it
-  with_ends(settings, [](Executor, Ends& ends) -> Task<void> {
+  with_ends(settings, [](Executor, TcpPair& ends) -> Task<void> {
     for (const Connection* end : {ends.client.get(), ends.server.get()}) {
       EXPECT_EQ(end->facts().congestion, "reno");
       EXPECT_EQ(end->facts().congestion_asked, "reno");

@@ -40,20 +40,20 @@ void read_info(int socket, TcpFacts& facts) {
   if (knows(filled, offsetof(tcp_info, tcpi_snd_wnd) + sizeof info.tcpi_snd_wnd)) facts.send_window = info.tcpi_snd_wnd;
 }
 
-std::uint64_t amount_of(int socket, int level, int option) {
+}  // namespace
+
+std::uint64_t read_socket_amount(int socket, int level, int option) {
   int amount = 0;
   socklen_t length = sizeof amount;
   return getsockopt(socket, level, option, &amount, &length) == 0 && amount > 0 ? static_cast<std::uint64_t>(amount) : 0;
 }
 
-}  // namespace
-
 TcpFacts read_tcp_facts(int socket) {
   TcpFacts facts;
   read_info(socket, facts);
-  facts.receive_buffer_bytes = amount_of(socket, SOL_SOCKET, SO_RCVBUF);
-  facts.send_buffer_bytes = amount_of(socket, SOL_SOCKET, SO_SNDBUF);
-  facts.window_clamp = amount_of(socket, IPPROTO_TCP, TCP_WINDOW_CLAMP);
+  facts.receive_buffer_bytes = read_socket_amount(socket, SOL_SOCKET, SO_RCVBUF);
+  facts.send_buffer_bytes = read_socket_amount(socket, SOL_SOCKET, SO_SNDBUF);
+  facts.window_clamp = read_socket_amount(socket, IPPROTO_TCP, TCP_WINDOW_CLAMP);
   std::array<char, congestion_name_max> name{};
   socklen_t length = name.size();
   if (getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(), &length) == 0) {

@@ -24,5 +24,7 @@ struct TcpFacts {
 };
 
 TcpFacts read_tcp_facts(int socket);
+// A socket option that is an int; 0 where it is none above 0, or the kernel does not say.
+std::uint64_t read_socket_amount(int socket, int level, int option);
 
 }  // namespace ccr::transport

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "transport/tcp_facts.h"
+
 #ifndef SO_BUF_LOCK  // Linux 5.14
 #define SO_BUF_LOCK 72
 #endif
@@ -43,12 +45,6 @@ bool set_number(int socket, int level, int option, std::uint64_t value) {
   return ::setsockopt(socket, level, option, &number, sizeof number) == 0;
 }
 
-std::uint64_t number_of(int socket, int level, int option) {
-  int number = 0;
-  socklen_t length = sizeof number;
-  return ::getsockopt(socket, level, option, &number, &length) == 0 && number > 0 ? static_cast<std::uint64_t>(number) : 0;
-}
-
 struct BufferOption {
   int plain, forced;
 };
@@ -63,7 +59,7 @@ void set_buffer(int socket, const BufferOption& option, std::uint64_t bytes) {
 std::uint64_t reach_of(const BufferOption& option) {
   const Probe probe;
   set_buffer(probe.socket(), option, std::numeric_limits<int>::max());
-  return number_of(probe.socket(), SOL_SOCKET, option.plain);
+  return read_socket_amount(probe.socket(), SOL_SOCKET, option.plain);
 }
 
 // A buffer that is set is no longer tuned: where less may be set than tuning would give, it stays the kernel's.
@@ -106,7 +102,7 @@ void prepare_socket(int socket, const TcpSettings& settings, const BufferPair& r
 void settle_socket(int socket, const TcpSettings& settings, const BufferPair& reach) {
   if (!scale_is_short(settings, reach)) return;
   const Probe fresh;
-  const std::uint64_t kernels = number_of(fresh.socket(), SOL_SOCKET, SO_RCVBUF);
+  const std::uint64_t kernels = read_socket_amount(fresh.socket(), SOL_SOCKET, SO_RCVBUF);
   set_buffer(socket, receive_option, kernels / doubling);
   set_window_clamp(socket, kernels / doubling);
   // Unlocked, it is the kernel's again. A kernel that cannot unlock must keep the large one.
@@ -121,11 +117,11 @@ bool set_congestion(int socket, const std::string& name) {
 }
 
 void grow_send_buffer(int socket, std::uint64_t bytes) {
-  if (bytes > number_of(socket, SOL_SOCKET, SO_SNDBUF)) set_buffer(socket, send_option, bytes / doubling);
+  if (bytes > read_socket_amount(socket, SOL_SOCKET, SO_SNDBUF)) set_buffer(socket, send_option, bytes / doubling);
 }
 
 void grow_receive_buffer(int socket, std::uint64_t bytes) {
-  if (bytes <= number_of(socket, SOL_SOCKET, SO_RCVBUF)) return;
+  if (bytes <= read_socket_amount(socket, SOL_SOCKET, SO_RCVBUF)) return;
   set_buffer(socket, receive_option, bytes / doubling);
   set_window_clamp(socket, bytes / doubling);
 }
