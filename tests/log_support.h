@@ -1,3 +1,4 @@
+// longer because: the clock, the disk, the writers and the readers of a log are one stage, and each is a few lines.
 // What the tests of the log share: a clock that stands still, records whose content follows from their number, ways to write, read
 // and ship them.
 #pragma once

@@ -1,3 +1,4 @@
+// longer because: source, target, link and clock of a seed know each other, and every story needs all four.
 // A source whose pages change while it is seeded from, a target on a disk that forgets, a link that is cut, and a clock of their
 // own.
 #pragma once
