@@ -314,15 +314,13 @@ Task<Result<json>> Commands::follow_events(const ControlRequest& request, Contro
     if (!hosted.ok()) co_return hosted.error();
   }
   co_await events_.wait_restored();
-  const std::string wanted = request.database() + "@" + request.node();  // every node of it where none is named
   std::uint64_t told = 0;
   for (;;) {
     const std::deque<NumberedEvent> known = events_.events();
     for (const NumberedEvent& event : known) {
       if (event.number <= told) continue;
       told = event.number;
-      const std::string& subject = event.event.subject;
-      if (!request.database().empty() && !(request.node().empty() ? subject.starts_with(wanted) : subject == wanted)) continue;
+      if (!concerns(event.event, request.database(), request.node())) continue;
       CCR_CO_TRY(co_await reply.event(event_json(event)));
     }
     if (!*follow) co_return json{{"schema", 1}, {"last", told}};

@@ -69,7 +69,7 @@ Task<Result<void>> EventFile::run() {
 
 Task<void> EventFile::restore() {
   Found found;
-  std::string older = path_ + ".1", newest = path_;
+  std::string older = older_than(path_), newest = path_;
   Result<void> read_all = co_await read(std::move(older), found);
   if (read_all.ok()) read_all = co_await read(std::move(newest), found);
   begin_new_ = !read_all.ok();
@@ -149,7 +149,7 @@ Task<Result<void>> EventFile::make_room() {
     if (end_ < file_bytes_max) co_return co_await disk_.sync_directory(directory_);
   }
   file_.reset();
-  const std::string older = path_ + ".1";
+  const std::string older = older_than(path_);
   // A file that never took a batch must not push out the one that did.
   std::optional<Result<void>> gone;
   if (keep_old_) {

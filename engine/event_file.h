@@ -36,6 +36,7 @@ class EventFile {
   Task<Result<void>> run();
 
   static std::string path_in(const std::string& directory) { return directory + "/events.jsonl"; }
+  static std::string older_than(const std::string& path) { return path + ".1"; }  // the file before the newest
 
  private:
   struct Found {

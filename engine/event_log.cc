@@ -2,6 +2,12 @@
 
 namespace ccr::engine {
 
+bool concerns(const Event& event, const std::string& database, const std::string& node) {
+  if (database.empty()) return true;
+  const std::string copy = database + "@" + node;
+  return node.empty() ? event.subject.starts_with(copy) : event.subject == copy;
+}
+
 void EventLog::record(const Event& event) {
   events_.push_back({++last_, clock_.wall_now(), event});
   if (events_.size() > events_max) events_.pop_front();

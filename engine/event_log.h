@@ -17,6 +17,9 @@ struct NumberedEvent {
   Event event;
 };
 
+// Whether an event is about that database, or that copy of it; an empty database: any event.
+bool concerns(const Event& event, const std::string& database, const std::string& node);
+
 class EventLog final : public Trace {
  public:
   static constexpr std::size_t events_max = 1000;

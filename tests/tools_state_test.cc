@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/config_example.h"
+#include "engine/event_file.h"
 #include "engine/status_parts.h"
+#include "tools/event_history.h"
 #include "tools/state_status.h"
 #include "tools/status_text.h"
 
@@ -142,6 +144,60 @@ TEST_F(StateFilesTest, TwoDamagedSlotsAreAnError) {
   put("state.0", Bytes(10, std::byte{7}));
   put("state.1", Bytes());
   EXPECT_EQ(read_state(directory_).error().kind, ErrorKind::corrupt);
+}
+
+// --- events -----------------------------------------------------------------------------------------------------------------
+
+class KeptEventsTest : public StateFilesTest {
+ protected:
+  void SetUp() override {
+    StateFilesTest::SetUp();
+    config_ = config_of("beta");
+    config_.state_dir = directory_;
+  }
+  static std::string line(std::uint64_t number, const std::string& subject) {
+    return engine::encode_event_line({number, WallTime{1767323045'000'000'000}, {"state_changed", subject, {{"to", "healthy"}}}}) + "\n";
+  }
+  void put_text(const char* file, const std::string& text) const { std::ofstream(directory_ + "/" + file, std::ios::binary) << text; }
+  std::vector<std::string> subjects(const Target& target) const {
+    const Result<std::vector<json>> events = events_from_disk(config_, target);
+    EXPECT_TRUE(events.ok());
+    std::vector<std::string> found;
+    for (const json& event : *events) found.push_back(std::to_string(event["number"].get<int>()) + " " + event["subject"].get<std::string>());
+    return found;
+  }
+  engine::Config config_;
+};
+
+TEST_F(KeptEventsTest, TheOlderFileComesFirstAndATargetNarrowsThem) {
+  put_text("events.jsonl.1", line(1, "orders@alpha") + line(2, "beta"));
+  put_text("events.jsonl", line(3, "orders@beta"));
+  EXPECT_EQ(subjects({}), (std::vector<std::string>{"1 orders@alpha", "2 beta", "3 orders@beta"}));
+  EXPECT_EQ(subjects({"orders", ""}), (std::vector<std::string>{"1 orders@alpha", "3 orders@beta"}));
+  EXPECT_EQ(subjects({"orders", "beta"}), (std::vector<std::string>{"3 orders@beta"}));
+}
+
+TEST_F(KeptEventsTest, DamagedLinesAndLinesOutOfOrderAreLeftOut) {
+  put_text("events.jsonl", line(5, "beta") + "{\"number\":6,\n" + line(5, "alpha") + line(7, "orders@beta") + "{\"number\"");
+  EXPECT_EQ(subjects({}), (std::vector<std::string>{"5 beta", "7 orders@beta"}));
+}
+
+TEST_F(KeptEventsTest, NoFileIsNoEventAndAFileThatCannotBeReadIsAnError) {
+  EXPECT_TRUE(subjects({}).empty());
+  std::filesystem::create_directory(directory_ + "/events.jsonl");
+  const Result<std::vector<json>> events = events_from_disk(config_, {});
+  ASSERT_FALSE(events.ok());
+  EXPECT_EQ(events.error().kind, ErrorKind::io);
+}
+
+TEST_F(KeptEventsTest, AnUnknownNameIsAnErrorThatNamesTheNearest) {
+  const Result<std::vector<json>> database = events_from_disk(config_, {"order", ""});
+  ASSERT_FALSE(database.ok());
+  EXPECT_EQ(database.error().kind, ErrorKind::not_found);
+  EXPECT_NE(database.error().hint.find("orders"), std::string::npos);
+  const Result<std::vector<json>> copy = events_from_disk(config_, {"orders", "bet"});
+  ASSERT_FALSE(copy.ok());
+  EXPECT_NE(copy.error().hint.find("orders@beta"), std::string::npos);
 }
 
 TEST_F(StateFilesTest, NoSlotIsNotFoundAndNothingIsWritten) {

@@ -1,6 +1,9 @@
 // ccr status, ccr wait, ccr events.
 #include <poll.h>
 
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +12,7 @@
 #include "tools/commands.h"
 #include "tools/config_file.h"
 #include "tools/daemon_call.h"
+#include "tools/event_history.h"
 #include "tools/interrupts.h"
 #include "tools/json_fields.h"
 #include "tools/state_status.h"
@@ -23,28 +27,15 @@ constexpr int watch_interval_ms = 1000;
 constexpr const char* clear_screen = "\x1b[H\x1b[2J";
 
 // Only what the target names stays; a database that is not there is an error.
-Result<void> narrow(json& status, const Target& target) {
-  if (target.database.empty()) return {};
-  std::vector<std::string> names;
-  json kept = json::array();
-  for (const json& database : status["databases"]) {
-    names.push_back(text_field(database, "name"));
-    if (names.back() == target.database) kept.push_back(database);
-  }
-  if (kept.empty()) {
-    const std::optional<std::string> near = engine::did_you_mean(target.database, names);
-    return Error{ErrorKind::not_found, "no database '" + target.database + "'", near ? "did you mean '" + *near + "'?" : ""};
-  }
-  status["databases"] = std::move(kept);
-  if (target.node.empty()) return {};
-  json copies = json::array();
-  for (const json& copy : status["databases"][0]["copies"]) {
-    if (text_field(copy, "node") == target.node) copies.push_back(copy);
-  }
-  if (copies.empty())
-    return Error{ErrorKind::not_found, "database " + target.database + " has no copy on '" + target.node + "'", ""};
-  status["databases"][0]["copies"] = std::move(copies);
-  return {};
+// Leaves in a status what `target` names.
+void narrow(json& status, const Target& target) {
+  if (target.database.empty()) return;
+  json& databases = status["databases"];
+  const auto others = [](json& list, const char* key, const std::string& wanted) {
+    list.erase(std::remove_if(list.begin(), list.end(), [&](const json& entry) { return text_field(entry, key) != wanted; }), list.end());
+  };
+  others(databases, "name", target.database);
+  if (!target.node.empty()) others(databases[0]["copies"], "node", target.node);
 }
 
 // From the daemon; from the state files where nobody answers on its socket.
@@ -55,8 +46,9 @@ Result<json> find_status(const engine::Config& config, const Target& target) {
     return client->call(request, {});
   }
   if (client.error().kind != ErrorKind::not_found) return client.error();
+  CCR_TRY(find_copy(config, target.database, target.node));
   json status = status_from_disk(config);
-  CCR_TRY(narrow(status, target));
+  narrow(status, target);
   return status;
 }
 
@@ -88,6 +80,16 @@ ExitCode show_status(const CommonOptions& common, const engine::Config& config, 
 bool pause(const Interrupts& interrupts) {
   pollfd wait{interrupts.descriptor(), POLLIN, 0};
   return ::poll(&wait, 1, watch_interval_ms) == 0;
+}
+
+void print_event(const json& event) { print(event.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); }
+
+// What the daemon wrote down before it ended; the exit code and stderr say that nobody runs.
+ExitCode show_kept_events(const engine::Config& config, const Target& target, const Error& unreachable) {
+  const Result<std::vector<json>> events = events_from_disk(config, target);
+  if (!events) return report(events.error());
+  for (const json& event : *events) print_event(event);
+  return report(unreachable);
 }
 
 }  // namespace
@@ -134,10 +136,13 @@ ExitCode run_events(const CommonOptions& common, const EventsOptions& options) {
   Result<engine::Config> config = load_config(common.config_file, common.node);
   if (!config) return report(config.error());
   Result<ControlClient> client = connect_daemon(*config);
-  if (!client) return report(client.error());
+  if (!client) {
+    return client.error().kind == ErrorKind::unreachable && !options.follow ? show_kept_events(*config, *target, client.error())
+                                                                            : report(client.error());
+  }
   const Interrupts interrupts;
   ControlClient::Watch watched;
-  watched.on_event = [](const json& event) { print(event.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); };
+  watched.on_event = print_event;
   watched.interrupt = interrupts.descriptor();
   if (options.follow) watched.silence_max = Duration::zero();
   const json request{{"command", "events"}, {"follow", options.follow}, {"database", target->database}, {"node", target->node}};

@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <vector>
 
 namespace ccr::tools {
 
@@ -29,6 +32,22 @@ Result<engine::Config> load_config(const std::string& file, const std::string& n
   const Result<std::string> text = read_config_text(file);
   CCR_TRY(text);
   return engine::parse_config(*text, file, node.empty() ? host_name() : node);
+}
+
+Result<void> find_copy(const engine::Config& config, const std::string& database, const std::string& node) {
+  if (database.empty()) return {};
+  const auto found = config.databases.find(database);
+  if (found == config.databases.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : config.databases) names.push_back(name);
+    const std::optional<std::string> near = engine::did_you_mean(database, names);
+    return Error{ErrorKind::not_found, "no database '" + database + "'", near ? "did you mean '" + *near + "'?" : ""};
+  }
+  const std::vector<std::string>& copies = found->second.copies;
+  if (node.empty() || std::find(copies.begin(), copies.end(), node) != copies.end()) return {};
+  const std::optional<std::string> near = engine::did_you_mean(node, copies);
+  return Error{ErrorKind::not_found, "database " + database + " has no copy on '" + node + "'",
+               near ? "did you mean " + database + "@" + *near + "?" : ""};
 }
 
 std::string host_name() {

@@ -13,6 +13,8 @@ inline constexpr std::size_t config_bytes_max = 1 * MiB;
 
 Result<std::string> read_config_text(const std::string& file);
 Result<engine::Config> load_config(const std::string& file, const std::string& node);  // an empty node: the host's name
+// Whether it names that database, and that copy of it; empty names ask for nothing. Errors: not_found, with the nearest name.
+Result<void> find_copy(const engine::Config& config, const std::string& database, const std::string& node);
 
 std::string host_name();  // up to the first dot
 
