@@ -116,9 +116,13 @@ class AlignedBuffer {
   const std::byte* data() const noexcept { return data_; }
   ByteSpan span() noexcept { return {data_, size_}; }
   ByteView view() const noexcept { return {data_, size_}; }
+  void forget() noexcept;  // gives the memory back to the kernel until it is used again; what it held is zeros then
 
  private:
   struct Free {
+    Free() noexcept : mapped(0) {}
+    explicit Free(std::size_t size) noexcept : mapped(size) {}
+    std::size_t mapped;  // bytes of a mapping; 0: from malloc
     void operator()(std::byte* memory) const noexcept;
   };
   std::unique_ptr<std::byte[], Free> memory_;

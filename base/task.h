@@ -33,6 +33,6 @@ using Task = asio::awaitable<T>;
 // The same for a plain function.
 #define CCR_TRY(expression)                                          \
   do {                                                               \
-    auto ccr_try_result = (expression);                              \
+    auto&& ccr_try_result = (expression);                            \
     if (!ccr_try_result.ok()) return ccr_try_result.error();         \
   } while (false)

@@ -41,7 +41,7 @@ def measure(options, count):
         cluster.start().seed()
         if options.kind == "pages":
             for database in databases:
-                cluster["alpha"].ask("load", database=database.name, seconds=COMMIT_SECONDS, rate=1)
+                cluster["alpha"].ask("load", database=database.name, seconds=COMMIT_SECONDS, rate=1, pattern="seq")
         nodes = [cluster["alpha"], cluster["beta"]]
         for database in databases:
             cluster["beta"].wait_settled(database.name, seconds=120)

@@ -9,6 +9,7 @@ namespace ccr::engine {
 Task<Result<void>> ActiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::seconds(1);
   Position saved = keeper_.state().durable;
+  Position seen = tip_.durable;
   for (;;) {
     co_await context_.clock.sleep(turn);
     {
@@ -24,6 +25,8 @@ Task<Result<void>> ActiveCopy::keep_house() {
       const Result<bool> rolled = co_await log_->roll_if_idle(idle_roll);
       if (!rolled.ok()) co_return rolled.error();
       if (*rolled) publish_tip();
+      if (seen == tip_.durable) log_->give_back();
+      seen = tip_.durable;
       if (context_.clock.now() - checkpoint_time_ >= checkpoint_interval) CCR_CO_TRY(co_await checkpoint());
     }
     if (saved != keeper_.state().durable) {
@@ -100,8 +103,9 @@ Task<Result<void>> ActiveCopy::truncate() {
     facts.pins = state.pins;
     verdict = storage::decide_truncation(facts);
   }
-  if (verdict.below <= first_generation_) co_return Result<void>();
-  const Result<std::uint64_t> removed = co_await storage::truncate_generations(context_.disk, paths_.log_directory, verdict.below);
+  const Generation below = std::min(verdict.below, facts.open.previous());  // the newest sealed one stays whatever is wanted
+  if (below <= first_generation_) co_return Result<void>();
+  const Result<std::uint64_t> removed = co_await storage::truncate_generations(context_.disk, paths_.log_directory, below);
   if (!removed.ok()) co_return removed.error();
   first_generation_.number += *removed;
   co_return Result<void>();

@@ -46,7 +46,7 @@ Task<Result<void>> ControlSession::run() {
 Task<Result<std::string>> ControlSession::read_line() {
   for (;;) {
     const std::size_t end = received_.find('\n');
-    if (end != std::string::npos && end < control_request_bytes_max) {
+    if (end < control_request_bytes_max) {  // npos is above it
       std::string line = received_.substr(0, end);
       received_.erase(0, end + 1);
       co_return line;

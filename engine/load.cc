@@ -73,6 +73,7 @@ std::vector<PageWrite> Load::transaction(Random& random) {
     }
   }
   std::vector<PageWrite> writes;
+  writes.reserve(numbers.size());
   for (const PageNumber page : numbers) writes.push_back({page, load_image(page, sequence, page_size)});
   return writes;
 }

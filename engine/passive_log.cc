@@ -297,6 +297,21 @@ Task<Result<void>> PassiveCopy::finish_when_decided() {
   co_return co_await finish_seed();
 }
 
+namespace {
+
+// Each heartbeat brings a new time of the last tip: of those only one a minute goes to disk, and the last one before a silence.
+bool worth_saving(const storage::CopyState& saved, const storage::CopyState& state, WallTime now) {
+  constexpr std::int64_t apart_max = Duration(std::chrono::seconds(60)).count();
+  constexpr std::int64_t silence = Duration(std::chrono::seconds(5)).count();
+  if (state == saved) return false;
+  storage::CopyState beaten = saved;
+  beaten.tip_heard = state.tip_heard;
+  if (!(state == beaten)) return true;
+  return state.tip_heard.nanoseconds - saved.tip_heard.nanoseconds >= apart_max || now.nanoseconds - state.tip_heard.nanoseconds >= silence;
+}
+
+}  // namespace
+
 Task<Result<void>> PassiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::milliseconds(500);
   storage::CopyState saved = keeper_.state();
@@ -307,7 +322,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
       continue;
     }
     storage::CopyState& state = keeper_.state();
-    if (!(state == saved)) {
+    if (worth_saving(saved, state, context_.clock.wall_now())) {
       CCR_CO_TRY(co_await keeper_.save());
       saved = state;
     }

@@ -49,9 +49,12 @@ Task<Result<void>> Shipper::ship() {
       if (told_ != durable) {
         CCR_CO_TRY(co_await send_tip());
       }
+      at_tail_ = true;
       if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
+      at_tail_ = false;
       continue;
     }
+    ++chunks_;
     facts.block_mode = chunk.bytes < chunk_bytes_max && !chunk.sealed ? facts.block_mode : false;
     transport::LogData data;
     data.generation = chunk.generation;
@@ -86,7 +89,8 @@ Task<Result<void>> Shipper::send_tip() {
 
 // Also when nothing happens: the copy then knows that it lacks nothing, and can compare roots on an idle database.
 Task<Result<void>> Shipper::beat() {
-  for (;;) {
+  for (std::uint64_t seen = chunks_;; seen = chunks_) {
+    if (at_tail_ && seen == chunks_) buffer_.forget();
     CCR_CO_TRY(co_await send_tip());
     active_.copies().of(node_).connection = connection_.facts();
     active_.copies().shipped(node_, 0);

@@ -39,6 +39,8 @@ class Shipper {
   storage::BlockReader reader_;
   PeerWatch watch_;
   AlignedBuffer buffer_;
+  bool at_tail_ = false;          // nothing is being sent out of the buffer
+  std::uint64_t chunks_ = 0;
 };
 
 }  // namespace ccr::engine

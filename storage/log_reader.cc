@@ -75,6 +75,15 @@ LogReader::LogReader(Disk& disk, LogDirectory directory, Position from)
 LogReader::~LogReader() = default;
 
 Position LogReader::position() const { return state_->position; }
+
+void LogReader::give_back() {
+  State& state = *state_;
+  if (state.rest() != 0) return;  // what is left of a block is read from the buffer
+  state.payload = {};
+  state.at = 0;
+  state.buffered = 0;
+  state.buffer.forget();
+}
 std::vector<SealFacts> LogReader::take_seals() { return std::exchange(state_->seals, {}); }
 
 Task<Result<void>> LogReader::State::open_next() {

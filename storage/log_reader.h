@@ -47,6 +47,9 @@ class LogReader {
   Task<Result<std::optional<RecordHeader>>> next(Position limit);
   Task<Result<std::optional<Page>>> next_page();  // nullopt after the last image of the current record
 
+  // Nothing will come for a while: the read buffer's memory goes back to the system. What follows is read again.
+  void give_back();
+
   Position position() const;  // canonical: behind the last record whose pages were all taken (or skipped); start of the next
   // Seals passed by position() since the last call, in order. Behind a record and its seals: canonical position, then root compare.
   // A seal inside a record is passed with the record's last page; its last_commit is then older than what was read: compare a root

@@ -31,6 +31,7 @@ class LogWriter final : public LogStream {
   Task<Result<void>> roll() override;
   Task<Result<bool>> roll_if_idle(Duration older_than) override;
   Task<Result<void>> prepare() override;
+  void give_back() override;
   void know_root(Digest64 root) override;
 
   const LogEnd& recovered() const override { return recovered_; }
@@ -99,6 +100,10 @@ LogWriter::LogWriter(Disk& disk, Clock& clock, LogOptions options, RecoveredLog 
     : disk_(disk), clock_(clock), options_(std::move(options)), recovered_(std::move(log.end)),
       writer_(std::move(log.file), std::move(log.scan), batch_), last_(recovered_.last_record), durable_(recovered_.end),
       durable_commit_(recovered_.last_commit), first_record_at_(clock.now()) {}
+
+void LogWriter::give_back() {
+  if (!record_ && writer_.clean()) batch_.forget();
+}
 
 void LogWriter::know_root(Digest64 root) {
   CCR_ASSERT(!record_);

@@ -71,6 +71,7 @@ class LogStream {
   // Makes the next generation's file beforehand, full of zeros and synced, so that syncs in it write no metadata (DESIGN.md section 10).
   // To be called when nothing is urgent; may run beside the other calls; a failure leaves the stream usable.
   virtual Task<Result<void>> prepare() = 0;
+  virtual void give_back() = 0;  // nothing will come for a while: memory for what was just synced goes back to the system
   // After open(): the root of the database after last_commit(), once the owner knows it. A seal that comes before either this or a
   // new record's end() says last_commit 0, that is: no root to compare.
   virtual void know_root(Digest64 root) = 0;

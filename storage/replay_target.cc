@@ -31,6 +31,10 @@ Task<Result<void>> PageFileTarget::write(PageNumber page, ByteView image) {
   co_return Result<void>();
 }
 
+void PageFileTarget::give_back() {
+  if (slots_.empty()) buffer_.forget();
+}
+
 // One of the writers: takes the next run of neighbouring pages until none is left. A run whose images also lie side by side in the buffer
 // is one write.
 Task<Result<void>> PageFileTarget::write_runs(std::size_t& next, const std::vector<std::pair<PageNumber, std::size_t>>& pages) {

@@ -20,6 +20,7 @@ class ReplayTarget {
   virtual Task<Result<void>> resize(PageNumber count) = 0;
   virtual Task<Result<void>> write(PageNumber page, ByteView image) = 0;  // page in 1..count
   virtual Task<Result<void>> sync() = 0;  // pages durable, then the digest table
+  virtual void give_back() {}             // after sync(), when nothing will come for a while: memory goes back to the system
 };
 
 // The page file of a passive copy (both kinds), or of an active page store.
@@ -35,6 +36,7 @@ class PageFileTarget final : public ReplayTarget {
   Task<Result<void>> resize(PageNumber count) override;
   Task<Result<void>> write(PageNumber page, ByteView image) override;
   Task<Result<void>> sync() override;
+  void give_back() override;
 
  private:
   Task<Result<void>> flush();

@@ -65,6 +65,22 @@ TEST(Bytes, ReadingPastTheEndIsRememberedAndYieldsZeros) {
   EXPECT_FALSE(decoder.ok());
 }
 
+TEST(AlignedBuffer, IsZerosAgainOnceItWasForgotten) {
+  for (const std::size_t size : {std::size_t(1), std::size_t(5000), std::size_t(MiB + 1)}) {
+    AlignedBuffer buffer(size);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % AlignedBuffer::alignment, 0u);
+    const Bytes zeros(size);
+    EXPECT_TRUE(std::equal(zeros.begin(), zeros.end(), buffer.data()));
+    std::fill(buffer.data(), buffer.data() + size, std::byte{7});
+    buffer.forget();
+    EXPECT_TRUE(std::equal(zeros.begin(), zeros.end(), buffer.data()));
+    AlignedBuffer other = std::move(buffer);
+    other.span().back() = std::byte{1};
+    EXPECT_EQ(buffer.size(), 0u);
+    buffer.forget();  // of nothing
+  }
+}
+
 TEST(Position, OrdersByGenerationThenOffset) {
   EXPECT_LT((Position{{1}, 9000}), (Position{{2}, 4096}));
   EXPECT_LT((Position{{2}, 4096}), (Position{{2}, 8192}));

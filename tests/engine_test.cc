@@ -103,6 +103,23 @@ TEST_F(TwoNodes, ABatchThatAKillCutIsAppliedAgainWithoutAFalseAlarm) {
   EXPECT_TRUE(cluster.events_of("root_differs").empty()) << cluster.story();
 }
 
+TEST_F(TwoNodes, AnIdleDatabaseLeavesTheDisksAlone) {
+  seed();
+  write(50);
+  ASSERT_TRUE(drain());
+  world.run_for(70s);  // the open generation rolls once
+  const std::uint64_t alpha = cluster.host("alpha").disk().operations();
+  const std::uint64_t beta = cluster.host("beta").disk().operations();
+  world.run_for(30s);
+  EXPECT_EQ(cluster.host("alpha").disk().operations() - alpha, 0u);
+  // A state file a minute, some operations each: when the active node was last heard.
+  constexpr std::uint64_t save = 10;
+  EXPECT_LE(cluster.host("beta").disk().operations() - beta, save);
+  world.run_for(10min);
+  EXPECT_LE(cluster.host("beta").disk().operations() - beta, 11 * save);
+  EXPECT_EQ(cluster.state("beta"), "healthy");
+}
+
 TEST_F(TwoNodes, ADamagedLogWaitsForAPersonWhoseSeedHealsIt) {
   seed();
   write(1200);

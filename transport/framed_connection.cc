@@ -13,6 +13,7 @@ namespace ccr::transport {
 namespace {
 
 constexpr std::size_t body_buffer_min = 8 * KiB;
+constexpr int small_in_a_row_max = 16;  // bodies that fit body_buffer_min; then a larger buffer is given up
 constexpr std::uint8_t handshake_type_max = 3;  // Hello, Welcome, Refuse
 static_assert(AlignedBuffer::alignment % log_block_bytes == 0);
 
@@ -55,6 +56,7 @@ struct FramedConnection::State {
   std::size_t ahead_begin = 0, ahead_end = 0;
   std::optional<FrameHeader> incoming;  // the header of the body that is being read
   AlignedBuffer buffer;
+  int small_in_a_row = 0;
   std::size_t body_filled = 0;
   std::uint64_t sequence_received = 0;
   std::uint64_t bytes_received = 0;
@@ -148,7 +150,9 @@ Task<Result<void>> FramedConnection::State::read_body() {
   CCR_ASSERT(incoming.has_value());
   const std::size_t start = body_start(incoming->type);
   const std::size_t size = incoming->body_bytes;
-  if (buffer.size() < start + size) {
+  small_in_a_row = start + size > body_buffer_min ? 0 : small_in_a_row + 1;
+  const bool too_large = buffer.size() > body_buffer_min && small_in_a_row >= small_in_a_row_max && body_filled == 0;
+  if (too_large || buffer.size() < start + size) {
     CCR_ASSERT(body_filled == 0);
     constexpr std::size_t buffer_max = AlignedBuffer::alignment + frame_body_max;
     buffer = AlignedBuffer(std::min(std::max(std::bit_ceil(start + size), body_buffer_min), buffer_max));

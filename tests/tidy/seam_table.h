@@ -21,6 +21,7 @@ struct Seam {
 };
 
 inline constexpr Seam seams[] = {
+    {"base/bytes.cc", Reach::system, "memory of large buffers, which goes back to the kernel while nothing uses it"},
     {"base/random.cc", Reach::chance, "the one seed that the machine gives a production node"},
     {"base/system_clock.cc", Reach::time, "the Clock seam of production"},
     {"engine/control_server.cc", Reach::system, "asks whether a socket file is served, and sets its mode"},
