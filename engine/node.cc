@@ -16,8 +16,6 @@
 namespace ccr::engine {
 
 using transport::Purpose;
-using transport::Refuse;
-using transport::RefuseReason;
 
 Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
            SourceFactory factory)

@@ -261,7 +261,8 @@ TEST_F(SeedRefusal, OffersThatCannotBeAreRefused) {
       {{{{9}, 8192}, 1, 1000, 8192, false}, ErrorKind::identity},
       {{{{9}, 8192}, 1, 4294967295u, page_size, false}, ErrorKind::no_space},
   };
-  for (const auto& [offer, kind] : offers) {
+  for (const auto& [refused, kind] : offers) {
+    const transport::SeedOffer& offer = refused;
     const Result<SeedOutcome> outcome = copy.seed_from([&](const transport::Message&) -> transport::Message { return offer; });
     ASSERT_FALSE(outcome.ok());
     EXPECT_EQ(outcome.error().kind, kind);
