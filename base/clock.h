@@ -4,6 +4,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/task.h"
@@ -36,6 +37,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual Instant now() const = 0;
   virtual WallTime wall_now() const = 0;
+  // What this process has used of its processors, all its threads together; not known in simulation.
+  virtual std::optional<Duration> processor_time() const { return std::nullopt; }
   // Completes at or after `at`; throws when the task is stopped.
   virtual Task<void> sleep_until(Instant at) = 0;
   Task<void> sleep(Duration duration) { return sleep_until(now() + duration); }

@@ -27,6 +27,8 @@ std::string to_rfc3339(WallTime time) {
 Instant SystemClock::now() const { return {read_clock(CLOCK_BOOTTIME)}; }
 WallTime SystemClock::wall_now() const { return {read_clock(CLOCK_REALTIME)}; }
 
+std::optional<Duration> SystemClock::processor_time() const { return Duration(read_clock(CLOCK_PROCESS_CPUTIME_ID)); }
+
 Task<void> SystemClock::sleep_until(Instant at) {
   const Executor executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor);

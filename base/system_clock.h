@@ -9,6 +9,7 @@ class SystemClock final : public Clock {
  public:
   Instant now() const override;
   WallTime wall_now() const override;
+  std::optional<Duration> processor_time() const override;
   Task<void> sleep_until(Instant at) override;
 };
 

@@ -1,7 +1,6 @@
 #include "engine/load.h"
 
 #include <algorithm>
-#include <bit>
 #include <set>
 #include <utility>
 
@@ -13,27 +12,6 @@ constexpr std::size_t load_header_bytes = 24;
 constexpr std::uint64_t burst_bytes = 1 * MiB;  // what a stall of the store may make up for
 
 }  // namespace
-
-void LatencyHistogram::add(Duration latency) {
-  const std::uint64_t us = std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(latency).count());
-  const int power = us < steps ? 0 : std::bit_width(us) - 5;  // 2^5 = steps
-  const std::size_t bucket = us < steps ? us : std::size_t(power) * steps + ((us >> power) & (steps - 1));
-  ++buckets_[std::min(bucket, buckets_.size() - 1)];
-  ++count_;
-}
-
-std::uint64_t LatencyHistogram::percentile(double fraction) const {
-  std::uint64_t left = static_cast<std::uint64_t>(fraction * static_cast<double>(count_));
-  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
-    if (buckets_[bucket] > left) {
-      if (bucket < steps) return bucket;
-      const std::size_t power = bucket / steps;
-      return (std::uint64_t(steps) | (bucket % steps)) << power;
-    }
-    left -= buckets_[bucket];
-  }
-  return 0;
-}
 
 Bytes load_image(PageNumber page, std::uint64_t sequence, std::uint32_t page_size) {
   Bytes image(page_size);
@@ -55,8 +33,8 @@ bool is_load_image(PageNumber page, ByteView image) {
   return std::equal(image.begin(), image.end(), expected.begin(), expected.end());
 }
 
-Load::Load(ActiveCopy& active, LoadOptions options)
-    : active_(active), options_(options), rate_({options.bytes_per_second, burst_bytes}), started_(active.context().clock.now()), sequence_(active.tip().commit + 1) {}
+Load::Load(ActiveCopy& active, LoadOptions options, Durable durable)
+    : active_(active), options_(options), durable_(std::move(durable)), rate_({options.bytes_per_second, burst_bytes}), started_(active.context().clock.now()), sequence_(active.tip().commit + 1) {}
 
 std::vector<PageWrite> Load::transaction(Random& random) {
   const std::uint32_t page_size = active_.digests().page_size();
@@ -95,6 +73,7 @@ Task<Result<void>> Load::client(Random random) {
     report_.latency.add(clock.now() - begun);
     ++report_.commits;
     report_.bytes += bytes;
+    if (durable_) co_await durable_(begun);
   }
   co_return Result<void>();
 }

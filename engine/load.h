@@ -2,13 +2,14 @@
 //
 // run() completes after `seconds`, or with the error that ended the store. A rate holds from the start on: at most rate * time and a
 // transaction more, so the least of a run is one transaction. Latency is from commit() to durable. Bounds: clients_max commits at a
-// time, pages of a transaction at most transaction_pages_max; the histogram has a fixed size.
+// time, pages of a transaction at most transaction_pages_max.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 
+#include "base/latency_histogram.h"
 #include "engine/active_copy.h"
 #include "storage/rate_turn.h"
 
@@ -25,19 +26,6 @@ struct LoadOptions {
   PageNumber pages_max = 65536;         // random and oltp stay within these
 };
 
-// Latencies in microseconds, 32 steps per power of two: an error of at most 3 %.
-class LatencyHistogram {
- public:
-  void add(Duration latency);
-  std::uint64_t percentile(double fraction) const;  // microseconds; 0 when empty
-  std::uint64_t count() const noexcept { return count_; }
-
- private:
-  static constexpr int steps = 32, powers = 40;
-  std::array<std::uint64_t, steps * powers> buckets_{};
-  std::uint64_t count_ = 0;
-};
-
 struct LoadReport {
   std::uint64_t commits = 0, bytes = 0;
   double seconds = 0;
@@ -52,7 +40,10 @@ class Load {
  public:
   static constexpr std::uint32_t clients_max = 256, transaction_pages_max = 4096;
 
-  Load(ActiveCopy& active, LoadOptions options);
+  // A commit that was begun then is durable now; its client goes on when this completes.
+  using Durable = std::function<Task<void>(Instant begun)>;
+
+  Load(ActiveCopy& active, LoadOptions options, Durable durable = {});
   Task<Result<void>> run();
   void end_now() noexcept { end_ = started_; }
   const LoadReport& report() const noexcept { return report_; }  // its seconds are there when run() has completed
@@ -64,6 +55,7 @@ class Load {
 
   ActiveCopy& active_;
   LoadOptions options_;
+  Durable durable_;
   LoadReport report_;
   storage::TokenBucket rate_;
   Instant started_, end_;

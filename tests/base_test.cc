@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/latency_histogram.h"
 #include "base/position.h"
 #include "base/queue.h"
 #include "base/random.h"
@@ -41,6 +42,29 @@ Task<Result<void>> wait_for_ever(Signal& signal, int& unwound) {
     ~Count() { ++count; }
   } count{unwound};
   for (;;) co_await signal.wait();
+}
+
+TEST(LatencyHistogram, PercentilesAreAtMostThreePercentBelowTheTruth) {
+  LatencyHistogram latencies;
+  EXPECT_EQ(latencies.summary(), LatencySummary{});
+  for (int i = 1; i <= 1000; ++i) latencies.add(std::chrono::microseconds(i));
+  const LatencySummary summary = latencies.summary();
+  EXPECT_EQ(summary.count, 1000u);
+  EXPECT_EQ(summary.least, 1u);
+  EXPECT_EQ(summary.p50, 496u);   // of 501
+  EXPECT_EQ(summary.p90, 896u);   // of 901
+  EXPECT_EQ(summary.p99, 976u);   // of 991
+  EXPECT_EQ(summary.p999, 992u);  // of 1000
+  EXPECT_EQ(summary.most, 1000u);
+}
+
+TEST(LatencyHistogram, OneIsAddedToAnother) {
+  LatencyHistogram one, other;
+  one.add(10us);
+  other.add(20us);
+  other.add(5us);
+  one.add(other);
+  EXPECT_EQ(one.summary(), (LatencySummary{3, 5, 10, 20, 20, 20, 20}));
 }
 
 TEST(Bytes, IntegersAreLittleEndian) {
