@@ -70,6 +70,34 @@ TEST(Handshake, AHelloInAnotherNameThanTheConnectionProvedIsRefused) {
                  "start ccr there as --node gamma, or give it the files of its own name");
 }
 
+TEST(Handshake, AHelloToMeasureNeedsNoDatabaseAndGetsNoLog) {
+  Hello hello;
+  hello.purpose = Purpose::measure;
+  hello.cluster = "lab";
+  hello.from_node = "gamma";
+  hello.to_node = "alpha";
+  hello.session = 7;
+  ActiveFacts facts;
+  facts.cluster = "lab";
+  facts.node = "alpha";
+  facts.proven_peer = "gamma";
+  facts.copies = {"alpha", "beta", "gamma"};
+  expect_verdict(hello, facts, Verdict::unknown);
+  EXPECT_EQ(decide_handshake(hello, facts).welcome.session, 7u);
+  EXPECT_EQ(decide_handshake(hello, facts).welcome.node, "alpha");
+  EXPECT_FALSE(decide_handshake(hello, facts).welcome.durable.known());
+  facts.proven_peer = "beta";
+  expect_refusal(hello, facts, RefuseReason::node, "the hello says that node 'gamma' speaks, its certificate names 'beta'",
+                 "start ccr there as --node beta, or give it the files of its own name");
+  facts.proven_peer = "gamma";
+  facts.copies = {"alpha", "beta"};
+  expect_refusal(hello, facts, RefuseReason::node, "node 'gamma' is none that alpha measures with: alpha, beta",
+                 "compare [nodes] in the configuration of both nodes");
+  hello.from_node = facts.proven_peer = "alpha";
+  expect_refusal(hello, facts, RefuseReason::node, "node 'alpha' is none that alpha measures with: alpha, beta",
+                 "compare [nodes] in the configuration of both nodes");
+}
+
 // --- refusals ----------------------------------------------------------------------------------------------------------------
 
 TEST(Handshake, RefusesVersionsWithoutOverlap) {

@@ -84,9 +84,9 @@ TEST(Messages, TypesHaveTheseNumbersAndNames) {
             "ExtentDigests\n"
             "11 PageDigestsAsk\n12 PageDigestList\n13 ExtentAsk\n14 ExtentPages\n15 SeedFinish\n16 SeedEnd\n17 SeedRelease\n18 "
             "VerifyAsk\n"
-            "19 VerifyAnswer\n");
+            "19 VerifyAnswer\n20 MeasureAsk\n21 MeasureData\n22 MeasureEnd\n");
   EXPECT_STREQ(type_name(0), "unknown");
-  EXPECT_STREQ(type_name(20), "unknown");
+  EXPECT_STREQ(type_name(23), "unknown");
 }
 
 TEST(Messages, EachComesBackAsItWas) {
@@ -131,6 +131,7 @@ TEST(Messages, EveryTruncationIsRefused) {
       // A shorter run of whole blocks or pages is another good message; the frame's length and checksum tell them apart.
       if (std::holds_alternative<LogData>(message) && of_tail > 0 && of_tail % 4096 == 0) continue;
       if (std::holds_alternative<ExtentPages>(message) && size >= 32 && of_tail % 512 == 0) continue;
+      if (std::holds_alternative<MeasureData>(message) && of_tail > 0 && of_tail % 64 == 0) continue;
       const Bytes cut(body.begin(), body.begin() + std::ptrdiff_t(size));
       EXPECT_FALSE(decode_copy(type_of(message), cut).ok()) << type_name(type_of(message)) << " of " << size << " bytes";
     }
@@ -169,14 +170,14 @@ TEST(Messages, NoFlippedBitOfAnyMessageCrashesTheDecoder) {
 
 TEST(Messages, UnknownTypesAreRefused) {
   expect_refused(0, {}, "message of unknown type 0");
-  expect_refused(20, {}, "message of unknown type 20");
+  expect_refused(23, {}, "message of unknown type 23");
   expect_refused(255, {}, "message of unknown type 255");
 }
 
 TEST(Messages, UnknownEnumValuesAreRefused) {
   Bytes hello = encode(sample_hello());
-  hello[4] = std::byte{3};
-  expect_refused(1, hello, "message Hello: an unknown value 3");
+  hello[4] = std::byte{4};
+  expect_refused(1, hello, "message Hello: an unknown value 4");
   hello[4] = std::byte{0};
   expect_refused(1, hello, "message Hello: an unknown value 0");
   Bytes refuse = encode(Refuse{RefuseReason::busy, "", ""});
@@ -215,6 +216,32 @@ TEST(Messages, ExtentPagesAreWholePages) {
   Bytes reserved = encode(ExtentPages{3, {{5}, 8192}, 1000, 769, images, true});
   reserved[31] = std::byte{1};
   expect_refused(14, reserved, "message ExtentPages: reserved bytes are in use");
+}
+
+TEST(Messages, AStepOfAMeasurementIsBounded) {
+  const auto refusal = [](auto change) {
+    MeasureAsk ask;
+    ask.step = MeasureStep::send;
+    ask.message_bytes = 64;
+    Bytes body = encode(ask);
+    change(body);
+    const Result<Message> decoded = decode_copy(20, body);
+    return decoded.ok() ? std::string("accepted") : decoded.error().message;
+  };
+  const auto at = [](std::size_t offset, std::uint64_t value, std::size_t bytes) {
+    return [=](Bytes& body) {
+      for (std::size_t i = 0; i < bytes; ++i) body[offset + i] = std::byte(value >> (8 * i));
+    };
+  };
+  EXPECT_EQ(refusal(at(9, 60'000, 4)), "accepted");
+  EXPECT_EQ(refusal(at(9, 60'001, 4)), "message MeasureAsk: a step of more than 60 s");
+  EXPECT_EQ(refusal(at(21, 0, 4)), "message MeasureAsk: messages of nothing, or of more than 1 MiB");
+  EXPECT_EQ(refusal(at(21, 1'048'640, 4)), "message MeasureAsk: messages of nothing, or of more than 1 MiB");
+  EXPECT_EQ(refusal(at(21, 65, 4)), "message MeasureAsk: messages that are not whole grains of 64 bytes");
+  EXPECT_EQ(refusal(at(25, 64 * MiB + 1, 8)), "message MeasureAsk: a window of more than 64 MiB");
+  EXPECT_EQ(refusal(at(33, 5, 1)), "message MeasureAsk: an unknown value 5");
+  EXPECT_EQ(refusal(at(0, 7, 1)), "message MeasureAsk: an unknown value 7");
+  EXPECT_EQ(refusal([](Bytes& body) { body[0] = std::byte(2); }), "message MeasureAsk: writes that are not whole blocks of 4096 bytes");
 }
 
 TEST(Messages, AListIsHeldAgainstItsLimitBeforeRoomIsMade) {

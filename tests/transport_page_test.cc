@@ -115,6 +115,11 @@ std::vector<Extremes> extremes(const Bytes& tail) {
   Watermarks marks;
   marks.state = name;
   marks.cause = marks.comment = marks.hint = text;
+  MeasureAsk named_ask;
+  named_ask.database = name;
+  MeasureEnd slotted;
+  slotted.congestion = name;
+  slotted.slots.resize(measure_slots_max);
   const std::vector<Digest64> pages(extent_pages_max), extents(extent_digests_max);
   return {{Hello{}, hello},
           {Welcome{}, named},
@@ -134,7 +139,10 @@ std::vector<Extremes> extremes(const Bytes& tail) {
           {SeedEnd{}, SeedEnd{}},
           {SeedRelease{}, SeedRelease{}},
           {VerifyAsk{}, VerifyAsk{}},
-          {VerifyAnswer{}, VerifyAnswer{0, {}, 0, 0, pages, pages}}};
+          {VerifyAnswer{}, VerifyAnswer{0, {}, 0, 0, pages, pages}},
+          {MeasureAsk{}, named_ask},
+          {MeasureData{1, whole.first(measure_grain_bytes)}, MeasureData{1, whole}},
+          {MeasureEnd{}, slotted}};
 }
 
 TEST(FormatPage, ItsTableNamesEveryTypeWithItsSmallestAndLargestBody) {

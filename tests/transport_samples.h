@@ -134,6 +134,7 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
   LogData log{{5}, 8192, view};
   SeedOffer offer{{{5}, 4096}, 60, 1000, 4096, true};
   ExtentPages pages{3, {{5}, 8192}, 1000, 769, view, true};
+  MeasureAsk ask{MeasureStep::send, 5, 1000, 6, 65'536, 7, MeasureCongestion::bbr, "orders"};
   VerifyAnswer verify{3, {{5}, 8192}, 70, 1000, {1, 2, 3}, {1, 2, 4}};
   return {sample_hello(),
           welcome,
@@ -153,7 +154,10 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
           SeedEnd{{{6}, 4096}, 90},
           SeedRelease{},
           VerifyAsk{3},
-          verify};
+          verify,
+          ask,
+          MeasureData{9, view},
+          MeasureEnd{1, 2, 3, {4, 5, 6, 7, 8, 9, 10}, "cubic", 11, {12, 13}}};
 }
 
 }  // namespace ccr::transport

@@ -251,6 +251,7 @@ void FramedConnection::set_session(std::uint64_t session) {
 void FramedConnection::close() { state_->fail({ErrorKind::disconnected, "closed on this side", ""}); }
 Endpoint FramedConnection::peer() const { return state_->peer; }
 ConnectionFacts FramedConnection::facts() const { return state_->connection->facts(); }
+void FramedConnection::wish(const ConnectionWish& wish) { state_->connection->wish(wish); }
 std::uint64_t FramedConnection::bytes_sent() const noexcept { return state_->bytes_sent; }
 std::uint64_t FramedConnection::bytes_received() const noexcept { return state_->bytes_received; }
 

@@ -3,7 +3,7 @@
 // transport/frame.h and transport/README.md say what a frame is. Sequence grows by exactly one in each direction.
 // Completion: send() when the frame is handed to the Connection; several tasks may call it, whole frames are written one after
 // another in the order of the calls. receive() with one message whose views live until the next receive(); one task at a time. The
-// tail of LogData and ExtentPages lies at an address that direct I/O takes, and was copied once, out of the kernel. Stopping: a
+// tail of LogData, ExtentPages and MeasureData lies at an address that direct I/O takes, and was copied once, out of the kernel. Stopping: a
 // stopped receive() loses nothing, the next one goes on where it was; a send() that waited for its turn leaves no trace; one that
 // was writing ends the connection, as half a frame is out. Failure: there is no resync inside a stream. The first error closes the
 // connection, and every later or waiting call gives that error, with the peer's address in front. Kinds: protocol and unsupported
@@ -35,6 +35,7 @@ class FramedConnection {
   void close();  // what runs or comes later fails with disconnected
   Endpoint peer() const;
   ConnectionFacts facts() const;
+  void wish(const ConnectionWish& wish);  // Connection::wish
 
   std::uint64_t bytes_sent() const noexcept;
   std::uint64_t bytes_received() const noexcept;

@@ -6,6 +6,7 @@
 
 #include "transport/body_codec.h"
 #include "transport/frame.h"
+#include "transport/measure_fields.h"
 
 namespace ccr::transport {
 namespace {
@@ -55,7 +56,7 @@ void fields(A& a, typename A::template Ref<Hello> m) {
   a.u16(m.version_max);
   a.require(m.version_min <= m.version_max, "a version range that ends before it begins");
   if (A::reads && a.ok() && !speaks(m.version_min, m.version_max)) return a.skip_rest();
-  a.word(m.purpose, Purpose::seed);
+  a.word(m.purpose, Purpose::measure);
   a.name(m.cluster);
   a.name(m.from_node);
   a.name(m.to_node);
@@ -205,7 +206,8 @@ void fields(A& a, typename A::template Ref<ExtentPages> m) {
   a.require(m.images.size() % page_bytes_min == 0, "images that are not whole pages");
   a.require(m.images.empty() || m.first != 0, "images from page 0 on");
 }
-static_assert(tail_bytes_max + extent_pages_fields <= frame_body_max && tail_bytes_max + log_data_fields <= frame_body_max);
+static_assert(tail_bytes_max + extent_pages_fields <= frame_body_max && tail_bytes_max + log_data_fields <= frame_body_max &&
+              tail_bytes_max + measure_data_fields <= frame_body_max);
 
 template <class A>
 void fields(A&, typename A::template Ref<SeedFinish>) {}
@@ -239,13 +241,14 @@ constexpr std::array<const char*, type_count + 1> type_names{
     "unknown",       "Hello",          "Welcome",        "Refuse",    "LogData",
     "Tip",           "Watermarks",     "SeedOpen",       "SeedOffer", "ExtentDigestsAsk",
     "ExtentDigests", "PageDigestsAsk", "PageDigestList", "ExtentAsk", "ExtentPages",
-    "SeedFinish",    "SeedEnd",        "SeedRelease",    "VerifyAsk", "VerifyAnswer"};
+    "SeedFinish",    "SeedEnd",        "SeedRelease",    "VerifyAsk", "VerifyAnswer",
+    "MeasureAsk",    "MeasureData",    "MeasureEnd"};
 
 // The numbers are a format: a new message goes to the end.
 template <class M, std::uint8_t type>
 constexpr bool numbered = std::is_same_v<std::variant_alternative_t<type - 1, Message>, M>;
 static_assert(numbered<Hello, 1> && numbered<LogData, 4> && numbered<SeedOpen, 7> && numbered<ExtentPages, 14> &&
-              numbered<VerifyAnswer, 19>);
+              numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22>);
 
 template <class M>
 Result<Message> decode_as(std::uint8_t type, ByteView body) {
@@ -280,12 +283,14 @@ Bytes encode(const Message& message, bool without_tail) {
 ByteView tail_of(const Message& message) noexcept {
   if (const auto* log = std::get_if<LogData>(&message)) return log->bytes;
   if (const auto* pages = std::get_if<ExtentPages>(&message)) return pages->images;
+  if (const auto* measured = std::get_if<MeasureData>(&message)) return measured->bytes;
   return {};
 }
 
 std::size_t tail_offset(std::uint8_t type) noexcept {
   if (type == type_of(LogData{})) return log_data_fields;
   if (type == type_of(ExtentPages{})) return extent_pages_fields;
+  if (type == type_of(MeasureData{})) return measure_data_fields;
   return 0;
 }
 

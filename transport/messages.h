@@ -1,6 +1,7 @@
 // What nodes say to each other, format version 1. transport/README.md is the page of this format; encoding lives here only.
 //
-// Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy) or `seed`.
+// Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy), `seed`, or
+// `measure`, which is of no database and which any node may make to any other.
 // First Hello (passive) and Welcome or Refuse (active), then the messages of the purpose. Pure: bytes in, message or Error out; a
 // length is checked before anything is allocated.
 #pragma once
@@ -14,6 +15,7 @@
 #include "base/digest.h"
 #include "base/position.h"
 #include "base/result.h"
+#include "transport/measure_messages.h"
 
 namespace ccr::transport {
 
@@ -30,7 +32,7 @@ inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent o
 inline constexpr std::size_t page_mask_bytes_max = extent_pages_max / 8;
 inline constexpr std::uint32_t extent_digests_max = 65'536;       // of one message
 
-enum class Purpose : std::uint8_t { log = 1, seed = 2 };
+enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3 };
 
 // (generation, digest): of a whole sealed generation, or of the first `bytes` bytes of an open one.
 struct ChainPoint {
@@ -160,12 +162,13 @@ struct VerifyAsk { std::uint32_t extent = 0; };
 struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber commit = 0; PageNumber page_count = 0; std::vector<Digest64> disk; std::vector<Digest64> table; };
 
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
-                             PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer>;
+                             PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer,
+                             MeasureAsk, MeasureData, MeasureEnd>;
 
 // The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;
 const char* type_name(std::uint8_t type) noexcept;  // "Hello"; "unknown" for a number that no message has
-// Encodes the message body. LogData and ExtentPages put their bytes last, so a sender may pass them as a second piece: encode gives
+// Encodes the message body. LogData, ExtentPages and MeasureData put their bytes last, so a sender may pass them as a second piece: encode gives
 // everything before them when `without_tail`. Names, lists and tails over their limits are broken invariants of the sender; a text is cut
 // to text_bytes_max, and what is not UTF-8 on one line becomes spaces.
 Bytes encode(const Message& message, bool without_tail = false);

@@ -46,9 +46,16 @@ struct ConnectionFacts {
   double rtt_seconds = 0;
   std::uint64_t delivery_bytes_per_second = 0;
   std::optional<std::uint64_t> retransmits;  // segments, since the connection began
+  std::optional<std::uint64_t> bytes_delivered;  // that the peer acknowledged, what TLS adds included
   std::string congestion_asked, congestion;
   HeldBuffer held;
   std::string tls;  // the cipher; empty: clear text
+};
+
+// What one connection has beside its node's settings, where somebody tries others: a measurement.
+struct ConnectionWish {
+  std::uint64_t window = 0;  // bytes; 0: as it is
+  std::string congestion;    // a name; empty: as it is
 };
 
 class Connection {
@@ -60,6 +67,8 @@ class Connection {
   // All of `pieces` in order, gathered.
   virtual Task<Result<void>> write(std::span<const ByteView> pieces) = 0;
   virtual void close() = 0;
+  // Of an open connection, so its window scale stays: facts() tells what came of it. Where there is nothing to set, nothing happens.
+  virtual void wish(const ConnectionWish&) {}
   virtual Endpoint peer() const = 0;
   virtual ConnectionFacts facts() const = 0;
 };

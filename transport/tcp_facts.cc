@@ -34,6 +34,7 @@ void read_info(int socket, TcpFacts& facts) {
     facts.least_rtt_microseconds = info.tcpi_min_rtt;
     facts.segments_sent = info.tcpi_data_segs_out;
   }
+  if (knows(filled, offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)) facts.bytes_delivered = info.tcpi_bytes_acked;
   if (knows(filled, offsetof(tcp_info, tcpi_delivery_rate) + sizeof info.tcpi_delivery_rate)) {
     facts.delivery_bytes_per_second = info.tcpi_delivery_rate;
   }

@@ -19,6 +19,7 @@ struct TcpFacts {
   std::uint64_t delivery_bytes_per_second = 0;
   std::uint64_t received_in_rtt = 0;                 // bytes that were read here in one round trip
   std::uint64_t segments_sent = 0, retransmits = 0;  // since the connection began
+  std::optional<std::uint64_t> bytes_delivered;      // acknowledged by the peer since then
   std::uint64_t congestion_window = 0;               // segments
   std::string congestion;
 };

@@ -107,6 +107,7 @@ class TcpConnection final : public Connection {
   Task<Result<std::size_t>> read_some(ByteSpan into) override;
   Task<Result<void>> write(std::span<const ByteView> pieces) override;
   void close() override;
+  void wish(const ConnectionWish& wish) override;
   Endpoint peer() const override { return peer_; }
   ConnectionFacts facts() const override;
 
@@ -157,6 +158,10 @@ void TcpConnection::close() {
   socket_.close(ignored);
 }
 
+void TcpConnection::wish(const ConnectionWish& wish) {
+  if (socket_.is_open()) tuner_.change(socket_.native_handle(), wish.window, wish.congestion);
+}
+
 ConnectionFacts TcpConnection::facts() const {
   ConnectionFacts facts;
   if (!socket_.is_open()) return facts;
@@ -171,6 +176,7 @@ ConnectionFacts TcpConnection::facts() const {
   facts.rtt_seconds = tcp.rtt_microseconds / 1e6;
   facts.delivery_bytes_per_second = tcp.delivery_bytes_per_second;
   facts.retransmits = tcp.retransmits;
+  facts.bytes_delivered = tcp.bytes_delivered;
   facts.congestion_asked = tuner_.settings().congestion;
   facts.congestion = std::move(tcp.congestion);
   facts.held = held_of(tuner_);

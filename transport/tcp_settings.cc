@@ -62,16 +62,6 @@ std::uint64_t reach_of(const BufferOption& option) {
   return read_socket_amount(probe.socket(), SOL_SOCKET, option.plain);
 }
 
-// A buffer that is set is no longer tuned: where less may be set than tuning would give, it stays the kernel's.
-void set_window(int socket, const TcpSettings& settings, const BufferPair& reach) {
-  const std::uint64_t receive = buffer_by_hand(settings.window * doubling, settings.limits.receive_auto_max, reach.receive);
-  const std::uint64_t wanted = std::max(settings.window * doubling, send_buffer_min);
-  const std::uint64_t send = buffer_by_hand(wanted, settings.limits.send_auto_max, reach.send);
-  if (receive > 0) set_buffer(socket, receive_option, receive / doubling);
-  if (send > 0) set_buffer(socket, send_option, send / doubling);
-  set_window_clamp(socket, settings.window);
-}
-
 // Whether the scale that the kernel makes by itself would hold auto back, and this process can do something about it.
 bool scale_is_short(const TcpSettings& settings, const BufferPair& reach) {
   const std::uint64_t kernels = std::max(settings.limits.receive_auto_max, settings.limits.receive_asked_max);
@@ -108,6 +98,16 @@ void settle_socket(int socket, const TcpSettings& settings, const BufferPair& re
   // Unlocked, it is the kernel's again. A kernel that cannot unlock must keep the large one.
   if (set_number(socket, SOL_SOCKET, SO_BUF_LOCK, 0)) return;
   grow_receive_buffer(socket, auto_buffer_max);
+}
+
+// A buffer that is set is no longer tuned: where less may be set than tuning would give, it stays the kernel's.
+void set_window(int socket, const TcpSettings& settings, const BufferPair& reach) {
+  const std::uint64_t receive = buffer_by_hand(settings.window * doubling, settings.limits.receive_auto_max, reach.receive);
+  const std::uint64_t wanted = std::max(settings.window * doubling, send_buffer_min);
+  const std::uint64_t send = buffer_by_hand(wanted, settings.limits.send_auto_max, reach.send);
+  if (receive > 0) set_buffer(socket, receive_option, receive / doubling);
+  if (send > 0) set_buffer(socket, send_option, send / doubling);
+  set_window_clamp(socket, settings.window);
 }
 
 bool set_window_clamp(int socket, std::uint64_t bytes) { return set_number(socket, IPPROTO_TCP, TCP_WINDOW_CLAMP, bytes); }

@@ -40,6 +40,8 @@ void prepare_socket(int socket, const TcpSettings& settings, const BufferPair& r
 // Once connected, also when it was accepted.
 void settle_socket(int socket, const TcpSettings& settings, const BufferPair& reach);
 
+// Both buffers and the clamp for settings.window, which is above 0, as far as they may be set.
+void set_window(int socket, const TcpSettings& settings, const BufferPair& reach);
 bool set_window_clamp(int socket, std::uint64_t bytes);
 bool set_congestion(int socket, const std::string& name);
 // As the kernel counts, which doubles what it is asked; both never make a buffer smaller.

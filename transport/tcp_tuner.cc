@@ -25,6 +25,17 @@ void TcpTuner::crossed(int socket, std::size_t bytes) {
   look(socket);
 }
 
+void TcpTuner::change(int socket, std::uint64_t window, const std::string& congestion) {
+  if (window > 0) {
+    settings_.window = window;
+    set_window(socket, settings_, reach_);
+  }
+  if (!congestion.empty()) {
+    settings_.congestion = congestion;
+    set_congestion(socket, congestion);
+  }
+}
+
 void TcpTuner::look(int socket) {
   const TcpFacts facts = read_tcp_facts(socket);
   if (settings_.window == 0) {

@@ -22,6 +22,8 @@ class TcpTuner {
   TcpTuner(TcpSettings settings, const BufferPair& reach) : settings_(std::move(settings)), reach_(reach) {}
 
   void crossed(int socket, std::size_t bytes);
+  // Another window or congestion control than its settings', from now on; 0 and empty leave each as it is.
+  void change(int socket, std::uint64_t window, const std::string& congestion);
 
   const TcpSettings& settings() const noexcept { return settings_; }
   const BufferPair& held() const noexcept { return held_; }  // buffers that would be needed and may not be set, at the last look

@@ -43,6 +43,7 @@ class TlsConnection final : public Connection {
   Task<Result<std::size_t>> read_some(ByteSpan into) override;
   Task<Result<void>> write(std::span<const ByteView> pieces) override;
   void close() override;
+  void wish(const ConnectionWish& wish) override { inner_->wish(wish); }
   Endpoint peer() const override;
   ConnectionFacts facts() const override;
   std::uint64_t key_changes() const noexcept { return records_->key_changes(); }

@@ -66,6 +66,12 @@ std::optional<Reach> reach_of(const LinkPath& path, const HostLimits& host) {
   return reach;
 }
 
+std::uint64_t wire_of_payload(std::uint64_t payload_bytes_per_second, std::uint32_t mtu, bool timestamps) noexcept {
+  const std::uint32_t headers = header_bytes + (timestamps ? timestamp_bytes : 0);
+  CCR_ASSERT(mtu > headers);
+  return static_cast<std::uint64_t>(std::llround(double(payload_bytes_per_second) * (mtu + frame_overhead) / (mtu - headers)));
+}
+
 std::uint64_t wire_for_log(std::uint64_t log_bytes_per_second) noexcept {
   return static_cast<std::uint64_t>(std::llround(double(log_bytes_per_second) / log_share_max));
 }

@@ -40,6 +40,9 @@ struct WindowPlan {
 // head_room: how many products the window holds, at least 1.
 WindowPlan plan_window(const LinkPath& path, double head_room, bool timestamps = true);
 
+// Bytes per second of the wire that carry so much payload.
+std::uint64_t wire_of_payload(std::uint64_t payload_bytes_per_second, std::uint32_t mtu, bool timestamps = true) noexcept;
+
 // What one connection gets by itself on this host, and how many it takes to fill the link. nullopt: the round trip is 0. The kernel counts
 // its overhead into both buffers: half of a receive buffer is window, of a send buffer two thirds are in flight (an emulated gigabit at
 // 100 ms carried 226 Mbit/s with 4 MiB of tcp_wmem, 2.8 MB in flight).
