@@ -21,7 +21,8 @@ ActiveCopy::ActiveCopy(NodeContext& context, const DatabaseConfig& database, Sou
       keeper_(context.executor, context.disk, paths_.state_directory),
       group_(context.executor),
       changed_(context.executor),
-      tip_changed_(context.executor) {}
+      tip_changed_(context.executor),
+      watermarks_heard_(context.executor) {}
 
 ActiveCopy::~ActiveCopy() = default;
 

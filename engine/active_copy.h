@@ -67,6 +67,7 @@ class ActiveCopy final : private ReplayObserver {
   TaskGroup& group() noexcept { return group_; }
   const Tip& tip() const noexcept { return tip_; }
   Signal& tip_changed() noexcept { return tip_changed_; }
+  Signal& watermarks_heard() noexcept { return watermarks_heard_; }  // of any copy: copies() has them
   StateKeeper& keeper() noexcept { return keeper_; }
   const storage::CopyState& state() const noexcept { return keeper_.state(); }
   CopyTable& copies() noexcept { return copies_; }
@@ -143,7 +144,7 @@ class ActiveCopy final : private ReplayObserver {
   CopyPaths paths_;
   StateKeeper keeper_;
   TaskGroup group_;
-  Signal changed_, tip_changed_;
+  Signal changed_, tip_changed_, watermarks_heard_;
 
   std::unique_ptr<storage::LogSource> source_;
   PageStore* store_ = nullptr;  // the source, when it is one

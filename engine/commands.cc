@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/bench_commands.h"
 #include "engine/dry_run.h"
 #include "engine/load.h"
 #include "engine/status.h"
@@ -43,6 +44,11 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
   if (command == "resume") co_return co_await resume(request);
   if (command == "verify") co_return co_await verify(request, reply);
   if (command == "load") co_return co_await load(request, reply);
+  if (command == "bench" || command == "tune") {
+    BenchCommands measuring(node_, context_);
+    if (command == "tune") co_return co_await measuring.tune(request, reply);
+    co_return co_await measuring.bench(request, reply);
+  }
   if (command == "events") co_return co_await follow_events(request, reply);
   co_return Error{ErrorKind::usage, "this node knows no command '" + command + "'", "ccr --help"};
 }

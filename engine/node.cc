@@ -27,7 +27,8 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
       refusals_(events_, config_.node),
-      seed_rate_({config_.transport.seed_bytes_per_second, storage::extent_bytes}) {
+      seed_rate_({config_.transport.seed_bytes_per_second, storage::extent_bytes}),
+      measuring_(context_, measure_turn_) {
   for (const auto& [name, database] : config_.databases) {
     const auto mine = std::find(database.copies.begin(), database.copies.end(), config_.node);
     if (mine == database.copies.end()) continue;
@@ -201,6 +202,10 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
   CCR_CO_TRY(co_await with_timeout(context_.clock, hello_timeout, "welcome to " + peer, connection->send(std::move(message))));
   connection->set_session(hello->session);
   proven = true;
+  if (hello->purpose == Purpose::measure) {
+    spawn(serve_measuring(std::move(connection), hello->from_node));
+    co_return Result<void>();
+  }
   Hosted* hosted = find(hello->database);
   if (hosted == nullptr || !hosted->active || !hosted->active->ready()) co_return Result<void>();  // dismounted meanwhile
   ActiveCopy& active = *hosted->active;
@@ -214,6 +219,10 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   facts.cluster = config_.cluster;
   facts.node = config_.node;
   facts.proven_peer = std::move(proven_peer);
+  if (hello.purpose == Purpose::measure) {
+    for (const auto& [name, node] : config_.nodes) facts.copies.push_back(name);
+    co_return transport::decide_handshake(hello, facts);
+  }
   Hosted* hosted = find(hello.database);
   if (hosted != nullptr) {
     facts.database = hosted->config.name;
@@ -246,6 +255,20 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);
   answer.welcome.durable = answered;
   co_return answer;
+}
+
+Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {
+  const bool first = measure_turn_.connections() == 0;
+  if (first) {
+    const Event event{"measurement_served", config_.node, {{"peer", peer}}};
+    events_.record(event);
+  }
+  const Result<void> ended = co_await measuring_.serve(std::move(connection), peer);
+  if (!ended.ok() && ended.error().kind != ErrorKind::busy) {
+    const Event event{"connection_ended", config_.node, {{"peer", peer}, {"purpose", "measure"}, {"cause", ended.error().message}}};
+    events_.record(event);
+  }
+  co_return Result<void>();  // a peer's end is not this node's error
 }
 
 Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {

@@ -17,6 +17,7 @@
 #include "engine/control.h"
 #include "engine/event_file.h"
 #include "engine/event_log.h"
+#include "engine/measure_service.h"
 #include "engine/passive_copy.h"
 #include "engine/verification.h"
 #include "storage/token_bucket.h"
@@ -53,6 +54,7 @@ class Node final : public ControlHandler {
   Hosted* find(const std::string& database);
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
   Trace& events() noexcept { return events_; }
+  MeasureTurn& measure_turn() noexcept { return measure_turn_; }
   void look_at_certificate();  // now, and not tomorrow
 
  private:
@@ -64,6 +66,7 @@ class Node final : public ControlHandler {
   Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection, bool& proven);
   Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
   Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello, std::string proven_peer);
+  Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
   Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
 
@@ -79,6 +82,8 @@ class Node final : public ControlHandler {
   std::map<std::uint64_t, transport::Connection*> greetings_;  // connections before their welcome, by their number
   RefusalLog refusals_;
   storage::TokenBucket seed_rate_;
+  MeasureTurn measure_turn_;
+  MeasureService measuring_;
   TaskGroup* work_ = nullptr;  // while run() runs
 };
 

@@ -21,6 +21,7 @@ inline constexpr Duration connect_timeout = std::chrono::seconds(3);
 inline constexpr Duration tls_timeout = std::chrono::seconds(5);
 inline constexpr Duration hello_timeout = std::chrono::seconds(5);
 
+// Of purpose measure: to any other node.
 Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello);
 
 // Waits between two tries: grows from 200 ms to 2 s, with jitter, so that a healed link is used within the promised 6 s (FAULTS R12).

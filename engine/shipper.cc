@@ -115,6 +115,7 @@ Task<Result<void>> Shipper::listen() {
 // A copy's report moves its own pins only, and never beyond what this log has.
 void Shipper::take(const transport::Watermarks& watermarks) {
   active_.copies().heard(node_, watermarks);
+  active_.watermarks_heard().notify();
   std::vector<storage::Pin>& pins = active_.keeper().state().pins;
   const Position durable = active_.tip().durable;
   const bool has_pages = watermarks.state != "needs_seed" && watermarks.state != "seeding";

@@ -18,6 +18,12 @@ TEST(WindowPlan, TheProductIsWhatTheLinkHolds) {
   EXPECT_EQ(plan_window({1000 * megabit, 0ms}, 2).product, 0u);
 }
 
+TEST(WindowPlan, WhatAPayloadTakesOfTheWireIsThatLink) {
+  const WindowPlan plan = plan_window({1000 * megabit, 1ms}, 2);
+  EXPECT_NEAR(double(wire_of_payload(plan.payload, 1500)), 125e6, 2);
+  EXPECT_GT(wire_of_payload(plan.payload, 1500), wire_of_payload(plan.payload, 1500, false)) << "timestamps are headers too";
+}
+
 TEST(WindowPlan, AWindowIsNeverSmallerThanOneWithoutScale) {
   const WindowPlan plan = plan_window({1000 * megabit, 200us}, 1);
   EXPECT_EQ(plan.window, 65'535u);

@@ -33,6 +33,7 @@ class CommandLine {
   void add_status_commands();
   void add_copy_commands();
   void add_load();
+  void add_bench();
   void add_log_commands();
   void add_cert_commands();
   void add_tune();
@@ -52,6 +53,7 @@ class CommandLine {
   SuspendOptions suspend_;
   ResumeOptions resume_;
   LoadOptions load_;
+  BenchOptions bench_;
   EventsOptions events_;
   CertOptions cert_;
   TuneOptions tune_;
@@ -154,10 +156,37 @@ void CommandLine::add_load() {
   load->add_option("--transaction-pages", load_.transaction_pages, "pages of a transaction [the pattern's]")->type_name("N");
 }
 
+void CommandLine::add_bench() {
+  CLI::App* bench = group("bench", "measure with a peer, as a share of the limits found in the same run");
+  CLI::App* link = add(*bench, "link", "round trips, and what one and several streams carry in each direction",
+                       [this] { return run_bench(common_, "link", bench_); });
+  link->add_option("--peer", bench_.peer, "the node at the other end")->type_name("NODE")->required();
+  link->add_option("--seconds", bench_.seconds, "of the whole measurement, 1 to 60 [10]")->type_name("N");
+  link->add_option("--bytes", bench_.bytes, "of each stream at most")->type_name("SIZE");
+  link->add_option("--streams", bench_.streams, "one stream and N of them, up to 8 [1, 2 and 4]")->type_name("N");
+  link->add_option("--window", bench_.window, "what may be in flight on each connection [transport.window]")->type_name("SIZE");
+  link->add_option("--congestion", bench_.congestion, "cubic, bbr or reno, on both sides [transport.congestion]")->type_name("NAME");
+  CLI::App* log = add(*bench, "log", "the disk of the log: blocks of several sizes, each written and synced",
+                      [this] { return run_bench(common_, "log", bench_); });
+  log->add_option("database", bench_.database, "whose log's disk [the only one]")->type_name("[DB]");
+  log->add_option("--peer", bench_.peer, "a node whose disk is measured too")->type_name("NODE");
+  log->add_option("--seconds", bench_.seconds, "of the whole measurement, 1 to 60 [8]")->type_name("N");
+  CLI::App* ship = add(*bench, "ship", "the whole pipe: append, sync, ship, sync there, acknowledge; on the active node",
+                       [this] { return run_bench(common_, "ship", bench_); });
+  ship->add_option("database", bench_.database, "a page store; it is written into as by ccr load [the only one]")->type_name("[DB]");
+  ship->add_option("--peer", bench_.peer, "the node of the copy")->type_name("NODE")->required();
+  ship->add_option("--seconds", bench_.seconds, "of the whole measurement, 5 to 60 [20]")->type_name("N");
+  ship->add_option("--rate", bench_.rate, "of the load, such as 20MB/s [unlimited]")->type_name("RATE");
+  ship->add_option("--clients", bench_.clients, "commits at a time, up to 256 [64]")->type_name("N");
+  ship->add_option("--transaction-pages", bench_.transaction_pages, "pages of a transaction [16]")->type_name("N");
+}
+
 void CommandLine::add_tune() {
-  CLI::App* tune = add(app_, "tune", "what must be in flight to fill a link, and what this host allows", [this] { return run_tune(common_, tune_); });
-  tune->add_option("--rate", tune_.rate, "of the link, such as 1Gbit")->type_name("RATE")->required();
-  tune->add_option("--rtt", tune_.round_trip, "round trip, such as 40ms")->type_name("DURATION")->required();
+  CLI::App* tune = add(app_, "tune", "what must be in flight to fill a link, and what this host allows; measured with --peer, or reckoned", [this] { return run_tune(common_, tune_); });
+  tune->add_option("--peer", tune_.peer, "measure with this node: before, congestion controls, streams, after")->type_name("NODE");
+  tune->add_option("--seconds", tune_.seconds, "of the whole measurement, 5 to 60 [20]")->type_name("N");
+  tune->add_option("--rate", tune_.rate, "of the link, such as 1Gbit")->type_name("RATE");
+  tune->add_option("--rtt", tune_.round_trip, "round trip, such as 40ms")->type_name("DURATION");
   tune->add_option("--log-rate", tune_.log_rate, "of the log at its busiest, such as 5MB/s: its share of the link")->type_name("RATE");
   tune->add_option("--mtu", tune_.mtu, "of the link [1500]")->type_name("BYTES");
   tune->add_option("--head-room", tune_.head_room, "the window as a multiple of bandwidth x round trip [2]")->type_name("N");
@@ -195,6 +224,7 @@ CommandLine::CommandLine() {
   add_status_commands();
   add_copy_commands();
   add_load();
+  add_bench();
   add_tune();
   add_log_commands();
   add_cert_commands();

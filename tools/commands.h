@@ -24,6 +24,8 @@ struct Target {
 };
 Result<Target> parse_target(const std::string& text);
 Result<Target> parse_copy(const std::string& text);  // the node must be named
+// A bare number counts seconds, as the option's name says; 5m is as good. Above 0.
+Result<double> parse_seconds(const std::string& text);
 
 struct StatusOptions {
   std::string target;
@@ -54,6 +56,12 @@ struct LoadOptions {
   unsigned transaction_pages = 0;
   bool dry_run = false;
 };
+struct BenchOptions {
+  std::string database, peer, seconds, bytes, window, congestion;
+  unsigned streams = 0;  // 0: 1, 2 and 4
+  std::string rate;      // of ship; empty: unlimited
+  unsigned clients = 0, transaction_pages = 0;  // of ship; 0: the daemon's own
+};
 struct EventsOptions {
   std::string target;
   bool follow = false;
@@ -67,6 +75,7 @@ struct CertOptions {
 
 struct TuneOptions {
   std::string rate, round_trip, log_rate;
+  std::string peer, seconds;  // a peer is measured; without one rate and round trip say what the link is
   std::uint32_t mtu = 1500;
   double head_room = 2;
   bool sysctl = false;
@@ -82,6 +91,7 @@ ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options)
 ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
 ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
+ExitCode run_bench(const CommonOptions& common, const std::string& kind, const BenchOptions& options);
 ExitCode run_log_show(const CommonOptions& common, const std::string& file);
 ExitCode run_log_verify(const CommonOptions& common, const std::string& directory);
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options);

@@ -14,17 +14,12 @@ namespace ccr::tools {
 
 using nlohmann::json;
 
-namespace {
-
-// A bare number counts seconds, as the option's name says; 5m is as good.
-Result<double> seconds_of(const std::string& text) {
+Result<double> parse_seconds(const std::string& text) {
   const bool bare = !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
   const Result<Duration> duration = engine::parse_duration(bare ? text + "s" : text);
   if (!duration || *duration <= Duration::zero()) return Error{ErrorKind::usage, "expected a time above 0 such as 10, 10s or 5m, found '" + text + "'", ""};
   return std::chrono::duration<double>(*duration).count();
 }
-
-}  // namespace
 
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options) {
   const Result<std::uint64_t> rate = engine::parse_rate(options.rate);
@@ -35,7 +30,7 @@ ExitCode run_load(const CommonOptions& common, const LoadOptions& options) {
     return report({ErrorKind::usage, "--pattern: expected seq, random or oltp, found '" + options.pattern + "'",
                    near ? "did you mean '" + *near + "'?" : ""});
   }
-  const Result<double> seconds = seconds_of(options.seconds);
+  const Result<double> seconds = parse_seconds(options.seconds);
   if (!seconds) return report(seconds.error().within("--seconds"));
   json request{{"command", "load"},
                {"database", options.database},

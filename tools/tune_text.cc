@@ -83,6 +83,30 @@ std::vector<PathCost> costs_of(const Tuning& tuning) {
   return path_costs({limits.scaling, limits.timestamps, tuning.path.round_trip, tuning.plan.payload});
 }
 
+std::string offloads_text(const HostLink& link) {
+  std::string on, off, unknown;
+  const auto append = [](std::string& words, const std::string& word) { words += (words.empty() ? "" : ", ") + word; };
+  for (const Offload& offload : link.offloads) append(!offload.on ? unknown : *offload.on ? on : off, offload.name);
+  std::string text = fmt::format("interface   {}, MTU {}", link.interface, link.mtu);
+  if (!on.empty()) text += "; on: " + on;
+  if (!off.empty()) text += "; off: " + off;
+  if (!unknown.empty()) text += "; not told: " + unknown;
+  text += "\n";
+  for (const Offload& offload : link.offloads) {
+    if (offload.on == false)
+      text += fmt::format("warning     {} is off on {}: each packet costs the processor more\n            ethtool -K {} {} on\n", offload.name, link.interface, link.interface,
+                          offload.short_name);
+  }
+  return text;
+}
+
+json link_of_host(const HostLink& link) {
+  if (link.interface.empty()) return nullptr;
+  json offloads = json::object();
+  for (const Offload& offload : link.offloads) offloads[offload.name] = offload.on ? json(*offload.on) : json(nullptr);
+  return {{"interface", link.interface}, {"mtu", link.mtu > 0 ? json(link.mtu) : json(nullptr)}, {"offloads", std::move(offloads)}};
+}
+
 }  // namespace
 
 std::string tune_text(const Tuning& tuning) {
@@ -104,6 +128,7 @@ std::string tune_text(const Tuning& tuning) {
     text += fmt::format("log         {} want {} of the link, {:.1f} % of it\n", rate_text(double(tuning.log_bytes_per_second)),
                         bits_text(wire), share(wire, double(tuning.path.bytes_per_second)) * 100);
   }
+  if (!tuning.link.interface.empty()) text += offloads_text(tuning.link);
   for (const PathCost& cost : costs_of(tuning)) text += fmt::format("warning     {}\n            {}\n", cost.what, cost.hint);
   const double reseed = double(plan.payload) * reseed_share;
   text += fmt::format("reseeding   {} in 1 h, {} in 8 h, at {:.0f} % of the payload\n\n",
@@ -141,6 +166,7 @@ json tune_json(const Tuning& tuning) {
               {"settings", std::move(settings)},
               {"warnings", std::move(warnings)},
               {"here", nullptr},
+              {"interface", link_of_host(tuning.link)},
               {"log_wire_bytes_per_second", nullptr}};
   if (const std::optional<transport::Reach> reach = transport::reach_of(tuning.path, tuning.host.limits))
     result["here"] = {{"window", reach->window}, {"payload_bytes_per_second", reach->payload}, {"connections", reach->connections}};

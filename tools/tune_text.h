@@ -6,6 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "tools/host_link.h"
 #include "tools/host_network.h"
 #include "transport/window_plan.h"
 
@@ -15,6 +16,7 @@ struct Tuning {
   transport::LinkPath path;
   transport::WindowPlan plan;
   HostNetwork host;
+  HostLink link;  // where the link is known, not only its rate
   std::uint64_t log_bytes_per_second = 0;  // 0: not asked about
 };
 

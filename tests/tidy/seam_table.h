@@ -46,6 +46,7 @@ inline constexpr Seam seams[] = {
     {"tools/config_file.cc", Reach::files, "reads the configuration before a node is there"},
     {"tools/config_file.cc", Reach::system, "the host's name is a node's default name"},
     {"tools/control_client.cc", Reach::system, "a command's end of the control socket"},
+    {"tools/host_link.cc", Reach::system, "asks the kernel which interface leads to a peer, for advice"},
     {"tools/host_network.cc", Reach::files, "reads what the kernel allows a connection, for advice"},
     {"tools/interrupts.cc", Reach::system, "a command waits for Ctrl-C"},
     {"tools/link/emulator.cc", Reach::system, "a program of its own, which no node knows: waits, signals, priority"},

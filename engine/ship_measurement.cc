@@ -1,0 +1,125 @@
+#include "engine/ship_measurement.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ccr::engine {
+namespace {
+
+// Parts of the time; together a little less than all of it.
+constexpr double link_part = 0.08, disk_part = 0.08, bare_part = 0.1, one_client_part = 0.2, many_clients_part = 0.4;
+constexpr std::uint32_t disk_block_bytes = 4 * MiB;  // the log's greatest group
+constexpr std::uint32_t record_overhead_max = 512;   // of a commit of one page, in its blocks
+constexpr Duration look_interval = std::chrono::milliseconds(50);
+
+double rate_of(std::uint64_t bytes, double seconds) { return seconds > 0 ? static_cast<double>(bytes) / seconds : 0; }
+
+}  // namespace
+
+ShipStages ShipReport::stages() const {
+  const double log = rate_of(many_clients.log_bytes, many_clients.seconds);
+  const double wire = many_clients.wire_bytes ? rate_of(*many_clients.wire_bytes, many_clients.seconds) : log;
+  const double link = static_cast<double>(std::max(link_one.bytes_per_second, link_four.bytes_per_second));
+  ShipStages stages;
+  stages.carriers = {{"link", wire, link},
+                     {"disk of " + disk_here.node, log, disk_here.bytes_per_second()},
+                     {"disk of " + disk_there.node, log, disk_there.bytes_per_second()}};
+  stages.processors = {{"processor of " + disk_here.node, many_clients.processors_here, 1},
+                       {"processor of " + disk_there.node, processors_there, 1}};
+  return stages;
+}
+
+Duration ShipMeasurement::share(double part) const {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(request_.seconds * part));
+}
+
+Task<Result<ShipReport>> ShipMeasurement::run() {
+  ShipReport report;
+  const Instant begun = context_.clock.now();
+  const Result<std::unique_ptr<MeasureClient>> client = co_await MeasureClient::connect(context_, request_.peer, run_);
+  if (!client.ok()) co_return client.error();
+  CCR_CO_TRY(co_await limits(**client, report));
+  LoadOptions one;
+  one.pattern = LoadPattern::random;
+  one.transaction_pages = one.clients = 1;
+  one.seconds = request_.seconds * one_client_part;
+  Result<ShipCount> one_client = co_await load(one, "one client");
+  if (!one_client.ok()) co_return one_client.error();
+  report.one_client = std::move(*one_client);
+  const Result<transport::MeasureEnd> before = co_await (*client)->look();
+  if (!before.ok()) co_return before.error();
+  const Instant from = context_.clock.now();
+  LoadOptions many = request_.load;
+  many.seconds = request_.seconds * many_clients_part;
+  Result<ShipCount> many_clients = co_await load(many, std::to_string(many.clients) + " clients");
+  if (!many_clients.ok()) co_return many_clients.error();
+  report.many_clients = std::move(*many_clients);
+  const Result<transport::MeasureEnd> after = co_await (*client)->look();
+  if (!after.ok()) co_return after.error();
+  const Duration elapsed = context_.clock.now() - from;
+  if (before->processor_nanoseconds > 0)
+    report.processors_there =
+        static_cast<double>(after->processor_nanoseconds - before->processor_nanoseconds) / static_cast<double>(elapsed.count());
+  report.seconds = std::chrono::duration<double>(context_.clock.now() - begun).count();
+  co_return std::move(report);
+}
+
+Task<Result<void>> ShipMeasurement::limits(MeasureClient& client, ShipReport& report) {
+  LinkRequest link;
+  link.peer = request_.peer;
+  LinkMeasurement streams(context_, std::move(link), run_, progress_);
+  Result<LinkRun> one = co_await streams.stream(Direction::to_peer, 1, share(link_part));
+  if (!one.ok()) co_return one.error();
+  report.link_one = std::move(*one);
+  Result<LinkRun> four = co_await streams.stream(Direction::to_peer, 4, share(link_part));
+  if (!four.ok()) co_return four.error();
+  report.link_four = std::move(*four);
+
+  const std::string database = hosted_.config.name;
+  std::string directory = co_await probe_directory(context_, database);
+  const Result<std::unique_ptr<ProbeFile>> file = co_await ProbeFile::open(context_.disk, std::move(directory));
+  if (!file.ok()) co_return file.error();
+  progress_.enter("the disk of " + context_.config.node, context_.clock.now());
+  Result<transport::MeasureEnd> here = co_await probe_disk(context_.clock, **file, disk_block_bytes, share(disk_part));
+  if (!here.ok()) co_return here.error();
+  report.disk_here = {context_.config.node, disk_block_bytes, std::move(*here)};
+  progress_.enter("the disk of " + request_.peer, context_.clock.now());
+  Result<transport::MeasureEnd> there = co_await client.disk(database, disk_block_bytes, share(disk_part));
+  if (!there.ok()) co_return there.error();
+  report.disk_there = {request_.peer, disk_block_bytes, std::move(*there)};
+
+  progress_.enter("sync, round trip, sync", context_.clock.now());
+  const std::uint32_t page_size =
+      hosted_.active && hosted_.active->ready() ? hosted_.active->digests().page_size() : hosted_.config.page_size;
+  const std::uint32_t bare_bytes =
+      (page_size + record_overhead_max + storage::block_bytes - 1) / storage::block_bytes * storage::block_bytes;
+  LatencyHistogram bare;
+  CCR_CO_TRY(co_await client.echo(bare_bytes, share(bare_part), bare, file->get(), database));
+  report.bare = bare.summary();
+  co_return Result<void>();
+}
+
+// In the active copy's own group: it ends with the copy, and when whoever watches it leaves.
+Task<Result<ShipCount>> ShipMeasurement::load(LoadOptions options, std::string phase) {
+  progress_.enter(std::move(phase), context_.clock.now());
+  if (!hosted_.active || !hosted_.active->ready())
+    co_return Error{ErrorKind::busy, subject_of(hosted_.config, context_.config.node) + " was dismounted", "ccr status shows why"};
+  ActiveCopy& active = *hosted_.active;
+  ShipLoad::WireBytes wire_bytes = [&hosted = hosted_, key = std::pair(request_.peer, static_cast<int>(transport::Purpose::log))] {
+    const auto connection = hosted.connections.find(key);
+    return connection == hosted.connections.end() ? std::nullopt : connection->second->facts().bytes_delivered;
+  };
+  const auto shipped = std::make_shared<ShipLoad>(active, request_.peer, options, std::move(wire_bytes));
+  struct Leave {
+    ShipLoad& load;
+    ~Leave() { load.leave(); }
+  } leave{*shipped};
+  active.group().spawn(ShipLoad::work(shipped));
+  while (!shipped->ended()) {
+    co_await context_.clock.sleep(look_interval);
+    progress_.bytes = shipped->page_bytes();
+  }
+  co_return shipped->outcome();
+}
+
+}  // namespace ccr::engine
