@@ -82,7 +82,10 @@ TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
         "seed orders@beta --streams 0", "events orders@", "verify orders@beta --rate 0",
         "load orders --rate 1MB --pattern sequence", "tune", "tune --rate 1Gbit", "tune --rate unlimited --rtt 1ms",
         "tune --rate 1Gbit --rtt 2m", "tune --rate 20000Gbit --rtt 1ms",
-        "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "load orders --rate 1MB --seconds 1x", "load orders --rate 1MB --seconds -1", "--node alpha status ordres"}) {
+        "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "load orders --rate 1MB --seconds 1x", "load orders --rate 1MB --seconds -1", "--node alpha status ordres",
+        "bench", "bench lnk --peer beta", "bench link", "bench ship", "bench link --peer beta --seconds 0", "bench link --peer beta --bytes 1x", "bench link --peer beta --window 0",
+        "bench ship --peer beta --rate 80", "tune --peer beta --rate 1Gbit", "tune --peer beta --mtu 1", "tune --peer beta --seconds x", "report", "report run.json",
+        "report none.json --html page.html", "report ccr.toml --html page.html"}) {
     const Outcome result = run(arguments);
     EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
     EXPECT_EQ(result.out, "") << arguments;
@@ -95,10 +98,27 @@ TEST_F(CommandTest, HelpIsData) {
   EXPECT_EQ(result.code, 0);
   EXPECT_EQ(result.err, "");
   for (const char* command :
-       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "load", "tune", "log", "events", "version"}) {
+       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "load", "bench", "tune", "report", "log", "events", "version"}) {
     EXPECT_NE(result.out.find(std::string("\n  ") + command + " "), std::string::npos) << command;
   }
   EXPECT_EQ(run("seed --help").code, 0);
+}
+
+TEST_F(CommandTest, AReportIsMadeOfAMeasurementAndOfNothingElse) {
+  write("run.json", R"({"schema":1,"kind":"bench_log","node":"alpha","series":[]})");
+  const Outcome made = run("report run.json --html page.html");
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(made.out, "");
+  EXPECT_TRUE(read("page.html").starts_with("<!doctype html>"));
+  EXPECT_EQ(run("report run.json --html no/page.html").code, 1);
+  const Outcome refused = run("report ccr.toml --html page.html");
+  EXPECT_EQ(refused.err, "ccr: ccr.toml is no JSON\nhint: ccr bench link --peer NODE --json > run.json makes one\n");
+}
+
+TEST_F(CommandTest, AMeasurementNeedsTheDaemon) {
+  const Outcome result = run("--node alpha bench link --peer beta");
+  EXPECT_EQ(result.code, 3);
+  EXPECT_NE(result.err.find("hint: start it: ccr serve --node alpha"), std::string::npos) << result.err;
 }
 
 TEST_F(CommandTest, TheVersionIsToldInBothForms) {

@@ -37,6 +37,7 @@ class CommandLine {
   void add_log_commands();
   void add_cert_commands();
   void add_tune();
+  void add_report();
 
   const CLI::App& deepest() const;
   ExitCode unknown_word(const std::string& word) const;
@@ -57,6 +58,7 @@ class CommandLine {
   EventsOptions events_;
   CertOptions cert_;
   TuneOptions tune_;
+  ReportOptions report_;
   std::vector<std::string> cert_files_;
   VerifyOptions verify_;
   std::string log_file_, log_directory_;
@@ -193,6 +195,13 @@ void CommandLine::add_tune() {
   tune->add_flag("--sysctl", tune_.sysctl, "print a file for /etc/sysctl.d; nothing is applied");
 }
 
+void CommandLine::add_report() {
+  CLI::App* report = add(app_, "report", "one page with charts, from what bench or tune --peer printed with --json", [this] { return run_report(report_); });
+  report->add_option("run", report_.run, "the measurement")->type_name("RUN.json")->required();
+  report->add_option("old", report_.old, "an older one of the same kind, to compare with")->type_name("[OLD.json]");
+  report->add_option("--html", report_.html, "the page to write; it needs no network")->type_name("FILE")->required();
+}
+
 void CommandLine::add_log_commands() {
   CLI::App* log = group("log", "look into log generations");
   CLI::App* show = add(*log, "show", "print a generation", [this] { return run_log_show(common_, log_file_); });
@@ -226,6 +235,7 @@ CommandLine::CommandLine() {
   add_load();
   add_bench();
   add_tune();
+  add_report();
   add_log_commands();
   add_cert_commands();
 }

@@ -62,6 +62,9 @@ struct BenchOptions {
   std::string rate;      // of ship; empty: unlimited
   unsigned clients = 0, transaction_pages = 0;  // of ship; 0: the daemon's own
 };
+struct ReportOptions {
+  std::string run, old, html;
+};
 struct EventsOptions {
   std::string target;
   bool follow = false;
@@ -92,6 +95,7 @@ ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
 ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
 ExitCode run_bench(const CommonOptions& common, const std::string& kind, const BenchOptions& options);
+ExitCode run_report(const ReportOptions& options);
 ExitCode run_log_show(const CommonOptions& common, const std::string& file);
 ExitCode run_log_verify(const CommonOptions& common, const std::string& directory);
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options);

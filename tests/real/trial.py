@@ -28,6 +28,7 @@ TRIALS = {
     "cut": "cut",
     "kill": "kill",
     "many": "many",
+    "measure": "measure",
     "memory": "memory",
     "service": "service",
     "sqlite-shapes": "sqlite_shapes",
