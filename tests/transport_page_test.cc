@@ -116,6 +116,14 @@ std::vector<Extremes> extremes(const Bytes& tail) {
   marks.state = name;
   marks.cause = marks.comment = marks.hint = text;
   const std::vector<Digest64> pages(extent_pages_max), extents(extent_digests_max);
+  LogPacked ended;
+  ended.step = LogPacked::Step::end;
+  ended.stream = 1;
+  LogPacked largest = ended;
+  largest.step = LogPacked::Step::more;
+  largest.generation = {1};
+  largest.raw_bytes = log_block_bytes;
+  largest.packed = whole;
   return {{Hello{}, hello},
           {Welcome{}, named},
           {Refuse{}, Refuse{RefuseReason::busy, text, text}},
@@ -134,7 +142,9 @@ std::vector<Extremes> extremes(const Bytes& tail) {
           {SeedEnd{}, SeedEnd{}},
           {SeedRelease{}, SeedRelease{}},
           {VerifyAsk{}, VerifyAsk{}},
-          {VerifyAnswer{}, VerifyAnswer{0, {}, 0, 0, pages, pages}}};
+          {VerifyAnswer{}, VerifyAnswer{0, {}, 0, 0, pages, pages}},
+          {ended, largest},
+          {ExtentPacked{0, {}, 0, 1, 512, whole.first(1), false}, ExtentPacked{0, {}, 0, 1, 512, whole, false}}};
 }
 
 TEST(FormatPage, ItsTableNamesEveryTypeWithItsSmallestAndLargestBody) {

@@ -123,6 +123,9 @@ inline Watermarks sample_watermarks() {
   marks.seed_sent = 1, marks.seed_equal = 2, marks.seed_wire_bytes = 3, marks.seed_done_bytes = 4, marks.seed_total_bytes = 5,
   marks.seed_rate = 6;
   marks.seed_running = true;
+  marks.seed_image_bytes = 7;
+  marks.history_stream = 2;
+  marks.history_log = 26;
   return marks;
 }
 
@@ -134,6 +137,15 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
   LogData log{{5}, 8192, view};
   SeedOffer offer{{{5}, 4096}, 60, 1000, 4096, true};
   ExtentPages pages{3, {{5}, 8192}, 1000, 769, view, true};
+  LogPacked packed;
+  packed.generation = {5};
+  packed.offset = 8192;
+  packed.step = LogPacked::Step::fresh;
+  packed.history_log = 26;
+  packed.stream = 2;
+  packed.raw_bytes = 65536;
+  packed.packed = view;
+  ExtentPacked shrunk{3, {{5}, 8192}, 1000, 769, 65536, view, true};
   VerifyAnswer verify{3, {{5}, 8192}, 70, 1000, {1, 2, 3}, {1, 2, 4}};
   return {sample_hello(),
           welcome,
@@ -153,7 +165,9 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
           SeedEnd{{{6}, 4096}, 90},
           SeedRelease{},
           VerifyAsk{3},
-          verify};
+          verify,
+          packed,
+          shrunk};
 }
 
 }  // namespace ccr::transport

@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/position.h"
 #include "base/result.h"
+#include "transport/packed_messages.h"
 
 namespace ccr::transport {
 
@@ -23,7 +24,7 @@ inline constexpr std::size_t name_bytes_max = 128;
 inline constexpr std::size_t text_bytes_max = 1024;
 inline constexpr std::size_t chain_links_max = 64;
 inline constexpr std::size_t log_block_bytes = 4096;              // LogData is whole blocks of it
-inline constexpr std::size_t tail_bytes_max = 1 * MiB;            // of LogData and ExtentPages
+inline constexpr std::size_t tail_bytes_max = 1 * MiB;            // of LogData and ExtentPages, and of what their packed forms hold
 inline constexpr std::uint64_t generation_bytes_limit = 64 * MiB;
 inline constexpr std::uint32_t page_bytes_min = 512, page_bytes_max = 65536;
 inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent of 1 MiB in pages of 512 bytes
@@ -120,7 +121,10 @@ struct Watermarks {  // passive -> active: heartbeat, and after each sync
   std::uint64_t echo_of_data = 0;  // sent_at of the last Tip whose durable position is durable here: what lag is measured with
   std::uint64_t replay_queue_ns = 0;
   std::uint64_t seed_sent = 0, seed_equal = 0, seed_wire_bytes = 0, seed_done_bytes = 0, seed_total_bytes = 0, seed_rate = 0;
+  std::uint64_t seed_image_bytes = 0;  // of seed_wire_bytes, before they were packed
   bool seed_running = false;
+  std::uint32_t history_stream = 0;  // the ask that is answered; 0: none yet
+  std::uint8_t history_log = 0;      // what is granted; 0: nothing
 };
 
 // --- seed --------------------------------------------------------------------------------------------------------------------
@@ -160,12 +164,13 @@ struct VerifyAsk { std::uint32_t extent = 0; };
 struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber commit = 0; PageNumber page_count = 0; std::vector<Digest64> disk; std::vector<Digest64> table; };
 
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
-                             PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer>;
+                             PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer,
+                             LogPacked, ExtentPacked>;
 
 // The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;
 const char* type_name(std::uint8_t type) noexcept;  // "Hello"; "unknown" for a number that no message has
-// Encodes the message body. LogData and ExtentPages put their bytes last, so a sender may pass them as a second piece: encode gives
+// Encodes the message body. LogData, ExtentPages and their packed forms put their bytes last, so a sender may pass them as a second piece: encode gives
 // everything before them when `without_tail`. Names, lists and tails over their limits are broken invariants of the sender; a text is cut
 // to text_bytes_max, and what is not UTF-8 on one line becomes spaces.
 Bytes encode(const Message& message, bool without_tail = false);
