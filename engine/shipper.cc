@@ -12,6 +12,8 @@ Shipper::Shipper(ActiveCopy& active, transport::FramedConnection& connection, st
       offset_(from.offset),
       reader_(active.context().disk, active.log_directory()),
       watch_(active.context().clock, active.context().config.transport),
+      sender_(active.context(), connection, active.copies().of(node_)),
+      counted_bytes_(connection.bytes_sent()),
       buffer_(chunk_bytes_max) {}
 
 Task<Result<void>> Shipper::run() {
@@ -23,6 +25,7 @@ Task<Result<void>> Shipper::run() {
       copy.connected = false;
       copy.block_mode = false;
       copy.bytes_per_second = 0;
+      copy.packing = {};
     }
   } connected{facts};
   facts.path = connection_.peer();
@@ -52,20 +55,25 @@ Task<Result<void>> Shipper::ship() {
       if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
       continue;
     }
-    facts.block_mode = chunk.bytes < chunk_bytes_max && !chunk.sealed ? facts.block_mode : false;
-    transport::LogData data;
-    data.generation = chunk.generation;
-    data.offset = chunk.offset;
-    data.bytes = buffer_.view().first(chunk.bytes);
-    transport::Message message(data);
-    CCR_CO_TRY(co_await connection_.send(std::move(message)));
-    active_.copies().shipped(node_, chunk.bytes);
+    if (chunk.bytes == chunk_bytes_max || chunk.sealed) facts.block_mode = false;
+    const Position from{chunk.generation, chunk.offset};
+    const bool behind = durable.generation.number > from.generation.number + (chunk.sealed ? 1 : 0) ||
+                        (!chunk.sealed && durable.offset >= from.offset + chunk.bytes + chunk_bytes_max);
+    const ByteView log = buffer_.view().first(chunk.bytes);
+    CCR_CO_TRY(co_await sender_.send(from, log, behind));
+    count(chunk.bytes);
     offset_ = chunk.offset + chunk.bytes;
     if (chunk.sealed) {
       generation_ = generation_.next();
       offset_ = 0;
     }
   }
+}
+
+void Shipper::count(std::uint64_t log_bytes) {
+  const std::uint64_t sent = connection_.bytes_sent();
+  active_.copies().shipped(node_, log_bytes, sent - counted_bytes_);
+  counted_bytes_ = sent;
 }
 
 Task<Result<void>> Shipper::send_tip() {
@@ -89,7 +97,8 @@ Task<Result<void>> Shipper::beat() {
   for (;;) {
     CCR_CO_TRY(co_await send_tip());
     active_.copies().of(node_).connection = connection_.facts();
-    active_.copies().shipped(node_, 0);
+    CCR_CO_TRY(co_await sender_.rest());
+    count(0);
     co_await active_.context().clock.sleep(active_.context().config.transport.heartbeat_interval);
   }
 }
@@ -111,6 +120,7 @@ Task<Result<void>> Shipper::listen() {
 // A copy's report moves its own pins only, and never beyond what this log has.
 void Shipper::take(const transport::Watermarks& watermarks) {
   active_.copies().heard(node_, watermarks);
+  sender_.granted(watermarks.history_stream, watermarks.history_log);
   std::vector<storage::Pin>& pins = active_.keeper().state().pins;
   const Position durable = active_.tip().durable;
   const bool has_pages = watermarks.state != "needs_seed" && watermarks.state != "seeding";

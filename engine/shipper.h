@@ -9,6 +9,7 @@
 
 #include "engine/active_copy.h"
 #include "engine/heartbeat.h"
+#include "engine/log_sender.h"
 #include "storage/log_reader.h"
 #include "transport/framed_connection.h"
 
@@ -17,6 +18,7 @@ namespace ccr::engine {
 class Shipper {
  public:
   static constexpr std::size_t chunk_bytes_max = 256 * KiB;
+  static_assert(chunk_bytes_max <= transport::LogPacker::piece_bytes_max);
 
   // `from`: next byte the copy wants; generation 0: nothing (a copy without history gets tips only).
   Shipper(ActiveCopy& active, transport::FramedConnection& connection, std::string node, Position from);
@@ -28,6 +30,7 @@ class Shipper {
   Task<Result<void>> send_tip();
   Task<Result<void>> beat();
   Task<Result<void>> listen();
+  void count(std::uint64_t log_bytes);
   void take(const transport::Watermarks& watermarks);
 
   ActiveCopy& active_;
@@ -38,6 +41,8 @@ class Shipper {
   Position told_;  // durable position of the last tip
   storage::BlockReader reader_;
   PeerWatch watch_;
+  LogSender sender_;
+  std::uint64_t counted_bytes_ = 0;  // of what the connection sent
   AlignedBuffer buffer_;
 };
 

@@ -73,6 +73,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     copy["lag_seconds"] = lag ? json(*lag + source_lag) : json(nullptr);
     if (copy["copy_queue"].is_object() && lag) copy["copy_queue"]["seconds"] = copy["copy_queue"]["bytes"] == 0 ? 0.0 : *lag;
     put_connection(copy, facts.path, facts.connection);
+    put_shipped(copy, facts.shipped_bytes, facts.wire_bytes, &facts.packing);
   }
   return copy;
 }
@@ -102,6 +103,7 @@ json passive_here(const Node& node, const Hosted& hosted) {
   if (const std::optional<storage::Quarantine> aside = passive.quarantine()) {
     copy["quarantine"] = {{"files", aside->files}, {"bytes", aside->bytes}};
   }
+  put_shipped(copy, passive.log_bytes_received(), passive.wire_bytes_received(), nullptr);
   if (passive.connection() != nullptr) put_connection(copy, passive.connection()->peer(), passive.connection()->facts());
   return copy;
 }
