@@ -54,7 +54,9 @@ class Backlog:
             nodes.until_state("beta", ("needs_seed",))
             nodes.crowd.run(nodes.command("beta", "seed", "bench@beta"), stdout=subprocess.DEVNULL)
             nodes.until_state("beta", ("healthy",))
-            nodes.ask("beta", "suspend", "bench@beta", "--comment", "until the link is there")
+            beta = list(nodes.crowd.running.values())[1]  # in the order of their starts
+            beta.terminate()
+            nodes.crowd.wait(beta)
             self.write(nodes)
         self.live = nodes.dir
         shutil.copytree(self.live, self.kept)
@@ -92,12 +94,10 @@ class Backlog:
         shutil.copytree(self.kept, self.live)
         with self.nodes(place, setting) as nodes:
             nodes.until_state("alpha", ("mounted",))
-            nodes.until_state("beta", ("suspended",))
-            nodes.ask("beta", "resume", "bench@beta")
             pids = list(nodes.crowd.running)
 
             def counted():
-                told = nodes.copy("beta", "alpha")["shipped"]
+                told = nodes.copy("beta", "alpha")["shipped"] or {"logical_bytes": 0, "wire_bytes": 0}
                 return (time.monotonic(), told["logical_bytes"], told["wire_bytes"], *map(processor_seconds, pids)), told
 
             compare.until(lambda: counted()[0][1] > 0)
@@ -129,7 +129,7 @@ def main():
     parser.add_argument("--ccr", default=str(HERE.parent / "build" / "release" / "tools" / "ccr"))
     parser.add_argument("--settings", default="none,auto,zstd:1")
     parser.add_argument("--links", default="1gbit,loopback")
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--log-mib", type=int, default=2500)
     parser.add_argument("--dir", default="/dev/shm")

@@ -14,7 +14,8 @@ Shipper::Shipper(ActiveCopy& active, transport::FramedConnection& connection, st
       watch_(active.context().clock, active.context().config.transport),
       sender_(active.context(), connection, active.copies().of(node_)),
       counted_bytes_(connection.bytes_sent()),
-      buffer_(chunk_bytes_max) {}
+      pieces_(active.context().executor, 1),
+      sent_(active.context().executor) {}
 
 Task<Result<void>> Shipper::run() {
   CopyFacts& facts = active_.copies().of(node_);
@@ -30,43 +31,73 @@ Task<Result<void>> Shipper::run() {
   } connected{facts};
   facts.path = connection_.peer();
   TaskGroup group(active_.context().executor);
-  group.spawn(ship());
+  group.spawn(read_log());
+  group.spawn(send_log());
   group.spawn(beat());
   group.spawn(listen());
   group.spawn(watch_.run(connection_));
   co_return co_await group.join();
 }
 
-Task<Result<void>> Shipper::ship() {
+AlignedBuffer Shipper::take_buffer() {
+  if (spare_.empty()) return AlignedBuffer(chunk_bytes_max);
+  AlignedBuffer buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
+}
+
+Task<Result<void>> Shipper::read_log() {
   CopyFacts& facts = active_.copies().of(node_);
   for (;;) {
     const Position durable = active_.tip().durable;
     storage::BlockReader::Chunk chunk;
+    AlignedBuffer buffer = take_buffer();
     if (generation_.number != 0) {
-      const Result<storage::BlockReader::Chunk> read = co_await reader_.read(generation_, offset_, durable, buffer_.span());
+      const ByteSpan room = buffer.span();
+      const Result<storage::BlockReader::Chunk> read = co_await reader_.read(generation_, offset_, durable, room);
       if (!read.ok()) co_return read.error();
       chunk = *read;
     }
     if (chunk.bytes == 0) {
-      facts.block_mode = true;
-      if (told_ != durable) {
-        CCR_CO_TRY(co_await send_tip());
-      }
-      if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
+      spare_.clear();
+      spare_.push_back(std::move(buffer));
+      CCR_CO_TRY(co_await rest(durable));
       continue;
     }
     if (chunk.bytes == chunk_bytes_max || chunk.sealed) facts.block_mode = false;
-    const Position from{chunk.generation, chunk.offset};
-    const bool behind = durable.generation.number > from.generation.number + (chunk.sealed ? 1 : 0) ||
-                        (!chunk.sealed && durable.offset >= from.offset + chunk.bytes + chunk_bytes_max);
-    const ByteView log = buffer_.view().first(chunk.bytes);
-    CCR_CO_TRY(co_await sender_.send(from, log, behind));
-    count(chunk.bytes);
-    offset_ = chunk.offset + chunk.bytes;
-    if (chunk.sealed) {
-      generation_ = generation_.next();
-      offset_ = 0;
-    }
+    generation_ = chunk.sealed ? chunk.generation.next() : chunk.generation;
+    offset_ = chunk.sealed ? 0 : chunk.offset + chunk.bytes;
+    Piece piece;
+    piece.from = {chunk.generation, chunk.offset};
+    piece.bytes = chunk.bytes;
+    piece.behind =
+        durable.generation > generation_ || (durable.generation == generation_ && durable.offset >= offset_ + chunk_bytes_max);
+    piece.buffer = std::move(buffer);
+    const bool behind = piece.behind;
+    ++unsent_;
+    if (!co_await pieces_.push(std::move(piece))) co_return Result<void>();
+    while (!behind && unsent_ > 0) co_await sent_.wait();
+  }
+}
+
+// At the tail: the copy learns where the log ends, and what comes next is waited for.
+Task<Result<void>> Shipper::rest(Position durable) {
+  active_.copies().of(node_).block_mode = true;
+  if (told_ != durable) CCR_CO_TRY(co_await send_tip());
+  if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Shipper::send_log() {
+  for (;;) {
+    std::optional<Piece> piece = co_await pieces_.pop();
+    if (!piece) co_return Result<void>();
+    const ByteView log = piece->buffer.view().first(piece->bytes);
+    CCR_CO_TRY(co_await sender_.send(piece->from, log, piece->behind));
+    count(piece->bytes);
+    spare_.push_back(std::move(piece->buffer));
+    --unsent_;
+    sent_.notify();
   }
 }
 
@@ -110,8 +141,10 @@ Task<Result<void>> Shipper::listen() {
     watch_.heard();
     const auto* watermarks = std::get_if<transport::Watermarks>(&*message);
     if (watermarks == nullptr) {
-      co_return Error{ErrorKind::protocol, connection_.peer().text() + " sent a message of type " +
-                                               std::to_string(transport::type_of(*message)) + " on a log connection", ""};
+      co_return Error{ErrorKind::protocol,
+                      connection_.peer().text() + " sent a message of type " + std::to_string(transport::type_of(*message)) +
+                          " on a log connection",
+                      ""};
     }
     take(*watermarks);
   }

@@ -1,12 +1,16 @@
 // Shipper serves one log connection of one passive copy: tips and log go out, watermarks come in.
 //
 // One loop with one cursor: at the tail it is block mode, behind it is file mode; nothing that is not durable here is ever sent.
-// run() completes with the error that ended the connection. A slow copy waits in its own send; nobody else does.
-// Bounds: one chunk of chunk_bytes_max in flight per connection beside the kernel's buffers.
+// Behind, the next chunk is read while the one before is packed and sent; at the tail it is not, so that what becomes durable
+// meanwhile goes together. run() completes with the error that ended the connection. A slow copy waits in its own send; nobody else
+// does. Bounds: three chunks of chunk_bytes_max per connection (read, waiting, on their way) beside the kernel's buffers; one while
+// nothing flows.
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "base/queue.h"
 #include "engine/active_copy.h"
 #include "engine/heartbeat.h"
 #include "engine/log_sender.h"
@@ -26,7 +30,17 @@ class Shipper {
   Task<Result<void>> run();
 
  private:
-  Task<Result<void>> ship();
+  struct Piece {
+    Position from;
+    std::size_t bytes = 0;
+    bool behind = false;  // more is waiting
+    AlignedBuffer buffer;
+  };
+
+  Task<Result<void>> read_log();
+  Task<Result<void>> send_log();
+  Task<Result<void>> rest(Position durable);
+  AlignedBuffer take_buffer();
   Task<Result<void>> send_tip();
   Task<Result<void>> beat();
   Task<Result<void>> listen();
@@ -43,7 +57,10 @@ class Shipper {
   PeerWatch watch_;
   LogSender sender_;
   std::uint64_t counted_bytes_ = 0;  // of what the connection sent
-  AlignedBuffer buffer_;
+  BoundedQueue<Piece> pieces_;
+  std::size_t unsent_ = 0;  // in the queue, or on its way
+  Signal sent_;
+  std::vector<AlignedBuffer> spare_;
 };
 
 }  // namespace ccr::engine

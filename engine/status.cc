@@ -64,6 +64,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     dropped = find_pin(active.state().pins, node, storage::Pin::Kind::copy);
   }
   if (dropped != nullptr && dropped->dropped) copy["hint"] = "its log was dropped at the end of log_budget: it will take a difference";
+  put_shipped(copy, facts.shipped_bytes, facts.wire_bytes, facts.connected ? &facts.packing : nullptr);
   if (facts.connected) {
     copy["ship_bytes_per_second"] = facts.bytes_per_second;
     copy["mode"] = facts.block_mode ? "block" : "file";
@@ -73,7 +74,6 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     copy["lag_seconds"] = lag ? json(*lag + source_lag) : json(nullptr);
     if (copy["copy_queue"].is_object() && lag) copy["copy_queue"]["seconds"] = copy["copy_queue"]["bytes"] == 0 ? 0.0 : *lag;
     put_connection(copy, facts.path, facts.connection);
-    put_shipped(copy, facts.shipped_bytes, facts.wire_bytes, &facts.packing);
   }
   return copy;
 }
