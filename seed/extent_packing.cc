@@ -10,7 +10,7 @@ using transport::ExtentPages;
 using transport::Message;
 
 // A seed has several extents on the way, and a deep send buffer: a way is judged by what comes behind them.
-constexpr transport::PlanTrial seed_trial{16 * MiB, 16 * MiB};
+constexpr transport::PlanTrial seed_trial{16 * MiB, 16 * MiB, 16 * MiB};
 
 void pack_run(Message& message, transport::PagePacker& packer, int level, std::vector<Bytes>& kept) {
   const auto* pages = std::get_if<ExtentPages>(&message);

@@ -8,7 +8,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration waited_min = 1ms;      // a send that takes so long waited for the link: the buffers are full
+constexpr Duration run_time_min = 100ms;  // shorter, and a turn of the scheduler decides
 constexpr Duration run_time_max = 250ms;  // a slow link tells its speed by few bytes
+constexpr Duration settling_max = 2s;     // of a slow one
 constexpr int run_pieces_min = 3;         // of those
 constexpr double better_by = 0.95;        // of the other way's time for a byte: less is no reason to change
 constexpr double much_worse_by = 1.5;
@@ -88,8 +90,7 @@ void CompressionPlan::measure(const SentPiece& piece) {
   const Duration elapsed = piece.at - run_.last;
   run_.last = piece.at;
   if (!run_.settled) {
-    run_.settling_bytes += piece.raw_bytes;
-    run_.settled = piece.sending >= waited_min || run_.settling_bytes >= trial_.settle_bytes;
+    run_.settled = settles(piece, elapsed);
     return;
   }
   run_.raw_bytes += piece.raw_bytes;
@@ -98,7 +99,15 @@ void CompressionPlan::measure(const SentPiece& piece) {
   run_.sending += piece.sending;
   ++run_.pieces;
   const bool slow = run_.elapsed >= run_time_max && run_.pieces >= run_pieces_min;
-  if (run_.raw_bytes >= trial_.trial_bytes || slow) finish_run(piece.at);
+  if ((run_.raw_bytes >= trial_.trial_bytes && run_.elapsed >= run_time_min) || slow) finish_run(piece.at);
+}
+
+bool CompressionPlan::settles(const SentPiece& piece, Duration elapsed) {
+  run_.settling_bytes += piece.raw_bytes;
+  run_.settling += elapsed;
+  if (run_.settling >= settling_max) return true;
+  if (piece.packed) return run_.settling_bytes >= trial_.settle_packed_bytes;
+  return piece.sending >= waited_min || run_.settling_bytes >= trial_.settle_bytes;
 }
 
 void CompressionPlan::finish_run(Instant now) {

@@ -10,7 +10,7 @@
 //   for longer than a trial.
 // - What does not shrink goes as it is for dull_bytes, then is tried again.
 // - The level rises while sending takes the time and packing hardly any, and falls when packing does.
-// Bounds: constant memory; a trial is settle_bytes + trial_bytes, or less on a slow link.
+// Bounds: constant memory; a trial is what PlanTrial says, or less on a slow link.
 #pragma once
 
 #include <array>
@@ -32,8 +32,9 @@ struct CompressionSetting {
 CompressionSetting compression_setting(const std::string& text);
 
 struct PlanTrial {
-  std::uint64_t settle_bytes = 8 * MiB;  // the kernel's send buffer and what else is on the way
-  std::uint64_t trial_bytes = 4 * MiB;
+  std::uint64_t settle_bytes = 8 * MiB;          // the kernel's send buffer and what else is on the way
+  std::uint64_t settle_packed_bytes = 48 * MiB;  // a history is touched for the first time, and empty, at both ends
+  std::uint64_t trial_bytes = 4 * MiB;           // and a tenth of a second
 };
 
 // One piece that was sent.
@@ -70,13 +71,14 @@ class CompressionPlan {
   struct Run {
     bool open = false, packed = false, settled = false;
     std::uint64_t settling_bytes = 0, raw_bytes = 0;
-    Duration elapsed{0}, packing{0}, sending{0};
+    Duration settling{0}, elapsed{0}, packing{0}, sending{0};
     Instant last;
     int pieces = 0;
   };
 
   void judge_ratio(const SentPiece& piece);
   void measure(const SentPiece& piece);
+  bool settles(const SentPiece& piece, Duration elapsed);
   void finish_run(Instant now);
   void choose(Instant now);
   void choose_level(Instant now);
