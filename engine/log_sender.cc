@@ -34,6 +34,7 @@ Task<Result<void>> LogSender::send(Position from, ByteView log, bool behind) {
   piece.at = context_.clock.now();
   piece.sending = piece.at - began - piece.packing;
   plan_.sent(piece);
+  packed_last_ = piece.packed;
   tell();
   co_return Result<void>();
 }
@@ -145,7 +146,7 @@ Task<Result<void>> LogSender::rest() {
 
 void LogSender::tell() {
   PackingFacts& told = facts_.packing;
-  const bool open = stream_ && stream_->packer;
+  const bool open = packed_last_ && stream_ && stream_->packer;
   told.level = open ? stream_->packer->level() : 0;
   told.history_bytes = open ? std::uint64_t(1) << stream_->packer->history_log() : 0;
   told.reason = plan_.reason();

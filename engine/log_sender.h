@@ -59,6 +59,7 @@ class LogSender {
   Instant ask_again_at_;
   Instant packed_at_;     // the last piece
   bool packing_ = false;  // somebody holds the packer
+  bool packed_last_ = false;
 };
 
 }  // namespace ccr::engine

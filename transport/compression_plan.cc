@@ -8,13 +8,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration waited_min = 1ms;      // a send that takes so long waited for the link: the buffers are full
-constexpr Duration run_time_min = 100ms;  // shorter, and a turn of the scheduler decides
+constexpr Duration run_time_min = 200ms;  // shorter, and a turn of the scheduler decides
 constexpr Duration run_time_max = 250ms;  // a slow link tells its speed by few bytes
 constexpr Duration settling_max = 2s;     // of a slow one
 constexpr int run_pieces_min = 3;         // of those
 constexpr double better_by = 0.95;        // of the other way's time for a byte: less is no reason to change
 constexpr double much_worse_by = 1.5;
-constexpr Duration retry_pause_min = 20s;
+constexpr Duration retry_pause_min = 5s;  // doubled by each trial that is lost, twice so by one that is lost by much
 constexpr Duration retry_pause_max = 5min;
 constexpr Duration level_pause = 20s;       // a change of level costs a log stream its history
 constexpr double sending_share_min = 0.75;  // of the time, to try the next level, which costs up to level_cost_max times as much
@@ -112,12 +112,15 @@ bool CompressionPlan::settles(const SentPiece& piece, Duration elapsed) {
 
 void CompressionPlan::finish_run(Instant now) {
   const double nanoseconds = static_cast<double>(run_.elapsed.count());
-  measured(run_.packed) = {true, nanoseconds / static_cast<double>(run_.raw_bytes), now};
+  const double per_byte = nanoseconds / static_cast<double>(run_.raw_bytes);
+  Measured& mine = measured(run_.packed);
+  const bool goes_on = mine.known && run_.goes_on;
+  mine = {true, goes_on ? (mine.nanoseconds_per_byte + per_byte) / 2 : per_byte, now};
   if (run_.packed) choose_level(now);
   // What is sent as it is because it does not shrink, or because no history is granted, is no choice of the two ways.
   if (dull_left_ == 0 && run_.packed == packing_) choose(now);
   Run next;
-  next.open = next.settled = run_.packed == packing_;
+  next.open = next.settled = next.goes_on = run_.packed == packing_;
   next.packed = run_.packed;
   next.last = run_.last;
   run_ = next;
@@ -128,10 +131,11 @@ void CompressionPlan::choose(Instant now) {
   const Measured& other = measured(!packing_);
   if (trying_) {
     const bool much_worse = mine.nanoseconds_per_byte > other.nanoseconds_per_byte * much_worse_by;
-    retry_pause_ = much_worse ? std::min(retry_pause_ * 2, retry_pause_max) : retry_pause_min;
-    trying_ = false;
     // The one that was tried must win clearly, or the stream goes back to what it had.
-    if (mine.nanoseconds_per_byte > other.nanoseconds_per_byte * better_by) packing_ = !packing_;
+    const bool lost = mine.nanoseconds_per_byte > other.nanoseconds_per_byte * better_by;
+    retry_pause_ = lost ? std::min(retry_pause_ * (much_worse ? 4 : 2), retry_pause_max) : retry_pause_min;
+    trying_ = false;
+    if (lost) packing_ = !packing_;
     return;
   }
   if (!other.known || now - other.at >= retry_pause_) {

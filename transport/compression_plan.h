@@ -34,7 +34,7 @@ CompressionSetting compression_setting(const std::string& text);
 struct PlanTrial {
   std::uint64_t settle_bytes = 8 * MiB;          // the kernel's send buffer and what else is on the way
   std::uint64_t settle_packed_bytes = 48 * MiB;  // a history is touched for the first time, and empty, at both ends
-  std::uint64_t trial_bytes = 4 * MiB;           // and a tenth of a second
+  std::uint64_t trial_bytes = 4 * MiB;           // and a fifth of a second
 };
 
 // One piece that was sent.
@@ -70,6 +70,7 @@ class CompressionPlan {
   };
   struct Run {
     bool open = false, packed = false, settled = false;
+    bool goes_on = false;  // after another of the same way
     std::uint64_t settling_bytes = 0, raw_bytes = 0;
     Duration settling{0}, elapsed{0}, packing{0}, sending{0};
     Instant last;
@@ -89,7 +90,7 @@ class CompressionPlan {
   bool packing_ = true;  // what is chosen while behind
   bool trying_ = false;  // the present choice is a trial
   std::array<Measured, 2> measured_{};
-  Duration retry_pause_ = std::chrono::seconds(20);
+  Duration retry_pause_ = std::chrono::seconds(5);
   Run run_;
   std::uint64_t judged_raw_ = 0, judged_wire_ = 0;
   std::uint64_t dull_left_ = 0;
