@@ -9,6 +9,7 @@
 #include "engine/config_paths.h"
 #include "engine/config_table.h"
 #include "storage/log_format.h"
+#include "transport/log_packer.h"
 
 namespace ccr::engine {
 
@@ -30,7 +31,7 @@ constexpr DurationRange replay_lag_range{0s, 14 * 24h};
 constexpr SizeRange window_range{4 * KiB, 512 * MiB};  // the kernel counts buffers in 31 bits, its overhead included
 constexpr std::size_t congestion_name_max = 15;        // the kernel's TCP_CA_NAME_MAX less its zero
 constexpr int streams_max = 64;
-constexpr int zstd_level_max = 19;
+constexpr SizeRange compression_memory_range{0, 64 * GiB};  // 0: nothing is packed
 
 // Everything that reading the file gathers beside the Config itself.
 struct Reading {
@@ -205,14 +206,13 @@ void read_compression(const ConfigTable& table, Config& config) {
   std::string& compression = config.transport.compression;
   table.text("compression", compression);
   if (compression == "auto" || compression == "none") return;
-  for (int level = 1; level <= zstd_level_max; ++level) {
-    if (compression == fmt::format("zstd:{}", level))
-      return not_in_force(table, "compression", compression, "nothing is compressed", config);
+  for (int level = 1; level <= transport::zstd_level_max; ++level) {
+    if (compression == fmt::format("zstd:{}", level)) return;
   }
   const std::optional<std::string> nearest = did_you_mean(compression, {"auto", "none", "zstd:1"});
   table.fault(
       "compression",
-      fmt::format("{}: expected none, auto or zstd:1..{}, found '{}'", table.label("compression"), zstd_level_max, compression),
+      fmt::format("{}: expected none, auto or zstd:1..{}, found '{}'", table.label("compression"), transport::zstd_level_max, compression),
       nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
 }
 
@@ -230,11 +230,12 @@ void read_streams(const ConfigTable& table, Config& config) {
 void read_transport(const ConfigTable& root, Config& config) {
   const std::optional<ConfigTable> table = root.table("transport");
   if (!table) return;
-  table->only({"window", "congestion", "compression", "streams", "seed_rate", "heartbeat"});
+  table->only({"window", "congestion", "compression", "compression_memory", "streams", "seed_rate", "heartbeat"});
   TransportConfig& transport = config.transport;
   read_window(*table, config);
   read_congestion(*table, config);
   read_compression(*table, config);
+  table->size("compression_memory", transport.compression_memory_bytes, compression_memory_range);
   read_streams(*table, config);
   table->rate("seed_rate", transport.seed_bytes_per_second);
   const std::optional<ConfigTable> heartbeat = table->table("heartbeat");

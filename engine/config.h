@@ -30,11 +30,17 @@ struct DatabaseConfig {
   std::map<std::string, Duration> replay_lag;  // accepted, above 0 refused until delayed copies exist
 };
 
+// Histories of packed log streams, of all connections together. A stream gets at most half of what is left, and one with a history of 64 MiB
+// takes 76 MiB on the active and 66 MiB on the passive side: so a node with one busy copy stays below 200 MB beside a database of 10 GiB,
+// whose page digests are 20 MiB.
+inline constexpr std::uint64_t compression_memory_default = 160 * MiB;
+
 struct TransportConfig {
   std::string window = "auto";
   std::uint64_t window_bytes = 0;   // 0: auto
   std::string congestion = "auto";  // auto, default, or what some kernel may know
   std::string compression = "auto", streams = "auto";
+  std::uint64_t compression_memory_bytes = compression_memory_default;
   std::uint64_t seed_bytes_per_second = 0;  // 0: unlimited
   Duration heartbeat_interval = std::chrono::milliseconds(1200);
   int heartbeat_missed = 4;

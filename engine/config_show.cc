@@ -83,8 +83,8 @@ std::string show_database(const DatabaseConfig& database) {
 
 std::string show_transport(const TransportConfig& transport) {
   std::string out =
-      fmt::format("\n[transport]\nwindow = {}\ncongestion = {}\ncompression = {}\nstreams = {}\n", quoted(transport.window),
-                  quoted(transport.congestion), quoted(transport.compression), quoted(transport.streams));
+      fmt::format("\n[transport]\nwindow = {}\ncongestion = {}\ncompression = {}\ncompression_memory = {}\nstreams = {}\n", quoted(transport.window),
+                  quoted(transport.congestion), quoted(transport.compression), size_text(transport.compression_memory_bytes), quoted(transport.streams));
   out += fmt::format("seed_rate = {}\n", rate_text(transport.seed_bytes_per_second));
   out += fmt::format("heartbeat = {{ interval = {}, missed = {} }}\n", duration_text(transport.heartbeat_interval),
                      transport.heartbeat_missed);

@@ -11,7 +11,9 @@ Copier::Copier(NodeContext& context, storage::IncomingLog* incoming, transport::
       connection_(connection),
       owner_(owner),
       queue_(context.executor, queue_items_max),
-      watch_(context.clock, context.config.transport) {}
+      watch_(context.clock, context.config.transport),
+      receiver_(context),
+      counted_bytes_(connection.bytes_received()) {}
 
 // However the connection ends, what was received is written and synced to its end: the log is never cut in the middle of a call.
 Task<Result<void>> Copier::run() {
@@ -48,20 +50,48 @@ Task<Result<void>> Copier::listen() {
       owner_.tip_heard(*tip);
       continue;
     }
-    const auto* data = std::get_if<transport::LogData>(&*message);
-    if (data == nullptr || incoming_ == nullptr) {
-      co_return Error{ErrorKind::protocol,
-                      connection_.peer().text() + " sent a message of type " + std::to_string(transport::type_of(*message)) + " on a log connection", ""};
-    }
-    Blocks blocks;
+    Result<Blocks> blocks = co_await blocks_of(std::move(*message));
+    if (!blocks.ok()) co_return blocks.error().within(connection_.peer().text());
+    if (receiver_.owes_answer()) CCR_CO_TRY(co_await report());
+    count(blocks->bytes.size());
+    if (!blocks->bytes.empty()) CCR_CO_TRY(co_await take(std::move(*blocks)));
+  }
+}
+
+// The message's views live until the next receive().
+Task<Result<Copier::Blocks>> Copier::blocks_of(transport::Message message) {
+  Blocks blocks;
+  const auto* data = std::get_if<transport::LogData>(&message);
+  const auto* packed = std::get_if<transport::LogPacked>(&message);
+  if (incoming_ == nullptr || (data == nullptr && packed == nullptr)) {
+    co_return Error{ErrorKind::protocol, "sent a message of type " + std::to_string(transport::type_of(message)) + " on a log connection", ""};
+  }
+  if (data != nullptr) {
     blocks.generation = data->generation;
     blocks.offset = data->offset;
     blocks.bytes.assign(data->bytes.begin(), data->bytes.end());
-    watch_.reading(false);
-    const bool taken = co_await queue_.push(std::move(blocks));
-    watch_.reading(true);
-    if (!taken) co_return Error{ErrorKind::disconnected, "the connection is ending", ""};
+    co_return blocks;
   }
+  Result<Bytes> log = co_await receiver_.take(*packed);
+  if (!log.ok()) co_return log.error();
+  blocks.generation = packed->generation;
+  blocks.offset = packed->offset;
+  blocks.bytes = std::move(*log);
+  co_return blocks;
+}
+
+Task<Result<void>> Copier::take(Blocks blocks) {
+  watch_.reading(false);
+  const bool taken = co_await queue_.push(std::move(blocks));
+  watch_.reading(true);
+  if (!taken) co_return Error{ErrorKind::disconnected, "the connection is ending", ""};
+  co_return Result<void>();
+}
+
+void Copier::count(std::uint64_t log_bytes) {
+  const std::uint64_t received = connection_.bytes_received();
+  owner_.log_received(log_bytes, received - counted_bytes_);
+  counted_bytes_ = received;
 }
 
 Task<Result<void>> Copier::write(TaskGroup& peer) {
@@ -96,6 +126,7 @@ Task<Result<void>> Copier::report() {
   watermarks.echo = last_echo_;
   if (last_tip_ <= watermarks.durable) covered_echo_ = last_echo_;
   watermarks.echo_of_data = covered_echo_;
+  receiver_.answer(watermarks);
   transport::Message message(std::move(watermarks));
   co_return co_await connection_.send(std::move(message));
 }

@@ -11,6 +11,7 @@
 #include "base/task_group.h"
 #include "engine/copy_state.h"
 #include "engine/heartbeat.h"
+#include "engine/log_receiver.h"
 #include "engine/node_context.h"
 #include "storage/incoming_log.h"
 #include "transport/framed_connection.h"
@@ -22,6 +23,7 @@ class CopierOwner {
  public:
   virtual ~CopierOwner() = default;
   virtual void tip_heard(const transport::Tip& tip) = 0;
+  virtual void log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes) = 0;  // since the last call
   virtual void log_durable() = 0;                     // incoming log's watermarks grew
   virtual transport::Watermarks watermarks() const = 0;
   virtual const CopyStanding& standing() const = 0;
@@ -46,6 +48,9 @@ class Copier {
   };
 
   Task<Result<void>> listen();
+  Task<Result<Blocks>> blocks_of(transport::Message message);
+  Task<Result<void>> take(Blocks blocks);
+  void count(std::uint64_t log_bytes);
   Task<Result<void>> write(TaskGroup& peer);
   Task<Result<void>> write_blocks();
   Task<Result<void>> beat();
@@ -58,6 +63,8 @@ class Copier {
   CopierOwner& owner_;
   BoundedQueue<Blocks> queue_;
   PeerWatch watch_;
+  LogReceiver receiver_;
+  std::uint64_t counted_bytes_ = 0;   // of what the connection received
   std::size_t unsynced_bytes_ = 0;
   std::uint64_t told_changes_ = 0;    // of the owner's standing, in the last report
   std::uint64_t last_echo_ = 0;       // sent_at of the last tip

@@ -44,13 +44,14 @@ void CopyTable::heard(const std::string& node, const transport::Watermarks& wate
   if (at && *at >= copy.sampled_from) copy.lag_seconds = seconds(clock_.now() - *at);
 }
 
-void CopyTable::shipped(const std::string& node, std::uint64_t bytes) {
+void CopyTable::shipped(const std::string& node, std::uint64_t log_bytes, std::uint64_t wire_bytes) {
   constexpr Duration window = std::chrono::seconds(1);
   CopyFacts& copy = of(node);
-  copy.shipped_bytes += bytes;
+  copy.shipped_bytes += log_bytes;
+  copy.wire_bytes += wire_bytes;
   Rate& rate = rates_[node];
   const Instant now = clock_.now();
-  rate.bytes += bytes;
+  rate.bytes += log_bytes;
   const Duration passed = now - rate.since;
   if (passed < window) return;
   copy.bytes_per_second = static_cast<double>(rate.bytes) / seconds(passed);

@@ -17,6 +17,13 @@
 
 namespace ccr::engine {
 
+// How log goes to a copy now.
+struct PackingFacts {
+  int level = 0;                    // 0: as it is
+  std::uint64_t history_bytes = 0;
+  const char* reason = "";
+};
+
 struct CopyFacts {
   bool connected = false;
   bool heard = false;                 // watermarks below were reported at least once since this node started
@@ -25,7 +32,9 @@ struct CopyFacts {
   WallTime state_since;               // when this node first heard of the state reported now
   std::optional<double> lag_seconds;  // of the group acknowledged last, of those that became durable while it was connected
   Instant sampled_from;               // it connected, or another pass began: what is older waited for that, and is no sample
-  std::uint64_t shipped_bytes = 0;
+  std::uint64_t shipped_bytes = 0;    // of log, since this node started
+  std::uint64_t wire_bytes = 0;       // that its connections took for it, tips included; below TLS
+  PackingFacts packing;
   double bytes_per_second = 0;
   bool block_mode = false;            // at the tail of the log
   transport::Endpoint path;
@@ -42,7 +51,7 @@ class CopyTable {
   void durable_here(Position position);                                       // a group became durable
   void connected(const std::string& node);                                    // anew: what was missing meanwhile is no sample
   void heard(const std::string& node, const transport::Watermarks& watermarks);
-  void shipped(const std::string& node, std::uint64_t bytes);
+  void shipped(const std::string& node, std::uint64_t log_bytes, std::uint64_t wire_bytes);
   // Seconds since the oldest position that `node` has not durable became durable here, or the last sample where that was longer; 0 when it
   // has everything; nullopt when it is not connected.
   std::optional<double> lag_of(const std::string& node) const;

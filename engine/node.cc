@@ -18,12 +18,13 @@ namespace ccr::engine {
 using transport::Purpose;
 
 Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
-           SourceFactory factory)
+           SourceFactory factory, CpuPool* cpu)
     : executor_(executor),
       random_(random),
       config_(std::move(config)),
       events_(executor, clock, trace),
-      context_{executor_, clock, disk, network, random_, events_, config_},
+      histories_(config_.transport.compression_memory_bytes),
+      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_},
       event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
       refusals_(events_, config_.node),
@@ -301,6 +302,8 @@ Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, 
   ActiveSeed pages(active);
   seed::SeedLimits limits;
   limits.clock = &context_.clock;
+  limits.cpu = &context_.cpu;
+  limits.compression = transport::compression_setting(config_.transport.compression);
   limits.rate = config_.transport.seed_bytes_per_second > 0 ? &seed_rate_ : nullptr;
   co_return co_await seed::serve_seed(connection, pages, hello.from_node, limits);
 }

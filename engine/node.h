@@ -42,7 +42,7 @@ struct Hosted {
 class Node final : public ControlHandler {
  public:
   Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
-       SourceFactory factory);
+       SourceFactory factory, CpuPool* cpu = nullptr);  // none: on the node's own thread
   ~Node() override;
 
   Task<Result<void>> run();
@@ -52,6 +52,7 @@ class Node final : public ControlHandler {
   const Config& config() const noexcept { return config_; }
   const std::map<std::string, std::unique_ptr<Hosted>>& databases() const noexcept { return databases_; }
   Hosted* find(const std::string& database);
+  const transport::HistoryBudget& histories() const noexcept { return histories_; }
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
   Trace& events() noexcept { return events_; }
   MeasureTurn& measure_turn() noexcept { return measure_turn_; }
@@ -74,6 +75,8 @@ class Node final : public ControlHandler {
   Random random_;
   Config config_;
   EventLog events_;
+  InlineCpuPool own_cpu_;
+  transport::HistoryBudget histories_;
   NodeContext context_;
   EventFile event_file_;
   SourceFactory factory_;

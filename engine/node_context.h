@@ -2,10 +2,12 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/cpu_pool.h"
 #include "base/random.h"
 #include "base/trace.h"
 #include "engine/config.h"
 #include "storage/disk.h"
+#include "transport/history_budget.h"
 #include "transport/network.h"
 
 namespace ccr::engine {
@@ -18,6 +20,8 @@ struct NodeContext {
   Random& random;
   Trace& trace;
   const Config& config;
+  CpuPool& cpu;
+  transport::HistoryBudget& histories;  // of packed log, in both directions
 };
 
 // Where a database's files are on this node.

@@ -277,6 +277,7 @@ transport::Watermarks PassiveCopy::watermarks() const {
   marks.seed_sent = counters.counts.extents_sent;
   marks.seed_equal = counters.counts.extents_equal;
   marks.seed_wire_bytes = counters.counts.wire_bytes;
+  marks.seed_image_bytes = counters.counts.image_bytes;
   marks.seed_done_bytes = counters.done_bytes;
   marks.seed_total_bytes = counters.total_bytes;
   marks.seed_rate = counters.rate;

@@ -70,6 +70,9 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Duration replay_wait() const;  // since the oldest log that is not replayed was inspected here
   seed::SeedCounters seed_counters() const;
   std::uint64_t seed_rate_limit() const;  // the lowest that is known here: of the request, and of seed_rate; 0: none
+  // Of log that came since this node started: what it is, and what its connections took for it.
+  std::uint64_t log_bytes_received() const noexcept { return log_bytes_received_; }
+  std::uint64_t wire_bytes_received() const noexcept { return wire_bytes_received_; }
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }
@@ -141,6 +144,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   void commit_applied(Position position, CommitNumber commit) override;
   void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;
   void tip_heard(const transport::Tip& tip) override;
+  void log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes) override;
   void log_durable() override;
   Task<Result<void>> pass_opened(const transport::SeedOffer& offer) override;
   Task<Result<void>> pass_resumed(const transport::SeedOffer& offer) override;
@@ -164,6 +168,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   const transport::FramedConnection* connection_ = nullptr;
   Instant contact_lost_at_;  // the last end of a log connection, or of an attempt at one
   int inspect_tries_ = 0;
+  std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false;
   bool pass_open_ = false;
   std::optional<storage::Quarantine> quarantine_;

@@ -232,6 +232,11 @@ void PassiveCopy::tip_heard(const transport::Tip& tip) {
   changed_.notify();
 }
 
+void PassiveCopy::log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes) {
+  log_bytes_received_ += log_bytes;
+  wire_bytes_received_ += wire_bytes;
+}
+
 void PassiveCopy::log_durable() {
   inspect_tries_ = 0;
   keeper_.state().durable = files_->log->durable();

@@ -83,6 +83,7 @@ Task<Result<void>> PassiveCopy::seed_once() {
   options.full = full_;
   seed_rate_.set_limit(seed_limit(state.seed.bytes_per_second_max));
   options.rate = &seed_rate_;
+  options.cpu = &context_.cpu;
   // The table is believed where only log was lost. Who asks for a seed wants the disk itself made right, whatever happened to it.
   const bool only_log_lost = !difference_reason_.empty() && state.seeded && state.min_required == state.max_required;
   options.own_table = only_log_lost ? seed::OwnTable::believed : seed::OwnTable::doubted;

@@ -12,7 +12,10 @@ Shipper::Shipper(ActiveCopy& active, transport::FramedConnection& connection, st
       offset_(from.offset),
       reader_(active.context().disk, active.log_directory()),
       watch_(active.context().clock, active.context().config.transport),
-      buffer_(chunk_bytes_max) {}
+      sender_(active.context(), connection, active.copies().of(node_)),
+      counted_bytes_(connection.bytes_sent()),
+      pieces_(active.context().executor, 1),
+      sent_(active.context().executor) {}
 
 Task<Result<void>> Shipper::run() {
   CopyFacts& facts = active_.copies().of(node_);
@@ -23,52 +26,86 @@ Task<Result<void>> Shipper::run() {
       copy.connected = false;
       copy.block_mode = false;
       copy.bytes_per_second = 0;
+      copy.packing = {};
     }
   } connected{facts};
   facts.path = connection_.peer();
   TaskGroup group(active_.context().executor);
-  group.spawn(ship());
+  group.spawn(read_log());
+  group.spawn(send_log());
   group.spawn(beat());
   group.spawn(listen());
   group.spawn(watch_.run(connection_));
   co_return co_await group.join();
 }
 
-Task<Result<void>> Shipper::ship() {
+AlignedBuffer Shipper::take_buffer() {
+  if (spare_.empty()) return AlignedBuffer(chunk_bytes_max);
+  AlignedBuffer buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
+}
+
+Task<Result<void>> Shipper::read_log() {
   CopyFacts& facts = active_.copies().of(node_);
   for (;;) {
     const Position durable = active_.tip().durable;
     storage::BlockReader::Chunk chunk;
+    AlignedBuffer buffer = take_buffer();
     if (generation_.number != 0) {
-      const Result<storage::BlockReader::Chunk> read = co_await reader_.read(generation_, offset_, durable, buffer_.span());
+      const ByteSpan room = buffer.span();
+      const Result<storage::BlockReader::Chunk> read = co_await reader_.read(generation_, offset_, durable, room);
       if (!read.ok()) co_return read.error();
       chunk = *read;
     }
     if (chunk.bytes == 0) {
-      facts.block_mode = true;
-      if (told_ != durable) {
-        CCR_CO_TRY(co_await send_tip());
-      }
-      at_tail_ = true;
-      if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
-      at_tail_ = false;
+      spare_.clear();
+      spare_.push_back(std::move(buffer));
+      CCR_CO_TRY(co_await rest(durable));
       continue;
     }
     ++chunks_;
-    facts.block_mode = chunk.bytes < chunk_bytes_max && !chunk.sealed ? facts.block_mode : false;
-    transport::LogData data;
-    data.generation = chunk.generation;
-    data.offset = chunk.offset;
-    data.bytes = buffer_.view().first(chunk.bytes);
-    transport::Message message(data);
-    CCR_CO_TRY(co_await connection_.send(std::move(message)));
-    active_.copies().shipped(node_, chunk.bytes);
-    offset_ = chunk.offset + chunk.bytes;
-    if (chunk.sealed) {
-      generation_ = generation_.next();
-      offset_ = 0;
-    }
+    if (chunk.bytes == chunk_bytes_max || chunk.sealed) facts.block_mode = false;
+    generation_ = chunk.sealed ? chunk.generation.next() : chunk.generation;
+    offset_ = chunk.sealed ? 0 : chunk.offset + chunk.bytes;
+    Piece piece;
+    piece.from = {chunk.generation, chunk.offset};
+    piece.bytes = chunk.bytes;
+    piece.behind =
+        durable.generation > generation_ || (durable.generation == generation_ && durable.offset >= offset_ + chunk_bytes_max);
+    piece.buffer = std::move(buffer);
+    const bool behind = piece.behind;
+    ++unsent_;
+    if (!co_await pieces_.push(std::move(piece))) co_return Result<void>();
+    while (!behind && unsent_ > 0) co_await sent_.wait();
   }
+}
+
+// At the tail: the copy learns where the log ends, and what comes next is waited for.
+Task<Result<void>> Shipper::rest(Position durable) {
+  active_.copies().of(node_).block_mode = true;
+  if (told_ != durable) CCR_CO_TRY(co_await send_tip());
+  if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Shipper::send_log() {
+  for (;;) {
+    std::optional<Piece> piece = co_await pieces_.pop();
+    if (!piece) co_return Result<void>();
+    const ByteView log = piece->buffer.view().first(piece->bytes);
+    CCR_CO_TRY(co_await sender_.send(piece->from, log, piece->behind));
+    count(piece->bytes);
+    spare_.push_back(std::move(piece->buffer));
+    --unsent_;
+    sent_.notify();
+  }
+}
+
+void Shipper::count(std::uint64_t log_bytes) {
+  const std::uint64_t sent = connection_.bytes_sent();
+  active_.copies().shipped(node_, log_bytes, sent - counted_bytes_);
+  counted_bytes_ = sent;
 }
 
 Task<Result<void>> Shipper::send_tip() {
@@ -90,10 +127,13 @@ Task<Result<void>> Shipper::send_tip() {
 // Also when nothing happens: the copy then knows that it lacks nothing, and can compare roots on an idle database.
 Task<Result<void>> Shipper::beat() {
   for (std::uint64_t seen = chunks_;; seen = chunks_) {
-    if (at_tail_ && seen == chunks_) buffer_.forget();
+    if (unsent_ == 0 && seen == chunks_) {
+      for (AlignedBuffer& buffer : spare_) buffer.forget();
+    }
     CCR_CO_TRY(co_await send_tip());
     active_.copies().of(node_).connection = connection_.facts();
-    active_.copies().shipped(node_, 0);
+    CCR_CO_TRY(co_await sender_.rest());
+    count(0);
     co_await active_.context().clock.sleep(active_.context().config.transport.heartbeat_interval);
   }
 }
@@ -105,8 +145,10 @@ Task<Result<void>> Shipper::listen() {
     watch_.heard();
     const auto* watermarks = std::get_if<transport::Watermarks>(&*message);
     if (watermarks == nullptr) {
-      co_return Error{ErrorKind::protocol, connection_.peer().text() + " sent a message of type " +
-                                               std::to_string(transport::type_of(*message)) + " on a log connection", ""};
+      co_return Error{ErrorKind::protocol,
+                      connection_.peer().text() + " sent a message of type " + std::to_string(transport::type_of(*message)) +
+                          " on a log connection",
+                      ""};
     }
     take(*watermarks);
   }
@@ -116,6 +158,7 @@ Task<Result<void>> Shipper::listen() {
 void Shipper::take(const transport::Watermarks& watermarks) {
   active_.copies().heard(node_, watermarks);
   active_.watermarks_heard().notify();
+  sender_.granted(watermarks.history_stream, watermarks.history_log);
   std::vector<storage::Pin>& pins = active_.keeper().state().pins;
   const Position durable = active_.tip().durable;
   const bool has_pages = watermarks.state != "needs_seed" && watermarks.state != "seeding";

@@ -64,6 +64,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
     dropped = find_pin(active.state().pins, node, storage::Pin::Kind::copy);
   }
   if (dropped != nullptr && dropped->dropped) copy["hint"] = "its log was dropped at the end of log_budget: it will take a difference";
+  put_shipped(copy, facts.shipped_bytes, facts.wire_bytes, facts.connected ? &facts.packing : nullptr);
   if (facts.connected) {
     copy["ship_bytes_per_second"] = facts.bytes_per_second;
     copy["mode"] = facts.block_mode ? "block" : "file";
@@ -102,6 +103,7 @@ json passive_here(const Node& node, const Hosted& hosted) {
   if (const std::optional<storage::Quarantine> aside = passive.quarantine()) {
     copy["quarantine"] = {{"files", aside->files}, {"bytes", aside->bytes}};
   }
+  put_shipped(copy, passive.log_bytes_received(), passive.wire_bytes_received(), nullptr);
   if (passive.connection() != nullptr) put_connection(copy, passive.connection()->peer(), passive.connection()->facts());
   return copy;
 }

@@ -26,11 +26,11 @@ json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal_at", "disk_verified_at", "tip_heard_at",
-                            "connection", "log_first_generation", "quarantine", "queues_as_of"})
+                            "connection", "shipped", "log_first_generation", "quarantine", "queues_as_of"})
     copy[field] = nullptr;
   // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
-                  {"extents_equal", 0}, {"wire_bytes", 0}, {"rate", 0},        {"rate_limit", nullptr}, {"eta_seconds", nullptr}};
+                  {"extents_equal", 0}, {"wire_bytes", 0}, {"logical_bytes", 0}, {"rate", 0}, {"rate_limit", nullptr}, {"eta_seconds", nullptr}};
   return copy;
 }
 
@@ -57,6 +57,7 @@ void put_watermarks(json& copy, const transport::Watermarks& marks) {
   seed["extents_sent"] = marks.seed_sent;
   seed["extents_equal"] = marks.seed_equal;
   seed["wire_bytes"] = marks.seed_wire_bytes;
+  seed["logical_bytes"] = marks.seed_image_bytes;
   seed["rate"] = marks.seed_rate;
   if (marks.seed_running && marks.seed_rate > 0 && marks.seed_total_bytes >= marks.seed_done_bytes)
     seed["eta_seconds"] = static_cast<double>(marks.seed_total_bytes - marks.seed_done_bytes) / static_cast<double>(marks.seed_rate);
@@ -65,6 +66,14 @@ void put_watermarks(json& copy, const transport::Watermarks& marks) {
 void put_queues(json& copy, Position generated, Position inspected, Position replayed, std::uint64_t generation_bytes) {
   copy["copy_queue"] = queue_json(generated, inspected, generation_bytes);
   copy["replay_queue"] = queue_json(inspected, replayed, generation_bytes);
+}
+
+void put_shipped(json& copy, std::uint64_t logical_bytes, std::uint64_t wire_bytes, const PackingFacts* packing) {
+  copy["shipped"] = {{"logical_bytes", logical_bytes}, {"wire_bytes", wire_bytes}, {"level", nullptr}, {"history_bytes", nullptr}, {"reason", nullptr}};
+  if (packing == nullptr) return;
+  copy["shipped"]["level"] = packing->level;
+  copy["shipped"]["history_bytes"] = packing->history_bytes;
+  copy["shipped"]["reason"] = packing->reason;
 }
 
 void put_connection(json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "engine/copy_state.h"
+#include "engine/copy_table.h"
 #include "transport/messages.h"
 #include "transport/network.h"
 
@@ -18,6 +19,8 @@ nlohmann::json blank_copy(const std::string& node, const char* role);
 void put_standing(nlohmann::json& copy, const CopyStanding& standing);
 void put_watermarks(nlohmann::json& copy, const transport::Watermarks& marks);
 void put_queues(nlohmann::json& copy, Position generated, Position inspected, Position replayed, std::uint64_t generation_bytes);
+// Of log, since the node started. `packing`: how it goes now, where this node decides that.
+void put_shipped(nlohmann::json& copy, std::uint64_t logical_bytes, std::uint64_t wire_bytes, const PackingFacts* packing);
 void put_connection(nlohmann::json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts);
 
 }  // namespace ccr::engine

@@ -24,7 +24,8 @@ json seed_progress(const PassiveCopy& copy, State state) {
           {"eta_seconds", eta},
           {"extents_sent", counters.counts.extents_sent},
           {"extents_equal", counters.counts.extents_equal},
-          {"wire_bytes", counters.counts.wire_bytes}};
+          {"wire_bytes", counters.counts.wire_bytes},
+          {"logical_bytes", counters.counts.image_bytes}};
 }
 
 json verify_json(const VerifyReport& report) {

@@ -187,6 +187,7 @@ Task<Result<void>> SeedMap::load_header() {
   counts_.extents_sent = decoder.u64();
   counts_.extents_equal = decoder.u64();
   counts_.wire_bytes = decoder.u64();
+  counts_.image_bytes = decoder.u64();
   if (!pass.from.known() || !served_page_size(pass.page_size)) co_return Result<void>();
   pass_number_ = number;
   begin(pass);
@@ -222,6 +223,7 @@ Task<Result<void>> SeedMap::write_header() {
   encoder.u64(counts_.extents_sent);
   encoder.u64(counts_.extents_equal);
   encoder.u64(counts_.wire_bytes);
+  encoder.u64(counts_.image_bytes);
   co_return co_await write_block(0, payload);
 }
 

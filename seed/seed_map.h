@@ -40,6 +40,7 @@ struct SeedCounts {
   std::uint64_t extents_sent = 0;   // asked for, arrived and written
   std::uint64_t extents_equal = 0;  // found equal, or made zeros, without asking for a page
   std::uint64_t wire_bytes = 0;     // both directions
+  std::uint64_t image_bytes = 0;    // of pages that came, before they were packed
   bool operator==(const SeedCounts&) const = default;
 };
 

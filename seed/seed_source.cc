@@ -8,6 +8,7 @@
 
 #include "base/queue.h"
 #include "base/task_group.h"
+#include "seed/extent_packing.h"
 #include "seed/seed_plan.h"
 #include "storage/rate_turn.h"
 
@@ -26,10 +27,11 @@ bool is_zeros(ByteView image) noexcept {
   return image[0] == std::byte{0} && std::memcmp(image.data(), image.data() + 1, image.size() - 1) == 0;
 }
 
-// The messages of one ask, in order; their images view the reads that are kept with them.
+// The messages of one ask, in order; their images view the reads that are kept with them, or what was packed.
 struct Answer {
   std::vector<Message> messages;
   std::vector<SeedRead> reads;
+  ExtentPacking::Packed packed;
 };
 
 std::uint64_t wire_bytes_of(const Message& message) {
@@ -47,7 +49,8 @@ class SeedServer {
         pages_(pages),
         node_(std::move(node)),
         limits_(limits) {
-    CCR_ASSERT(limits_.rate == nullptr || limits_.clock != nullptr);
+    CCR_ASSERT((limits_.rate == nullptr && limits_.cpu == nullptr) || limits_.clock != nullptr);
+    if (limits_.cpu != nullptr) packing_.emplace(*limits_.clock, *limits_.cpu, limits_.compression);
   }
 
   Task<Result<void>> run() {
@@ -61,6 +64,7 @@ class SeedServer {
   Task<Result<void>> receive();
   Task<Result<void>> work();
   Task<Result<void>> send();
+  Task<Result<void>> send_pages(const Message& message, Duration packing);
   Task<Result<Answer>> answer(Message ask);
   Task<Result<Answer>> open(transport::SeedOpen ask);
   Task<Result<Answer>> finish();
@@ -78,6 +82,7 @@ class SeedServer {
   SeedPages& pages_;
   std::string node_;
   SeedLimits limits_;
+  std::optional<ExtentPacking> packing_;
   std::optional<Error> failure_;
   Position from_;          // P of the pass that is open here; generation 0: none
   bool finished_ = false;  // Q was named
@@ -109,6 +114,7 @@ Task<Result<void>> SeedServer::work() {
     Result<Answer> found = co_await answer(std::move(*ask));
     if (failure_) co_return Result<void>();
     if (found.ok()) {
+      if (packing_) co_await packing_->pack(found->messages, found->packed);
       if (!co_await answers_.push(std::move(*found))) co_return Result<void>();
       continue;
     }
@@ -124,9 +130,11 @@ Task<Result<void>> SeedServer::send() {
   for (;;) {
     const std::optional<Answer> next = co_await answers_.pop();
     if (!next) break;
+    Duration packing = next->packed.took;
     for (const Message& message : next->messages) {
       if (limits_.rate != nullptr) co_await storage::wait_for_rate(*limits_.clock, *limits_.rate, wire_bytes_of(message));
-      CCR_CO_TRY(co_await connection_.send(message));
+      CCR_CO_TRY(co_await send_pages(message, packing));
+      packing = Duration::zero();
     }
   }
   CCR_ASSERT(failure_.has_value());
@@ -140,6 +148,14 @@ Task<Result<void>> SeedServer::send() {
   const Message told = std::move(refuse);
   CCR_CO_TRY(co_await connection_.send(told));
   co_return *failure_;
+}
+
+Task<Result<void>> SeedServer::send_pages(const Message& message, Duration packing) {
+  if (!packing_) co_return co_await connection_.send(message);
+  const Instant began = limits_.clock->now();
+  CCR_CO_TRY(co_await connection_.send(message));
+  packing_->sent(message, wire_bytes_of(message), packing, limits_.clock->now() - began);
+  co_return Result<void>();
 }
 
 Task<Result<Answer>> SeedServer::answer(Message ask) {

@@ -14,8 +14,10 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/cpu_pool.h"
 #include "seed/seed_pages.h"
 #include "storage/token_bucket.h"
+#include "transport/compression_plan.h"
 #include "transport/framed_connection.h"
 
 namespace ccr::seed {
@@ -23,6 +25,8 @@ namespace ccr::seed {
 struct SeedLimits {
   Clock* clock = nullptr;                // needed where there is a rate
   storage::TokenBucket* rate = nullptr;  // shared by the seeds of a node; null: no limit
+  CpuPool* cpu = nullptr;                // null: pages go as they are; else the clock is needed too
+  transport::CompressionSetting compression;
 };
 
 Task<Result<void>> serve_seed(transport::FramedConnection& connection, SeedPages& pages, std::string node, SeedLimits limits);

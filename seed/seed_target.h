@@ -33,6 +33,7 @@ struct SeedOptions {
   bool full = false;   // ignore what is here; zeros still cost no bytes
   OwnTable own_table = OwnTable::believed;
   storage::TokenBucket* rate = nullptr;  // of what this target receives; its limit may change while it runs; null: none
+  CpuPool* cpu = nullptr;                // unpacks; null: the node's own thread does
 };
 
 struct SeedOutcome {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "seed/extent_packing.h"
 #include "storage/rate_turn.h"
 
 namespace ccr::seed {
@@ -215,6 +216,7 @@ Task<void> SeedTransfer::pace(std::uint64_t bytes) {
 
 Task<Result<void>> SeedTransfer::take(Message message) {
   if (const auto* pages = std::get_if<transport::ExtentPages>(&message)) co_return take_pages(*pages);
+  if (const auto* packed = std::get_if<transport::ExtentPacked>(&message)) co_return co_await take_packed(*packed);
   if (auto* list = std::get_if<transport::PageDigestList>(&message)) co_return co_await take_page_digests(std::move(*list));
   if (auto* digests = std::get_if<transport::ExtentDigests>(&message)) co_return take_extent_digests(std::move(*digests));
   if (const auto* refuse = std::get_if<transport::Refuse>(&message)) co_return refusal_of(*refuse);
@@ -253,7 +255,19 @@ Task<Result<void>> SeedTransfer::take_page_digests(transport::PageDigestList mes
   co_return co_await parts_.connection.send(ask);
 }
 
+Task<Result<void>> SeedTransfer::take_packed(const transport::ExtentPacked& message) {
+  if (!arrivals_.contains(message.extent)) co_return violation("pages of " + name_of(message.extent) + " were not asked for");
+  Result<transport::ExtentPages> pages = transport::ExtentPages{};
+  auto work = [this, &pages, &message] { pages = unpack_extent(message, unpacker_); };
+  std::function<void()> on_pool(work);
+  CpuPool& cpu = parts_.cpu != nullptr ? *parts_.cpu : own_cpu_;
+  co_await cpu.run(std::move(on_pool));
+  if (!pages.ok()) co_return pages.error();
+  co_return take_pages(*pages);
+}
+
 Result<void> SeedTransfer::take_pages(const transport::ExtentPages& message) {
+  parts_.counters.counts.image_bytes += message.images.size();
   const auto found = arrivals_.find(message.extent);
   if (found == arrivals_.end()) return violation("pages of " + name_of(message.extent) + " were not asked for");
   CCR_TRY(found->second.take(message, parts_.map.pass()));

@@ -16,12 +16,14 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/cpu_pool.h"
 #include "base/task_group.h"
 #include "seed/extent_arrival.h"
 #include "seed/own_content.h"
 #include "seed/seed_commit.h"
 #include "storage/token_bucket.h"
 #include "transport/framed_connection.h"
+#include "transport/page_packing.h"
 
 namespace ccr::seed {
 
@@ -51,6 +53,7 @@ class SeedTransfer {
     SeedCounters& counters;
     bool full = false;  // believe nothing that was here before the pass
     storage::TokenBucket* rate = nullptr;  // of what is received; null: no limit
+    CpuPool* cpu = nullptr;                // null: inline
   };
 
   SeedTransfer(const Executor& executor, Parts parts);
@@ -77,6 +80,7 @@ class SeedTransfer {
   Task<Result<void>> take(transport::Message message);
   Result<void> take_extent_digests(transport::ExtentDigests message);
   Task<Result<void>> take_page_digests(transport::PageDigestList message);
+  Task<Result<void>> take_packed(const transport::ExtentPacked& message);
   Result<void> take_pages(const transport::ExtentPages& message);
   void complete(std::uint32_t extent);
   Task<Result<void>> write_extent(const ExtentArrival& arrival);
@@ -92,6 +96,8 @@ class SeedTransfer {
   bool all_believed() const;
 
   Parts parts_;
+  InlineCpuPool own_cpu_;
+  transport::PageUnpacker unpacker_;
   TaskGroup group_;
   Signal changed_;  // anything below
   SeedCommitter committer_;

@@ -121,10 +121,8 @@ TEST(Config, TwoNodesOfOneHostAreServedWhenEachHasItsOwnPlaces) {
 }
 
 TEST(Config, WhatIsNotInForceYetIsAWarning) {
-  std::string text = with(example_config, "compression = \"auto\"", "compression = \"zstd:3\"");
-  text = with(text, "streams     = \"auto\"", "streams = \"4\"");
+  const std::string text = with(example_config, "streams     = \"auto\"", "streams = \"4\"");
   const std::vector<std::string> expected{
-      "transport.compression = \"zstd:3\" is accepted but not in force yet: nothing is compressed",
       "transport.streams = \"4\" is accepted but not in force yet: a seed uses one connection",
   };
   EXPECT_EQ(parsed(text).warnings, expected);
@@ -137,6 +135,15 @@ TEST(Config, AWindowIsASizeOrAutoAndACongestionControlIsAName) {
   const Config config = parsed(text);
   EXPECT_EQ(config.transport.window_bytes, 8 * MiB);
   EXPECT_EQ(config.transport.congestion, "bbr2");
+  EXPECT_TRUE(config.warnings.empty());
+}
+
+TEST(Config, CompressionIsAWordOrALevelWithAShareOfMemory) {
+  EXPECT_EQ(parsed(example_config).transport.compression_memory_bytes, 160 * MiB);
+  const std::string text = with(example_config, "compression = \"auto\"", "compression = \"zstd:19\"\ncompression_memory = \"1GiB\"");
+  const Config config = parsed(text);
+  EXPECT_EQ(config.transport.compression, "zstd:19");
+  EXPECT_EQ(config.transport.compression_memory_bytes, GiB);
   EXPECT_TRUE(config.warnings.empty());
 }
 
@@ -187,6 +194,7 @@ replay_lag = { beta = "0s" }
 window = "auto"
 congestion = "auto"
 compression = "auto"
+compression_memory = "160MiB"
 streams = "auto"
 seed_rate = "125MB/s"
 heartbeat = { interval = "1500ms", missed = 4 }

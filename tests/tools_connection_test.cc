@@ -52,6 +52,19 @@ TEST(ConnectionText, WhatIsNotKnownIsAQuestionMark) {
             Lines{"a: window ?, granted ?, peer's ?, scale ? here, ? there; round trip ?, delivers ?, ? retransmits; ?"});
 }
 
+TEST(ShippedText, SaysWhatTheLogWasAndWhatItTook) {
+  const json packed = json::parse(R"({"logical_bytes":104857600,"wire_bytes":10485760,"level":1,"history_bytes":67108864,"reason":"packing it goes faster"})");
+  EXPECT_EQ(shipped_lines(packed, Detail::brief), Lines{});
+  EXPECT_EQ(shipped_lines(packed, Detail::full),
+            Lines{"log 100.0 MiB, on the wire 10.0 MiB (10.0 %); zstd 1 with a history of 64.0 MiB: packing it goes faster"});
+  json plain = packed;
+  plain["level"] = 0;
+  plain["reason"] = "the content does not shrink";
+  EXPECT_EQ(shipped_lines(plain, Detail::full), Lines{"log 100.0 MiB, on the wire 10.0 MiB (10.0 %); not packed: the content does not shrink"});
+  EXPECT_EQ(shipped_lines(json::parse(R"({"logical_bytes":0,"wire_bytes":700})"), Detail::full), Lines{});
+  EXPECT_EQ(shipped_lines(json(nullptr), Detail::full), Lines{});
+}
+
 TEST(PathCosts, NothingIsMissingNothingIsSaid) {
   EXPECT_TRUE(path_costs({true, true, 100ms, 117'700'000}).empty());
 }

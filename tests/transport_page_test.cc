@@ -121,6 +121,14 @@ std::vector<Extremes> extremes(const Bytes& tail) {
   slotted.congestion = name;
   slotted.slots.resize(measure_slots_max);
   const std::vector<Digest64> pages(extent_pages_max), extents(extent_digests_max);
+  LogPacked ended;
+  ended.step = LogPacked::Step::end;
+  ended.stream = 1;
+  LogPacked largest = ended;
+  largest.step = LogPacked::Step::more;
+  largest.generation = {1};
+  largest.raw_bytes = log_block_bytes;
+  largest.packed = whole;
   return {{Hello{}, hello},
           {Welcome{}, named},
           {Refuse{}, Refuse{RefuseReason::busy, text, text}},
@@ -142,7 +150,9 @@ std::vector<Extremes> extremes(const Bytes& tail) {
           {VerifyAnswer{}, VerifyAnswer{0, {}, 0, 0, pages, pages}},
           {MeasureAsk{}, named_ask},
           {MeasureData{1, whole.first(measure_grain_bytes)}, MeasureData{1, whole}},
-          {MeasureEnd{}, slotted}};
+          {MeasureEnd{}, slotted},
+          {ended, largest},
+          {ExtentPacked{0, {}, 0, 1, 512, whole.first(1), false}, ExtentPacked{0, {}, 0, 1, 512, whole, false}}};
 }
 
 TEST(FormatPage, ItsTableNamesEveryTypeWithItsSmallestAndLargestBody) {

@@ -123,6 +123,9 @@ inline Watermarks sample_watermarks() {
   marks.seed_sent = 1, marks.seed_equal = 2, marks.seed_wire_bytes = 3, marks.seed_done_bytes = 4, marks.seed_total_bytes = 5,
   marks.seed_rate = 6;
   marks.seed_running = true;
+  marks.seed_image_bytes = 7;
+  marks.history_stream = 2;
+  marks.history_log = 26;
   return marks;
 }
 
@@ -135,6 +138,15 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
   SeedOffer offer{{{5}, 4096}, 60, 1000, 4096, true};
   ExtentPages pages{3, {{5}, 8192}, 1000, 769, view, true};
   MeasureAsk ask{MeasureStep::send, 5, 1000, 6, 65'536, 7, MeasureCongestion::bbr, "orders"};
+  LogPacked packed;
+  packed.generation = {5};
+  packed.offset = 8192;
+  packed.step = LogPacked::Step::fresh;
+  packed.history_log = 26;
+  packed.stream = 2;
+  packed.raw_bytes = 65536;
+  packed.packed = view;
+  ExtentPacked shrunk{3, {{5}, 8192}, 1000, 769, 65536, view, true};
   VerifyAnswer verify{3, {{5}, 8192}, 70, 1000, {1, 2, 3}, {1, 2, 4}};
   return {sample_hello(),
           welcome,
@@ -157,7 +169,9 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
           verify,
           ask,
           MeasureData{9, view},
-          MeasureEnd{1, 2, 3, {4, 5, 6, 7, 8, 9, 10}, "cubic", 11, {12, 13}}};
+          MeasureEnd{1, 2, 3, {4, 5, 6, 7, 8, 9, 10}, "cubic", 11, {12, 13}},
+          packed,
+          shrunk};
 }
 
 }  // namespace ccr::transport

@@ -23,8 +23,10 @@ inline std::vector<PageNumber> some_pages(Random& random, PageNumber most) {
 
 class TwoNodes : public testing::Test {
  protected:
+  explicit TwoNodes(ClusterOptions options = {}) : cluster(world, std::move(options)) {}
+
   World world{1};
-  Cluster cluster{world, {}};
+  Cluster cluster;
   Random random{7};
 
   void write(int transactions, PageNumber most = 3000) {

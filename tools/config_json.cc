@@ -31,6 +31,7 @@ json transport_json(const engine::TransportConfig& transport) {
   return {{"window", transport.window},
           {"congestion", transport.congestion},
           {"compression", transport.compression},
+          {"compression_memory", transport.compression_memory_bytes},
           {"streams", transport.streams},
           {"seed_rate", engine::rate_limit_json(transport.seed_bytes_per_second)},
           {"heartbeat", {{"interval", seconds(transport.heartbeat_interval)}, {"missed", transport.heartbeat_missed}}}};

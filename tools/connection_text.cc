@@ -63,6 +63,19 @@ std::string held_text(const json& held) {
 
 }  // namespace
 
+std::vector<std::string> shipped_lines(const json& shipped, Detail detail) {
+  const std::uint64_t logical = count_field(shipped, "logical_bytes").value_or(0);
+  if (detail != Detail::full || logical == 0) return {};
+  const std::uint64_t wire = count_field(shipped, "wire_bytes").value_or(0);
+  const double percent = 100.0 * static_cast<double>(wire) / static_cast<double>(logical);
+  std::string text = fmt::format("log {}, on the wire {} ({:.1f} %)", size_text(logical), size_text(wire), percent);
+  const std::uint64_t level = count_field(shipped, "level").value_or(0);
+  if (level > 0) text += fmt::format("; zstd {} with a history of {}", level, size_or_unknown(shipped, "history_bytes"));
+  const std::string reason = text_field(shipped, "reason");
+  if (!reason.empty()) text += std::string(level > 0 ? "" : "; not packed") + ": " + escaped(reason);
+  return {text};
+}
+
 std::vector<std::string> connection_lines(const json& connection, Detail detail) {
   std::vector<std::string> lines;
   if (!connection.is_object()) return lines;

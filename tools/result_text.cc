@@ -81,7 +81,8 @@ std::string seed_text(const std::string& copy, const json& result) {
   const std::optional<std::uint64_t> sent = count_field(seed, "extents_sent"), equal = count_field(seed, "extents_equal");
   if (sent && equal) text += fmt::format("; of {} extents {} were equal and {} were sent", *sent + *equal, *equal, *sent);
   const std::optional<std::uint64_t> wire = count_field(seed, "wire_bytes");
-  if (sent && equal && wire) text += ", " + size_text(*wire) + " on the wire";
+  const std::uint64_t logical = count_field(seed, "logical_bytes").value_or(0);
+  if (sent && equal && wire) text += ", " + size_text(*wire) + " on the wire" + (logical > *wire ? " for " + size_text(logical) : "");
   return text + "\n";
 }
 

@@ -13,6 +13,7 @@
 #include "base/system_clock.h"
 #include "engine/control_server.h"
 #include "engine/node.h"
+#include "storage/cpu_threads.h"
 #include "storage/directory_lock.h"
 #include "storage/sqlite/sqlite_source.h"
 #include "storage/system_disk.h"
@@ -86,6 +87,7 @@ class Daemon {
   SystemClock clock_;
   LogTrace trace_;
   std::unique_ptr<storage::Disk> disk_;
+  storage::CpuThreads cpu_;
   transport::TcpNetwork tcp_;
   std::optional<transport::TlsNetwork> tls_;
 };
@@ -98,7 +100,8 @@ Task<Result<void>> Daemon::run() {
   const Result<std::vector<storage::DirectoryLock>> logs = co_await claim_logs();
   if (!logs) co_return logs.error();
   transport::Network& network = tls_ ? static_cast<transport::Network&>(*tls_) : tcp_;
-  engine::Node node(executor_, clock_, *disk_, network, Random(seed_of_the_machine()), trace_, config_, open_source);
+  engine::Node node(executor_, clock_, *disk_, network, Random(seed_of_the_machine()), trace_, config_, open_source,
+                    &cpu_);
   engine::ControlServer server(executor_, config_.control_socket, node);
   CCR_CO_TRY(server.bind());
   TaskGroup group(executor_);

@@ -31,6 +31,7 @@ json seed_json(const storage::SeedProgress& seed) {
           {"extents_sent", seed.extents_sent},
           {"extents_equal", seed.extents_equal},
           {"wire_bytes", seed.wire_bytes},
+          {"logical_bytes", nullptr},
           {"rate", nullptr},
           {"rate_limit", rate_limit_json(seed.bytes_per_second_max)},
           {"eta_seconds", nullptr}};

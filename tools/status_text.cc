@@ -98,6 +98,7 @@ TextTable::Row row_of(const std::string& database, const json& copy, WallTime no
   const std::string hint = escaped(text_field(copy, "hint"));
   if (!hint.empty()) row.notes.push_back("hint: " + hint);
   for (std::string& line : connection_lines(field(copy, "connection"), detail)) row.notes.push_back(std::move(line));
+  for (std::string& line : shipped_lines(field(copy, "shipped"), detail)) row.notes.push_back(std::move(line));
   return row;
 }
 

@@ -25,6 +25,8 @@ constexpr bool speaks(std::uint16_t version_min, std::uint16_t version_max) noex
   return version_min <= protocol_version_max && version_max >= protocol_version_min;
 }
 
+constexpr bool is_history_log(std::uint8_t value) noexcept { return value >= history_log_min && value <= history_log_max; }
+
 void chain_fields(BodyWriter& a, const std::vector<ChainPoint>& chain) {
   CCR_ASSERT(chain.size() <= chain_links_max);
   a.u8(static_cast<std::uint8_t>(chain.size()));
@@ -143,6 +145,10 @@ void fields(A& a, typename A::template Ref<Watermarks> m) {
   a.u64(m.seed_total_bytes);
   a.u64(m.seed_rate);
   a.flag(m.seed_running);
+  a.u64(m.seed_image_bytes);
+  a.u32(m.history_stream);
+  a.u8(m.history_log);
+  a.require(m.history_log == 0 || is_history_log(m.history_log), "a history that no stream has");
 }
 
 template <class A>
@@ -236,19 +242,63 @@ void fields(A& a, typename A::template Ref<VerifyAnswer> m) {
   a.digests(m.table, extent_pages_max);
 }
 
+constexpr std::size_t log_packed_fields = 8 + 8 + 1 + 1 + 4 + 4;
+template <class A>
+void fields(A& a, typename A::template Ref<LogPacked> m) {
+  using Step = LogPacked::Step;
+  a.generation(m.generation);
+  a.u64(m.offset);
+  a.word(m.step, Step::end);
+  a.u8(m.history_log);
+  a.u32(m.stream);
+  a.u32(m.raw_bytes);
+  a.tail(m.packed);
+  const bool holds_log = m.step == Step::more || m.step == Step::fresh;
+  const bool names_history = m.step == Step::ask || m.step == Step::fresh;
+  a.require(m.stream != 0, "packed log of stream 0");
+  a.require(names_history ? is_history_log(m.history_log) : m.history_log == 0, "a history that no stream has");
+  if (holds_log) {
+    a.require(m.generation.number != 0, "log of generation 0");
+    a.require(m.offset % log_block_bytes == 0 && m.offset <= generation_bytes_limit, "log at an offset where no block begins");
+    a.require(m.raw_bytes != 0 && m.raw_bytes <= tail_bytes_max, "no log, or more than 1 MiB of it");
+    a.require(m.raw_bytes % log_block_bytes == 0, "log that is not whole blocks of 4096 bytes");
+    a.require(!m.packed.empty() && m.packed.size() <= tail_bytes_max, "nothing packed, or more than 1 MiB");
+  } else {
+    a.require(m.generation.number == 0 && m.offset == 0 && m.raw_bytes == 0 && m.packed.empty(), "log where none can be");
+  }
+}
+
+constexpr std::size_t extent_packed_fields = 4 + 4 + 16 + 4 + 1 + 3 + 4;
+template <class A>
+void fields(A& a, typename A::template Ref<ExtentPacked> m) {
+  a.u32(m.extent);
+  a.u32(m.page_count);
+  a.position(m.as_of);
+  a.u32(m.first);
+  a.flag(m.last);
+  a.zeros(3);
+  a.u32(m.images_bytes);
+  a.tail(m.packed);
+  a.require(m.images_bytes != 0 && m.images_bytes <= tail_bytes_max, "no pages, or more than 1 MiB of them");
+  a.require(m.images_bytes % page_bytes_min == 0, "images that are not whole pages");
+  a.require(m.first != 0, "images from page 0 on");
+  a.require(!m.packed.empty() && m.packed.size() <= tail_bytes_max, "nothing packed, or more than 1 MiB");
+}
+static_assert(tail_bytes_max + extent_packed_fields <= frame_body_max && tail_bytes_max + log_packed_fields <= frame_body_max);
+
 constexpr std::size_t type_count = std::variant_size_v<Message>;
 constexpr std::array<const char*, type_count + 1> type_names{
     "unknown",       "Hello",          "Welcome",        "Refuse",    "LogData",
     "Tip",           "Watermarks",     "SeedOpen",       "SeedOffer", "ExtentDigestsAsk",
     "ExtentDigests", "PageDigestsAsk", "PageDigestList", "ExtentAsk", "ExtentPages",
     "SeedFinish",    "SeedEnd",        "SeedRelease",    "VerifyAsk", "VerifyAnswer",
-    "MeasureAsk",    "MeasureData",    "MeasureEnd"};
+    "MeasureAsk",    "MeasureData",    "MeasureEnd",     "LogPacked", "ExtentPacked"};
 
 // The numbers are a format: a new message goes to the end.
 template <class M, std::uint8_t type>
 constexpr bool numbered = std::is_same_v<std::variant_alternative_t<type - 1, Message>, M>;
 static_assert(numbered<Hello, 1> && numbered<LogData, 4> && numbered<SeedOpen, 7> && numbered<ExtentPages, 14> &&
-              numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22>);
+              numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22> && numbered<ExtentPacked, 24>);
 
 template <class M>
 Result<Message> decode_as(std::uint8_t type, ByteView body) {
@@ -284,6 +334,8 @@ ByteView tail_of(const Message& message) noexcept {
   if (const auto* log = std::get_if<LogData>(&message)) return log->bytes;
   if (const auto* pages = std::get_if<ExtentPages>(&message)) return pages->images;
   if (const auto* measured = std::get_if<MeasureData>(&message)) return measured->bytes;
+  if (const auto* log_packed = std::get_if<LogPacked>(&message)) return log_packed->packed;
+  if (const auto* pages_packed = std::get_if<ExtentPacked>(&message)) return pages_packed->packed;
   return {};
 }
 
@@ -291,62 +343,14 @@ std::size_t tail_offset(std::uint8_t type) noexcept {
   if (type == type_of(LogData{})) return log_data_fields;
   if (type == type_of(ExtentPages{})) return extent_pages_fields;
   if (type == type_of(MeasureData{})) return measure_data_fields;
+  if (type == type_of(LogPacked{})) return log_packed_fields;
+  if (type == type_of(ExtentPacked{})) return extent_packed_fields;
   return 0;
 }
 
 Result<Message> decode(std::uint8_t type, ByteView body) {
   if (type == 0 || type > type_count) return Error{ErrorKind::protocol, "message of unknown type " + std::to_string(type), ""};
   return decode_any(type, body, std::make_index_sequence<type_count>());
-}
-
-const char* name_of(Verdict verdict) noexcept {
-  switch (verdict) {
-    case Verdict::same:
-      return "same";
-    case Verdict::behind:
-      return "behind";
-    case Verdict::ahead:
-      return "ahead";
-    case Verdict::forked:
-      return "forked";
-    case Verdict::other_history:
-      return "other_history";
-    case Verdict::unknown:
-      return "unknown";
-    case Verdict::unseeded:
-      return "unseeded";
-  }
-  return "?";
-}
-
-const char* name_of(RefuseReason reason) noexcept {
-  switch (reason) {
-    case RefuseReason::version:
-      return "version";
-    case RefuseReason::cluster:
-      return "cluster";
-    case RefuseReason::node:
-      return "node";
-    case RefuseReason::database:
-      return "database";
-    case RefuseReason::not_active:
-      return "not_active";
-    case RefuseReason::kind:
-      return "kind";
-    case RefuseReason::epoch:
-      return "epoch";
-    case RefuseReason::not_ready:
-      return "not_ready";
-    case RefuseReason::busy:
-      return "busy";
-    case RefuseReason::protocol:
-      return "protocol";
-    case RefuseReason::suspended:
-      return "suspended";
-    case RefuseReason::damaged:
-      return "damaged";
-  }
-  return "?";
 }
 
 }  // namespace ccr::transport

@@ -16,6 +16,7 @@
 #include "base/position.h"
 #include "base/result.h"
 #include "transport/measure_messages.h"
+#include "transport/packed_messages.h"
 
 namespace ccr::transport {
 
@@ -25,7 +26,7 @@ inline constexpr std::size_t name_bytes_max = 128;
 inline constexpr std::size_t text_bytes_max = 1024;
 inline constexpr std::size_t chain_links_max = 64;
 inline constexpr std::size_t log_block_bytes = 4096;              // LogData is whole blocks of it
-inline constexpr std::size_t tail_bytes_max = 1 * MiB;            // of LogData and ExtentPages
+inline constexpr std::size_t tail_bytes_max = 1 * MiB;            // of LogData and ExtentPages, and of what their packed forms hold
 inline constexpr std::uint64_t generation_bytes_limit = 64 * MiB;
 inline constexpr std::uint32_t page_bytes_min = 512, page_bytes_max = 65536;
 inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent of 1 MiB in pages of 512 bytes
@@ -122,7 +123,10 @@ struct Watermarks {  // passive -> active: heartbeat, and after each sync
   std::uint64_t echo_of_data = 0;  // sent_at of the last Tip whose durable position is durable here: what lag is measured with
   std::uint64_t replay_queue_ns = 0;
   std::uint64_t seed_sent = 0, seed_equal = 0, seed_wire_bytes = 0, seed_done_bytes = 0, seed_total_bytes = 0, seed_rate = 0;
+  std::uint64_t seed_image_bytes = 0;  // of seed_wire_bytes, before they were packed
   bool seed_running = false;
+  std::uint32_t history_stream = 0;  // the ask that is answered; 0: none yet
+  std::uint8_t history_log = 0;      // what is granted; 0: nothing
 };
 
 // --- seed --------------------------------------------------------------------------------------------------------------------
@@ -163,13 +167,13 @@ struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber com
 
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
                              PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer,
-                             MeasureAsk, MeasureData, MeasureEnd>;
+                             MeasureAsk, MeasureData, MeasureEnd, LogPacked, ExtentPacked>;
 
 // The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;
 const char* type_name(std::uint8_t type) noexcept;  // "Hello"; "unknown" for a number that no message has
-// Encodes the message body. LogData, ExtentPages and MeasureData put their bytes last, so a sender may pass them as a second piece: encode gives
-// everything before them when `without_tail`. Names, lists and tails over their limits are broken invariants of the sender; a text is cut
+// Encodes the message body. LogData, ExtentPages, their packed forms and MeasureData put their bytes last, so a sender may pass them as a
+// second piece: encode gives everything before them when `without_tail`. Names, lists and tails over their limits are broken invariants of the sender; a text is cut
 // to text_bytes_max, and what is not UTF-8 on one line becomes spaces.
 Bytes encode(const Message& message, bool without_tail = false);
 ByteView tail_of(const Message& message) noexcept;

@@ -22,6 +22,8 @@ struct ClusterOptions {
   std::uint32_t page_size = 512;
   std::uint64_t log_budget_bytes = 64 * GiB;
   bool seed_auto = false;
+  std::string compression = "none";
+  std::uint64_t compression_memory_bytes = 64 * MiB;
   engine::SourceFactory sqlite;  // makes the database one whose source is another's
   DiskOptions disk;
   NetworkOptions network;

@@ -52,6 +52,9 @@ SwarmOptions draw_options(Random random) {
   if (coin()) network.bit_flip_ppm = 500;
   if (options.half_opens) network.half_open_every = 15s;
   if (options.partitions) network.partition_every = 15s;
+
+  if (coin()) cluster.compression = coin() ? "auto" : "zstd:1";
+  if (coin()) cluster.compression_memory_bytes = 24 * MiB;  // one stream gets the shortest history, a second one none
   return options;
 }
 
@@ -66,7 +69,8 @@ std::string to_text(const SwarmOptions& options) {
       {options.cuts, "cuts"},                {options.half_opens, "half-opens"},       {options.link_stalls, "link stalls"},
       {options.partitions, "partitions"},    {options.disk_stalls, "disk stalls"},     {options.disk_full, "disk full"},
       {options.disk_errors, "disk errors"},  {options.suspensions, "suspensions"},     {options.seeds, "seeds"},
-      {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"}};
+      {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
+      {cluster.compression != "none", "compression"}};
   for (const auto& [on, name] : features)
     if (on) text += std::string(", ") + name;
   return text;
