@@ -110,6 +110,7 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> mount();
   Task<Result<void>> mount_sqlite(bool known);
   Task<Result<void>> mount_pages(bool known);
+  Task<Result<void>> check_growth(PageNumber before);  // of the page file, by redo
   Task<Result<void>> open_log(bool known, std::uint32_t page_size);
   Task<Result<void>> redo(storage::ReplayTarget& target);
   Task<Result<void>> capture();

@@ -84,15 +84,20 @@ Task<Result<void>> ActiveCopy::redo(storage::ReplayTarget& target) {
 Task<Result<void>> ActiveCopy::mount_pages(bool known) {
   CCR_CO_TRY(co_await open_log(known, known ? keeper_.state().page_size : database_.page_size));
   const std::uint32_t page_size = keeper_.state().page_size;
-  Result<std::unique_ptr<storage::PageFile>> file = co_await storage::PageFile::open(context_.disk, paths_.page_file, page_size, storage::PageFile::TornTail::cut);
-  if (!file.ok()) co_return file.error();
-  page_file_ = std::move(*file);
-  if (known && page_file_->page_count() == 0 && keeper_.state().replayed_commit > 0) {
+  const bool holds_pages = known && keeper_.state().replayed_commit > 0;
+  Result<std::unique_ptr<storage::PageFile>> file = co_await storage::PageFile::open(
+      context_.disk, paths_.page_file, page_size, storage::PageFile::TornTail::cut,
+      holds_pages ? storage::PageFile::Missing::refuse : storage::PageFile::Missing::make);
+  if (!file.ok() && file.error().kind != ErrorKind::not_found) co_return file.error();
+  if (file.ok()) page_file_ = std::move(*file);
+  if (holds_pages && (!page_file_ || page_file_->page_count() == 0)) {
     co_return Error{ErrorKind::identity, "the page file " + paths_.page_file + " is missing or empty: an empty mount?",
                     "put it there; nothing is served without it"};
   }
   storage::PageFileTarget redo_target(*page_file_, *digests_, storage::PageFileTarget::Digests::set);
+  const PageNumber before = page_file_->page_count();
   CCR_CO_TRY(co_await redo(redo_target));
+  if (digests_whole_) CCR_CO_TRY(co_await check_growth(before));
   if (!digests_whole_) CCR_CO_TRY(co_await scan_digests(*page_file_, *digests_));
   digests_whole_ = true;
   CCR_CO_TRY(co_await digests_->flush());
@@ -103,6 +108,27 @@ Task<Result<void>> ActiveCopy::mount_pages(bool known) {
   auto store = std::make_unique<PageStore>(context_.executor, context_.clock, page_size, digests_->page_count());
   store_ = store.get();
   source_ = std::move(store);
+  co_return Result<void>();
+}
+
+// A file that somebody cut grows again in redo, over a hole where its pages were.
+Task<Result<void>> ActiveCopy::check_growth(PageNumber before) {
+  const std::uint32_t page_size = digests_->page_size();
+  const std::uint32_t per_extent = storage::pages_per_extent(page_size);
+  const PageNumber pages = digests_->page_count();
+  AlignedBuffer images(before < pages ? storage::extent_bytes : 0);
+  for (PageNumber first = before + 1; first <= pages && first > before; first += per_extent) {
+    const std::uint32_t count = std::min<std::uint32_t>(per_extent, pages - first + 1);
+    const ByteSpan read = images.span().first(std::size_t(count) * page_size);
+    CCR_CO_TRY(co_await page_file_->read_what_is_there(first, count, read));
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (page_digest(first + i, read.subspan(std::size_t(i) * page_size, page_size)) == digests_->at(first + i)) continue;
+      co_return Error{ErrorKind::corrupt,
+                      paths_.page_file + " had " + std::to_string(before) + " pages: page " + std::to_string(first + i) + " of " +
+                          std::to_string(pages) + " is not what its log says",
+                      "somebody cut the file: put it back whole, such as from a suspended copy; nothing is served without it"};
+    }
+  }
   co_return Result<void>();
 }
 

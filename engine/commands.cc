@@ -182,8 +182,9 @@ Task<Result<json>> Commands::resume(const ControlRequest& request) {
 Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& reply) {
   const Result<PassiveCopy*> passive = passive_of(request);
   if (!passive.ok()) co_return passive.error();
-  const Result<bool> full = request.flag("full"), manual = request.flag("manual_resume"), dry = request.flag("dry_run"), detach = request.flag("detach");
-  for (const Result<bool>* flag : {&full, &manual, &dry, &detach})
+  const Result<bool> full = request.flag("full"), manual = request.flag("manual_resume"), dry = request.flag("dry_run"), detach = request.flag("detach"),
+                     yes = request.flag("yes");
+  for (const Result<bool>* flag : {&full, &manual, &dry, &detach, &yes})
     if (!flag->ok()) co_return flag->error();
   const Result<std::string> from = request.text("from");
   if (!from.ok()) co_return from.error();
@@ -202,6 +203,7 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   SeedRequest wanted;
   wanted.full = *full;
   wanted.manual_resume = *manual;
+  wanted.over_foreign = *yes;
   wanted.bytes_per_second_max = *rate;
   const bool running = (*passive)->seeding();
   const std::string subject = subject_of(node_.find(request.database())->config, node_.config().node);

@@ -85,6 +85,11 @@ Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest 
   const std::string page_file = paths_of(context.config, hosted.config, false).page_file;
   const std::optional<std::uint64_t> needed = co_await growth_of_seed(context, hosted, page_file);
   co_await add_space(answer, context.disk, storage::directory_of(page_file), needed);
+  const Result<std::uint64_t> foreign = co_await hosted.passive->foreign_bytes();
+  if (foreign.ok() && *foreign > 0) {
+    add_check(answer, "file " + page_file, wanted.over_foreign,
+              std::to_string(*foreign) + " bytes that this node knows nothing of would be overwritten" + (wanted.over_foreign ? "" : " (--yes)"));
+  }
   const bool running = passive.seeding();
   answer["running"] = running;
   if (running) {

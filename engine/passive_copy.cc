@@ -31,6 +31,7 @@ Task<Result<void>> PassiveCopy::run() {
   }
   opened_ = true;
   for (;;) {
+    if (std::exchange(reopen_, false)) files_.reset();
     if (keeper_.state().page_size != 0 && !files_) {
       const Result<void> opened = co_await open_files();
       if (!opened.ok()) CCR_CO_TRY(co_await meet_damage(opened.error()));
@@ -52,17 +53,31 @@ Task<Result<void>> PassiveCopy::open_files() {
   const storage::CopyState& state = keeper_.state();
   auto files = std::make_unique<Files>();
   // A growing file that a power cut tore is made whole by the replay that was under way; anywhere else a partial page is damage.
+  const bool whole = state.seeded || state.seed.until.known();  // all pages are there, or were
   const bool under_way = !state.seeded || state.max_required > state.min_required;
   const storage::PageFile::TornTail torn = under_way ? storage::PageFile::TornTail::cut : storage::PageFile::TornTail::refuse;
-  Result<std::unique_ptr<storage::PageFile>> pages = co_await storage::PageFile::open(context_.disk, paths_.page_file, state.page_size, torn);
-  if (!pages.ok()) co_return pages.error();
-  files->pages = std::move(*pages);
-  if (state.seeded && files->pages->page_count() == 0 && state.replayed_commit > 1) {
+  files->digests = std::make_unique<storage::PageDigests>(context_.disk, paths_.digests, state.page_size);
+  const Result<void> loaded = co_await files->digests->load();
+  const storage::PageFile::Missing missing = whole ? storage::PageFile::Missing::refuse : storage::PageFile::Missing::make;
+  Result<std::unique_ptr<storage::PageFile>> pages =
+      co_await storage::PageFile::open(context_.disk, paths_.page_file, state.page_size, torn, missing);
+  if (!pages.ok() && pages.error().kind != ErrorKind::not_found) co_return pages.error();
+  const bool holds_pages = state.replayed_commit > 1 || (loaded.ok() && files->digests->page_count() > 0);
+  if (!pages.ok() || (whole && (*pages)->page_count() == 0 && holds_pages)) {
     co_return Error{ErrorKind::identity, "the page file " + paths_.page_file + " is missing or empty: an empty mount?",
                     "mount it, or `ccr seed " + subject_of(database_, context_.config.node) + "` to make it again"};
   }
-  files->digests = std::make_unique<storage::PageDigests>(context_.disk, paths_.digests, state.page_size);
-  const Result<void> loaded = co_await files->digests->load();
+  files->pages = std::move(*pages);
+  const Result<storage::FileFacts> facts = co_await page_file_facts();
+  if (!facts.ok()) co_return facts.error();
+  opened_inode_ = facts->inode;
+  if (whole && state.max_required == state.min_required && loaded.ok() &&
+      files->pages->page_count() != files->digests->page_count()) {
+    co_return Error{ErrorKind::corrupt,
+                    paths_.page_file + " has " + std::to_string(files->pages->page_count()) + " pages, expected " +
+                        std::to_string(files->digests->page_count()) + ": somebody changed it",
+                    "ccr seed " + subject_of(database_, context_.config.node)};
+  }
   if (!loaded.ok()) {
     if (loaded.error().kind != ErrorKind::not_found && loaded.error().kind != ErrorKind::corrupt) co_return loaded.error();
     CCR_CO_TRY(co_await scan_digests(*files->pages, *files->digests));
@@ -194,7 +209,7 @@ Task<Result<void>> PassiveCopy::suspend(SuspendRequest request) {
                                           std::to_string(storage::CopyState::comment_bytes_max) + " are kept", "say it shorter"};
   }
   storage::CopyState& state = keeper_.state();
-  if (state.suspended && state.comment == request.comment) co_return Result<void>();
+  if (state.suspended && (request.comment.empty() || state.comment == request.comment)) co_return Result<void>();
   if (!state.suspended) state.since = context_.clock.wall_now();
   state.suspended = true;
   state.comment = std::move(request.comment);
@@ -222,6 +237,7 @@ Task<Result<void>> PassiveCopy::resume() {
   state.cause.clear();
   state.seed.manual_resume = false;
   inspect_tries_ = 0;
+  reopen_ = true;  // whoever worked on the file may have put another in its place
   CCR_CO_TRY(co_await keeper_.save());
   end_phase();
   while (standing_.state() == State::suspended || standing_.state() == State::failed_and_suspended) co_await changed_.wait();
@@ -232,6 +248,15 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   storage::CopyState& state = keeper_.state();
   if (seeding()) {
     co_return Error{ErrorKind::busy, "a seed of " + subject_of(database_, context_.config.node) + " is running", "it can be attached to"};
+  }
+  if (!request.over_foreign) {
+    const Result<std::uint64_t> foreign = co_await foreign_bytes();
+    if (!foreign.ok()) co_return foreign.error();
+    if (*foreign > 0) {
+      co_return Error{ErrorKind::refused,
+                      paths_.page_file + " has " + std::to_string(*foreign) + " bytes that this node knows nothing of; a seed would overwrite them",
+                      "move it away; or, where it may be overwritten (a copy that was carried here), add --yes"};
+    }
   }
   state.suspended = false;
   state.failed = false;
@@ -247,9 +272,17 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   last_counters_ = {};
   inspect_tries_ = 0;
   difference_reason_.clear();
+  reopen_ = true;  // what is at its path now is made equal, and not a file that was moved away
   CCR_CO_TRY(co_await keeper_.save());
   end_phase();
   co_return Result<void>();
+}
+
+Task<Result<std::uint64_t>> PassiveCopy::foreign_bytes() {
+  if (keeper_.state().page_size != 0) co_return std::uint64_t{0};  // the copy has a history here: the file is its own
+  const Result<storage::FileFacts> facts = co_await page_file_facts();
+  if (!facts.ok()) co_return facts.error();
+  co_return facts->bytes;
 }
 
 // --- facts -----------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@
 namespace ccr::engine {
 
 struct SeedRequest {
+  bool over_foreign = false;  // a file that this node knows nothing of may be overwritten
   bool full = false;
   bool manual_resume = false;
   std::uint64_t bytes_per_second_max = 0;  // 0: no limit but the source's own
@@ -76,6 +77,10 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }
+  // Bytes of a file at the copy's path that was there before the copy; a seed replaces them, and asks first.
+  Task<Result<std::uint64_t>> foreign_bytes();
+  // Of what is at the copy's path now; not known: nothing is.
+  Task<Result<storage::FileFacts>> page_file_facts();
   bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
   bool idle() const;  // connected, everything heard of is replayed
   const std::string& active_node() const noexcept { return database_.copies.front(); }
@@ -104,8 +109,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   State resting_state() const;
   std::string resting_cause() const;
   std::string resting_hint() const;
-  Task<Result<storage::FileFacts>> page_file_facts();
   Task<Result<void>> note_rest();
+  Task<Result<void>> check_place();
   Task<Result<void>> check_rest();
   Task<Result<void>> judge_verification(const VerifyReport& report);
 
@@ -170,6 +175,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   int inspect_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false;
+  bool reopen_ = false;             // files_, before the next phase
+  std::uint64_t opened_inode_ = 0;  // of the page file in files_
   bool pass_open_ = false;
   std::optional<storage::Quarantine> quarantine_;
   transport::Hello seed_hello_;      // of the present seed connection, and its answer: what they prove of the log here

@@ -20,6 +20,7 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatc
     explicit Verifying(PassiveCopy& c) : copy(c) { copy.verifying_ = true; }
     ~Verifying() { copy.verifying_ = false; }
   } verifying(*this);
+  CCR_CO_TRY(co_await check_place());
   VerifyReport report;
   CCR_CO_TRY(co_await verify_disk(request, report, watch));
   CCR_CO_TRY(co_await verify_active(request, report, watch));
@@ -59,6 +60,21 @@ Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
   standing_.enter(standing_.state(), resting_cause(), resting_hint());
   changed_.notify();
   co_return Result<void>();
+}
+
+// Proven is the file that applications would open, and not one that was moved away or deleted while we have it open.
+Task<Result<void>> PassiveCopy::check_place() {
+  const Result<storage::FileFacts> facts = co_await page_file_facts();
+  if (!facts.ok()) co_return facts.error();
+  if (facts->inode == opened_inode_) co_return Result<void>();
+  const std::string subject = subject_of(database_, context_.config.node);
+  const std::string cause = "PAGE: " + paths_.page_file + (facts->known() ? " is another file than" : " is gone; it was") + " the one that ccr has open";
+  if (!keeper_.state().suspended) {
+    reopen_ = true;
+    forget_proofs();  // whatever is at its path now, nobody knows what is in it
+    CCR_CO_TRY(co_await fail_for_good(cause, "ccr seed " + subject));
+  }
+  co_return Error{ErrorKind::corrupt, subject + ": " + cause, "ccr seed " + subject};
 }
 
 // By its path: a file that took the place of ours is another one.

@@ -48,7 +48,8 @@ Task<Result<std::optional<std::vector<Digest64>>>> OwnContent::digests_of(std::u
   const std::uint32_t page_size = file_.page_size();
   const ByteSpan images = buffer_.span().first(std::uint64_t(run.count) * page_size);
   const Result<void> read = co_await file_.read(run.first, run.count, images);
-  if (!read.ok() && read.error().kind == ErrorKind::io) co_return found;
+  // What cannot be read, or was cut off behind our back, is fetched.
+  if (!read.ok() && (read.error().kind == ErrorKind::io || read.error().kind == ErrorKind::gap)) co_return found;
   if (!read.ok()) co_return read.error();
   found.emplace();
   for (std::uint32_t i = 0; i < run.count; ++i)

@@ -1,5 +1,6 @@
 #include "storage/page_file.h"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 #include <utility>
@@ -26,9 +27,10 @@ Error too_many_pages(std::uint64_t pages, const std::string& path) {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<PageFile>>> PageFile::open(Disk& disk, std::string path, std::uint32_t page_size, TornTail torn_tail) {
+Task<Result<std::unique_ptr<PageFile>>> PageFile::open(Disk& disk, std::string path, std::uint32_t page_size, TornTail torn_tail,
+                                                            Missing missing) {
   CCR_ASSERT(std::has_single_bit(page_size) && page_size >= page_size_min && page_size <= page_size_max);
-  Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::create);
+  Result<std::unique_ptr<File>> file = co_await disk.open(path, missing == Missing::make ? OpenMode::create : OpenMode::read_write);
   if (!file.ok()) co_return file.error();
   // Also for a file that was there: the process that made it may have died before it synced the name.
   const std::string directory = directory_of(path);
@@ -69,6 +71,14 @@ Task<Result<void>> PageFile::read(PageNumber first, std::uint32_t count, ByteSpa
   co_return Result<void>();
 }
 
+Task<Result<void>> PageFile::read_what_is_there(PageNumber first, std::uint32_t count, ByteSpan into) {
+  CCR_ASSERT(first >= 1 && into.size() == std::uint64_t(count) * page_size_);
+  const Result<std::size_t> got = co_await file_->read_at(std::uint64_t(first - 1) * page_size_, into);
+  if (!got.ok()) co_return got.error();
+  std::fill(into.begin() + static_cast<std::ptrdiff_t>(*got), into.end(), std::byte{0});
+  co_return Result<void>();
+}
+
 Task<Result<void>> PageFile::write(PageNumber first, ByteView images) {
   CCR_ASSERT(first >= 1);
   CCR_ASSERT(images.size() % page_size_ == 0);
@@ -80,7 +90,6 @@ Task<Result<void>> PageFile::write(PageNumber first, ByteView images) {
 }
 
 Task<Result<void>> PageFile::resize(PageNumber count) {
-  if (count == page_count_) co_return Result<void>();
   CCR_CO_TRY(co_await file_->truncate(std::uint64_t(count) * page_size_));
   page_count_ = count;
   co_return Result<void>();

@@ -20,13 +20,19 @@ class PageFile {
     cut,     // it was being written by a replay that is repeated from min_required on: only whole pages are left
   };
 
-  // Creates the file where it is not there; its name is durable at completion.
+  enum class Missing {
+    make,    // an empty file; its name is durable at completion
+    refuse,  // not_found, and nothing is made
+  };
+
   static Task<Result<std::unique_ptr<PageFile>>> open(Disk& disk, std::string path, std::uint32_t page_size,
-                                                      TornTail torn_tail = TornTail::refuse);
+                                                      TornTail torn_tail = TornTail::refuse, Missing missing = Missing::make);
 
   PageFile(std::unique_ptr<File> file, std::string path, std::uint32_t page_size, PageNumber page_count);
 
   Task<Result<void>> read(PageNumber first, std::uint32_t count, ByteSpan into);
+  // The same, but where somebody cut the file behind our back, what it lost is zeros: their digests tell.
+  Task<Result<void>> read_what_is_there(PageNumber first, std::uint32_t count, ByteSpan into);
   Task<Result<void>> write(PageNumber first, ByteView images);  // one or more whole pages; extends the file where needed
   Task<Result<void>> resize(PageNumber count);                  // grown pages are zeros
   Task<Result<void>> sync();

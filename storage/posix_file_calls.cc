@@ -54,8 +54,12 @@ Error error_at(std::string_view verb, const OpenFile& file, std::uint64_t offset
 
 Result<SharedFile> open_file(const std::string& path, OpenMode mode) {
   // O_NONBLOCK only so that open() of a FIFO comes back; it must go again, io_uring would answer EAGAIN instead of waiting.
-  const int flags = flags_of(mode) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  // What is written is the file that was named, never one that a link at its place leads to.
+  const bool written = mode != OpenMode::read;
+  const int flags = flags_of(mode) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (written ? O_NOFOLLOW : 0);
   const int descriptor = uninterrupted([&] { return ::open(path.c_str(), flags, new_file_mode); });
+  if (descriptor < 0 && errno == ELOOP && written)
+    return Error{ErrorKind::identity, "open " + path + ": it is a symbolic link", "ccr writes to no file through a link: name the file itself, or move the link away"};
   if (descriptor < 0) return posix_error("open " + path, errno);
   SharedFile file = std::make_shared<const OpenFile>(descriptor, path);
   struct stat facts {};

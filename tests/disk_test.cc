@@ -91,6 +91,26 @@ TEST_P(SystemDiskTest, OnlyRegularFilesAreOpened) {
   });
 }
 
+TEST_P(SystemDiskTest, NothingIsWrittenThroughALink) {
+  std::ofstream(at("precious")) << "theirs";
+  std::filesystem::create_symlink(at("precious"), at("link"));
+  std::filesystem::create_symlink(at("nothing"), at("dangling"));
+  run([this](Disk& disk) -> Task<void> {
+    for (const char* name : {"link", "dangling"}) {
+      for (const OpenMode mode : {OpenMode::read_write, OpenMode::create}) {
+        const auto file = co_await disk.open(at(name), mode);
+        EXPECT_FALSE(file.ok()) << name;
+        if (file.ok()) continue;
+        EXPECT_EQ(file.error().kind, ErrorKind::identity) << file.error().message;
+        EXPECT_NE(file.error().hint, "");
+      }
+    }
+    const auto read = co_await disk.open(at("link"), OpenMode::read);
+    EXPECT_TRUE(read.ok());
+  });
+  EXPECT_FALSE(std::filesystem::exists(at("nothing")));
+}
+
 TEST_P(SystemDiskTest, FilesAndDirectoriesBelongToTheOwnerAlone) {
   const mode_t before = ::umask(0);
   run([this](Disk& disk) -> Task<void> {

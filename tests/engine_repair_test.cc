@@ -104,6 +104,129 @@ TEST_F(AskedNodes, ASeedHealsACopyThatFailedForGood) {
   expect_equal();
 }
 
+// A page file that somebody cut, took away, or had at a copy's place before.
+class TouchedFiles : public AskedNodes {
+ protected:
+  static constexpr const char* page_file = "/data/orders.pages";
+
+  void cut(const std::string& node, std::uint64_t bytes) {
+    on_disk(node, [bytes](storage::Disk& disk) -> Task<Result<void>> {
+      Result<std::unique_ptr<storage::File>> file = co_await disk.open(page_file, storage::OpenMode::read_write);
+      if (!file.ok()) co_return file.error();
+      CCR_CO_TRY(co_await (*file)->truncate(bytes));
+      co_return co_await (*file)->sync();
+    });
+  }
+  std::uint64_t bytes_at(const std::string& node) {
+    const DiskState& disk = cluster.host(node).disk().state();
+    const Result<NodeId> file = disk.find(page_file);
+    return file.ok() ? disk.cached(*file).size() : 0;
+  }
+};
+
+TEST_F(TouchedFiles, APageStoreWhoseFileWasCutIsNotServedAndCutsNoCopy) {
+  seed();
+  write(1200);
+  ASSERT_TRUE(drain());
+  const std::uint64_t whole = bytes_at("beta");
+  cluster.host("alpha").stop();
+  const DiskState before = cluster.host("alpha").disk().state();
+  cut("alpha", 40 * 512);
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "dismounted"));
+  const json alpha = row_of("alpha", "alpha");
+  EXPECT_NE(alpha["cause"].get<std::string>().find("is not what its log says"), std::string::npos) << alpha.dump();
+  EXPECT_NE(alpha["hint"].get<std::string>(), "");
+  EXPECT_FALSE(answer_of("beta", {{"command", "seed"}, {"full", true}}, 20s).ok());
+  EXPECT_EQ(bytes_at("beta"), whole);
+  cluster.host("alpha").stop();
+  cluster.host("alpha").disk().restore(before);
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+TEST_F(TouchedFiles, ACopyWhoseFileWasCutAtAPageFailsUntilASeed) {
+  seed();
+  write(1200);
+  ASSERT_TRUE(drain());
+  cluster.host("beta").stop();
+  cut("beta", 40 * 512);
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
+  const json beta = row_of("beta", "beta");
+  EXPECT_NE(beta["cause"].get<std::string>().find("has 40 pages, expected"), std::string::npos) << beta.dump();
+  const Result<json> seeded = answer_of("beta", {{"command", "seed"}});
+  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+TEST_F(TouchedFiles, ACopyWhoseFileIsGoneBeforeItsSeedWasOverIsSeededAgain) {
+  seed();
+  cluster.host("beta").stop();
+  ASSERT_TRUE(cluster.events_of("seed_finished").empty()) << "the seed was over before its file could go";
+  on_disk("beta", [](storage::Disk& disk) { return disk.remove(page_file); });
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until([&] { return !cluster.events_of("seed_finished").empty(); }, 60s) == Ended::reached) << cluster.story();
+  EXPECT_EQ(passes(), 2u);
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+TEST_F(TouchedFiles, ACopyWhoseFileIsGoneMakesNoOtherInItsPlace) {
+  seed();
+  ASSERT_TRUE(world.run_until([&] { return !cluster.events_of("seed_finished").empty(); }, 60s) == Ended::reached) << cluster.story();
+  ASSERT_TRUE(drain());
+  cluster.host("beta").stop();
+  on_disk("beta", [](storage::Disk& disk) { return disk.remove(page_file); });
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "failed"));
+  EXPECT_FALSE(cluster.host("beta").disk().state().find(page_file).ok());
+  const Result<json> seeded = answer_of("beta", {{"command", "seed"}});
+  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+TEST_F(TouchedFiles, AFileThatWasThereBeforeTheCopyIsNotOverwrittenUnasked) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted") && wait_for("beta", "needs_seed"));
+  write(20);
+  cluster.host("beta").stop();
+  on_disk("beta", [](storage::Disk& disk) -> Task<Result<void>> {
+    CCR_CO_TRY(co_await disk.make_directories("/data"));
+    Result<std::unique_ptr<storage::File>> file = co_await disk.open(page_file, storage::OpenMode::create_new);
+    if (!file.ok()) co_return file.error();
+    const Bytes somebodys(5000, std::byte{'x'});
+    CCR_CO_TRY(co_await (*file)->write_at(0, somebodys));
+    co_return co_await (*file)->sync();
+  });
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  expect_error(answer_of("beta", {{"command", "seed"}}), ErrorKind::refused);
+  const Result<json> dry = answer_of("beta", {{"command", "seed"}, {"dry_run", true}});
+  ASSERT_TRUE(dry.ok());
+  const json& checks = (*dry)["checks"];
+  EXPECT_TRUE(std::any_of(checks.begin(), checks.end(), [](const json& check) { return check["ok"] == false; })) << dry->dump();
+  EXPECT_EQ(bytes_at("beta"), 5000u);
+  EXPECT_EQ(cluster.state("beta"), "needs_seed");
+  const Result<json> seeded = answer_of("beta", {{"command", "seed"}, {"yes", true}});
+  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+TEST_F(TouchedFiles, ASuspensionKeepsItsCommentWhereNoneIsGivenAgain) {
+  seed();
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"comment", "disk swap"}}).ok());
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"comment", ""}}).ok());
+  EXPECT_EQ(row_of("beta", "beta")["comment"], "disk swap");
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"comment", "still"}}).ok());
+  EXPECT_EQ(row_of("beta", "beta")["comment"], "still");
+}
+
 // Pages that are not the source's, as passes leave them that came out different.
 class DivergedCopy : public AskedNodes {
  protected:

@@ -36,7 +36,7 @@ struct WaitOptions {
 };
 struct SeedOptions {
   std::string target, from, rate, streams = "auto";
-  bool full = false, manual_resume = false, detach = false, dry_run = false;
+  bool full = false, manual_resume = false, detach = false, dry_run = false, yes = false;
 };
 struct SuspendOptions {
   std::string target, comment;

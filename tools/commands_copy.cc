@@ -64,7 +64,7 @@ ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
   if (!target) return report(target.error());
   json request{{"command", "seed"},          {"database", target->database}, {"node", target->node},
                {"full", options.full},       {"from", options.from},         {"manual_resume", options.manual_resume},
-               {"dry_run", options.dry_run}, {"detach", options.detach}};
+               {"dry_run", options.dry_run}, {"detach", options.detach},         {"yes", options.yes}};
   const Result<void> rate = add_rate(options.rate, request);
   if (!rate) return report(rate.error());
   const Result<void> streams = check_streams(options.streams);

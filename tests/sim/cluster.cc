@@ -136,6 +136,7 @@ bool Cluster::commit(Random& random, std::vector<PageNumber> pages) {
 
 void Cluster::request_seed(const std::string& name, engine::SeedRequest request) {
   engine::PassiveCopy* copy = passive(name);
+  request.over_foreign = true;  // worlds lose directories, and whoever asks here knows it
   if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->seed(request));
 }
 
