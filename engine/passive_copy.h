@@ -111,6 +111,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::string resting_hint() const;
   Task<Result<void>> note_rest();
   Task<Result<void>> check_place();
+  Task<Result<void>> check_beside();
   Task<Result<void>> check_rest();
   Task<Result<void>> judge_verification(const VerifyReport& report);
 

@@ -21,6 +21,7 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatc
     ~Verifying() { copy.verifying_ = false; }
   } verifying(*this);
   CCR_CO_TRY(co_await check_place());
+  CCR_CO_TRY(co_await check_beside());
   VerifyReport report;
   CCR_CO_TRY(co_await verify_disk(request, report, watch));
   CCR_CO_TRY(co_await verify_active(request, report, watch));
@@ -59,6 +60,22 @@ Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
   CCR_CO_TRY(co_await keeper_.save());
   standing_.enter(standing_.state(), resting_cause(), resting_hint());
   changed_.notify();
+  co_return Result<void>();
+}
+
+// A program that opened the copy for writing leaves its own log beside it, whose pages would come over ours when the next one opens it.
+Task<Result<void>> PassiveCopy::check_beside() {
+  const std::string name = paths_.page_file.substr(paths_.page_file.rfind('/') + 1);
+  const Result<std::vector<storage::DirectoryEntry>> entries = co_await context_.disk.list(storage::directory_of(paths_.page_file));
+  if (!entries.ok()) co_return entries.error();
+  for (const storage::DirectoryEntry& entry : *entries) {
+    const bool log = entry.name == name + "-wal" || entry.name == name + "-journal";
+    if (!log || entry.directory || entry.facts.bytes == 0) continue;
+    co_return Error{ErrorKind::corrupt,
+                    subject_of(database_, context_.config.node) + ": a program opened " + paths_.page_file + " for writing and left " + entry.name +
+                        " beside it (" + std::to_string(entry.facts.bytes) + " bytes)",
+                    "end that program and move " + entry.name + " away: whoever opens the copy next would read it as part of the copy"};
+  }
   co_return Result<void>();
 }
 
@@ -102,6 +119,7 @@ Task<Result<void>> PassiveCopy::check_rest() {
   const std::string subject = subject_of(database_, context_.config.node);
   if (!state.seed.source.empty()) co_return Result<void>();  // its pages are being made right
   if (state.damaged_pages > 0) co_return Error{ErrorKind::corrupt, subject + ": " + state.cause, "ccr seed " + subject};
+  CCR_CO_TRY(co_await check_beside());
   if (!state.pages_at_rest.known()) co_return Result<void>();
   const Result<storage::FileFacts> facts = co_await page_file_facts();
   if (!facts.ok()) co_return facts.error();

@@ -17,6 +17,7 @@ json seed_progress(const PassiveCopy& copy, State state) {
   if (counters.rate > 0 && counters.total_bytes >= counters.done_bytes && !replaying)
     eta = static_cast<double>(counters.total_bytes - counters.done_bytes) / static_cast<double>(counters.rate);
   return {{"phase", replaying ? "replay" : std::string(name_of(state))},
+          {"cause", state == State::failed || state == State::disconnected ? copy.standing().cause() : ""},
           {"done_bytes", counters.done_bytes},
           {"total_bytes", counters.total_bytes},
           {"rate", counters.rate},

@@ -218,6 +218,30 @@ TEST_F(TouchedFiles, AFileThatWasThereBeforeTheCopyIsNotOverwrittenUnasked) {
   expect_equal();
 }
 
+TEST_F(TouchedFiles, ALogThatAProgramLeftBesideTheCopyStopsAResumeAndAVerification) {
+  seed();
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}}).ok());
+  cluster.host("beta").stop();
+  on_disk("beta", [](storage::Disk& disk) -> Task<Result<void>> {
+    Result<std::unique_ptr<storage::File>> file = co_await disk.open(std::string(page_file) + "-wal", storage::OpenMode::create_new);
+    if (!file.ok()) co_return file.error();
+    const Bytes frames(4128, std::byte{1});
+    co_return co_await (*file)->write_at(0, frames);
+  });
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  expect_error(answer_of("beta", {{"command", "resume"}}), ErrorKind::corrupt);
+  expect_error(answer_of("beta", {{"command", "verify"}}), ErrorKind::corrupt);
+  EXPECT_EQ(cluster.state("beta"), "suspended");
+  cluster.host("beta").stop();
+  on_disk("beta", [](storage::Disk& disk) { return disk.remove(std::string(page_file) + "-wal"); });
+  cluster.host("beta").start();
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
 TEST_F(TouchedFiles, ASuspensionKeepsItsCommentWhereNoneIsGivenAgain) {
   seed();
   ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"comment", "disk swap"}}).ok());

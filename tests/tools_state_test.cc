@@ -79,6 +79,15 @@ TEST(StateStatus, ACopyThatWasNeverMadeNeedsASeed) {
   EXPECT_EQ(beta["hint"], "ccr seed orders@beta");
 }
 
+TEST(StateStatus, AnInterruptedSeedGoesOnWithTheDaemon) {
+  CopyState state = seeded_state();
+  state.seeded = false;
+  state.seed.source = "alpha";
+  const json beta = copy_of(status_of_states(config_of("beta"), {{"orders", {state, ""}}}), "beta");
+  EXPECT_EQ(beta["state"], "seeding");
+  EXPECT_EQ(beta["hint"], "start it: ccr serve --node beta");
+}
+
 TEST(StateStatus, AnActiveCopyThatWasNeverStartedSaysSo) {
   const json alpha = copy_of(status_of_states(config_of("alpha"), {}), "alpha");
   EXPECT_EQ(alpha["state"], "dismounted");

@@ -33,18 +33,24 @@ std::string amounts_text(const Progress& progress) {
   return text;
 }
 
+std::string waiting_text(const Progress& progress) { return "waits: " + escaped(progress.cause); }
+
 std::string phase_text(const Progress& progress) { return progress.phase.empty() ? "working" : escaped(progress.phase); }
 
 }  // namespace
 
 Progress progress_of(const nlohmann::json& fields) {
-  return {text_field(fields, "phase"), count_field(fields, "done_bytes"), count_field(fields, "total_bytes"),
+  return {text_field(fields, "phase"),         text_field(fields, "cause"),          count_field(fields, "done_bytes"), count_field(fields, "total_bytes"),
           number_field(fields, "rate"), number_field(fields, "eta_seconds"), number_field(fields, "rate_limit")};
 }
 
-std::string progress_line(const Progress& progress) { return phase_text(progress) + amounts_text(progress); }
+std::string progress_line(const Progress& progress) {
+  if (!progress.cause.empty()) return waiting_text(progress);
+  return phase_text(progress) + amounts_text(progress);
+}
 
 std::string progress_bar(const Progress& progress, std::size_t columns) {
+  if (!progress.cause.empty()) return waiting_text(progress).substr(0, columns);
   const std::string phase = phase_text(progress);
   const std::string amounts = amounts_text(progress);
   const std::optional<double> share = share_of(progress);

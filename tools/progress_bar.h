@@ -12,6 +12,7 @@ namespace ccr::tools {
 // What a progress line of the daemon says; what is not known is nullopt.
 struct Progress {
   std::string phase;
+  std::string cause;  // why nothing moves now; empty: it does
   std::optional<std::uint64_t> done_bytes, total_bytes;
   std::optional<double> rate;  // bytes per second
   std::optional<double> eta_seconds;

@@ -60,6 +60,7 @@ Standing standing_of(const CopyState& state, bool active, const std::string& dat
   }
   const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
   if (state.suspended) return {"suspended", by, state.comment, "ccr resume " + subject, state.since};
+  if (!state.seeded && !state.seed.source.empty()) return {"seeding", "interrupted: it goes on when the daemon starts", "", start, {}};
   if (!state.seeded) return {"needs_seed", "", "", "ccr seed " + subject, {}};
   return {"disconnected", "the daemon is not running", "", start, {}};
 }

@@ -64,7 +64,7 @@ def ship(trial, cluster):
     result = alpha.json("bench", "ship", "--peer", "beta", "--seconds", "6", "--clients", "8")
     one, many = result["one_client"], result["many_clients"]
     trial.check("every commit became durable on beta", one["unfinished"] == 0 and many["unfinished"] == 0, result["many_clients"])
-    trial.check("log is more than pages, the wire more than log", many["page_bytes"] < many["log_bytes"] < many["wire_bytes"] * 1.05, many)
+    trial.check("log is more than pages, and what crossed no more than log", many["page_bytes"] < many["log_bytes"] and 0 < many["wire_bytes"] < many["log_bytes"] * 1.05, many)
     latency = {line["name"]: line for line in result["percentiles"]}
     there, here = latency["one client, durable there"], latency["one client, durable here"]
     trial.check("a commit is durable here before it is there", 0 < here["p50"] <= there["p50"], latency)

@@ -48,7 +48,7 @@ def replaced_while_running(trial):
             until(lambda name=name: "file_replaced" in pair.losses(name), 20, f"{name} is noticed")
             pair.prove(name)
             # Between the removal of the WAL and the rename a look at it is possible.
-            content_won(trial, pair, name, ("file_replaced",), ("wal_gap", "file_replaced"))
+            content_won(trial, pair, name, ("file_replaced",), ("wal_gap", "file_replaced"), ("file_replaced", "file_replaced"))
             pair.originals[name].run(INSERT)
             pair.prove(name)
 
