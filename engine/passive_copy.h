@@ -112,6 +112,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> note_rest();
   Task<Result<void>> check_place();
   Task<Result<void>> check_beside();
+  std::string page_file_name() const;
+  Task<Result<std::vector<storage::DirectoryEntry>>> files_beside();  // all files of the page file's directory, itself too
   Task<Result<void>> check_rest();
   Task<Result<void>> judge_verification(const VerifyReport& report);
 

@@ -63,14 +63,22 @@ Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
   co_return Result<void>();
 }
 
+std::string PassiveCopy::page_file_name() const { return paths_.page_file.substr(paths_.page_file.rfind('/') + 1); }
+
+Task<Result<std::vector<storage::DirectoryEntry>>> PassiveCopy::files_beside() {
+  Result<std::vector<storage::DirectoryEntry>> entries = co_await context_.disk.list(storage::directory_of(paths_.page_file));
+  if (entries.ok()) std::erase_if(*entries, [](const storage::DirectoryEntry& entry) { return entry.directory; });
+  co_return entries;
+}
+
 // A program that opened the copy for writing leaves its own log beside it, whose pages would come over ours when the next one opens it.
 Task<Result<void>> PassiveCopy::check_beside() {
-  const std::string name = paths_.page_file.substr(paths_.page_file.rfind('/') + 1);
-  const Result<std::vector<storage::DirectoryEntry>> entries = co_await context_.disk.list(storage::directory_of(paths_.page_file));
-  if (!entries.ok()) co_return entries.error();
-  for (const storage::DirectoryEntry& entry : *entries) {
+  const std::string name = page_file_name();
+  const Result<std::vector<storage::DirectoryEntry>> files = co_await files_beside();
+  if (!files.ok()) co_return files.error();
+  for (const storage::DirectoryEntry& entry : *files) {
     const bool log = entry.name == name + "-wal" || entry.name == name + "-journal";
-    if (!log || entry.directory || entry.facts.bytes == 0) continue;
+    if (!log || entry.facts.bytes == 0) continue;
     co_return Error{ErrorKind::corrupt,
                     subject_of(database_, context_.config.node) + ": a program opened " + paths_.page_file + " for writing and left " + entry.name +
                         " beside it (" + std::to_string(entry.facts.bytes) + " bytes)",
@@ -96,11 +104,11 @@ Task<Result<void>> PassiveCopy::check_place() {
 
 // By its path: a file that took the place of ours is another one.
 Task<Result<storage::FileFacts>> PassiveCopy::page_file_facts() {
-  const std::string name = paths_.page_file.substr(paths_.page_file.rfind('/') + 1);
-  const Result<std::vector<storage::DirectoryEntry>> entries = co_await context_.disk.list(storage::directory_of(paths_.page_file));
-  if (!entries.ok()) co_return entries.error();
-  for (const storage::DirectoryEntry& entry : *entries)
-    if (entry.name == name && !entry.directory) co_return entry.facts;
+  const std::string name = page_file_name();
+  const Result<std::vector<storage::DirectoryEntry>> files = co_await files_beside();
+  if (!files.ok()) co_return files.error();
+  for (const storage::DirectoryEntry& entry : *files)
+    if (entry.name == name) co_return entry.facts;
   co_return storage::FileFacts{};
 }
 
