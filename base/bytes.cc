@@ -2,15 +2,18 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <limits>
+#include <mutex>
+#include <vector>
 
 namespace ccr {
 
 namespace {
 
-// Large buffers come from the kernel itself: of them only the pages that are used cost anything, while malloc keeps what was freed, and
-// writes zeros over all of it for the next buffer. The address sanitizer guards what lies around malloc's alone.
+// Large buffers come from the kernel itself: of them only the pages that are used cost anything, and what is forgotten is free at once. The address sanitizer guards what lies around malloc's alone.
 #ifdef __SANITIZE_ADDRESS__
 constexpr std::size_t mapped_min = std::numeric_limits<std::size_t>::max();
 #else
@@ -22,18 +25,70 @@ constexpr std::size_t rounded_up(std::size_t size) {
   return size == 0 ? alignment : (size + alignment - 1) / alignment * alignment;
 }
 
+// Mappings that nobody uses now. A fresh one costs a fault for each of its pages, and giving one back stops all threads: both cost more than
+// what most buffers are used for. Keeps those that were freed last.
+class SpareMappings {
+ public:
+  // Null: none of this size. What it held is still in it.
+  std::byte* take(std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(mappings_.rbegin(), mappings_.rend(), [size](const Mapping& m) { return m.size == size; });
+    if (found == mappings_.rend()) return nullptr;
+    std::byte* const memory = found->memory;
+    mappings_.erase(std::next(found).base());
+    bytes_ -= size;
+    return memory;
+  }
+  void keep(std::byte* memory, std::size_t size) {
+    std::vector<Mapping> dropped;
+    {
+      const std::lock_guard lock(mutex_);
+      mappings_.push_back({memory, size});
+      bytes_ += size;
+      for (; bytes_ > bytes_max; mappings_.pop_front()) {
+        bytes_ -= mappings_.front().size;
+        dropped.push_back(mappings_.front());
+      }
+    }
+    for (const Mapping& mapping : dropped) ::munmap(mapping.memory, mapping.size);
+  }
+
+ private:
+  static constexpr std::size_t bytes_max = 32 * MiB;
+  struct Mapping {
+    std::byte* memory = nullptr;
+    std::size_t size = 0;
+  };
+  std::mutex mutex_;
+  std::deque<Mapping> mappings_;
+  std::size_t bytes_ = 0;
+};
+
+SpareMappings& spare_mappings() {
+  static auto* const spare = new SpareMappings;  // buffers may outlive every other static
+  return *spare;
+}
+
+std::byte* mapped(std::size_t size, AlignedBuffer::Content content) {
+  if (std::byte* const spare = spare_mappings().take(size)) {
+    if (content == AlignedBuffer::Content::zeros) std::memset(spare, 0, size);
+    return spare;
+  }
+  void* const fresh = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CCR_ASSERT(fresh != MAP_FAILED);
+  return static_cast<std::byte*>(fresh);
+}
+
 }  // namespace
 
-AlignedBuffer::AlignedBuffer(std::size_t size) : size_(size) {
+AlignedBuffer::AlignedBuffer(std::size_t size, Content content) : size_(size) {
   const std::size_t rounded = rounded_up(size);
   if (size >= mapped_min) {
-    void* memory = ::mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CCR_ASSERT(memory != MAP_FAILED);
-    memory_ = std::unique_ptr<std::byte[], Free>(static_cast<std::byte*>(memory), Free(rounded));
+    memory_ = std::unique_ptr<std::byte[], Free>(mapped(rounded, content), Free(rounded));
     data_ = memory_.get();
     return;
   }
-  void* memory = std::calloc(1, rounded + alignment);
+  void* memory = content == Content::zeros ? std::calloc(1, rounded + alignment) : std::malloc(rounded + alignment);
   CCR_ASSERT(memory != nullptr);
   memory_.reset(static_cast<std::byte*>(memory));
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
@@ -46,7 +101,7 @@ void AlignedBuffer::forget() noexcept {
 
 void AlignedBuffer::Free::operator()(std::byte* memory) const noexcept {
   if (mapped != 0) {
-    ::munmap(memory, mapped);
+    spare_mappings().keep(memory, mapped);
   } else {
     std::free(memory);
   }

@@ -95,13 +95,15 @@ class Decoder {
   bool ok_ = true;
 };
 
-// A zeroed buffer aligned for direct I/O; owns its memory, moves, never copies.
+// A buffer aligned for direct I/O; owns its memory, moves, never copies. Large ones that were freed serve again, 32 MiB of them at most.
 class AlignedBuffer {
  public:
   static constexpr std::size_t alignment = 4096;
 
+  enum class Content { zeros, any };  // any: for who writes each byte before anybody reads it
+
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::size_t size);
+  explicit AlignedBuffer(std::size_t size, Content content = Content::zeros);
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : memory_(std::move(other.memory_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {

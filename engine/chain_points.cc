@@ -10,7 +10,7 @@ Task<Result<Digest128>> digest_of_prefix(storage::Disk& disk, std::string path, 
   Result<std::unique_ptr<storage::File>> opened = co_await disk.open(path, storage::OpenMode::read);
   if (!opened.ok()) co_return opened.error();
   storage::File& file = **opened;
-  AlignedBuffer buffer(std::min<std::uint64_t>(bytes, 1 * MiB));
+  AlignedBuffer buffer(std::min<std::uint64_t>(bytes, 1 * MiB), AlignedBuffer::Content::any);
   StreamDigest digest;
   for (std::uint64_t at = 0; at < bytes;) {
     const ByteSpan part = buffer.span().first(std::min<std::uint64_t>(buffer.size(), bytes - at));

@@ -320,8 +320,14 @@ bool worth_saving(const storage::CopyState& saved, const storage::CopyState& sta
 Task<Result<void>> PassiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::milliseconds(500);
   storage::CopyState saved = keeper_.state();
+  Position seen = saved.min_required;
+  bool rested = false;
   for (;;) {
     co_await context_.clock.sleep(turn);
+    const bool moved = files_->replayer->position() != seen;
+    seen = files_->replayer->position();
+    if (!moved && !rested) files_->replayer->give_back();
+    rested = !moved;
     if (files_->replayer->base_marker_met()) {
       need_difference("a base marker in the log");
       continue;

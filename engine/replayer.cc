@@ -37,6 +37,12 @@ void Replayer::hurry() {
   changed_.notify();
 }
 
+void Replayer::give_back() {
+  if (busy_) return;
+  reader_.give_back();
+  target_.give_back();
+}
+
 Task<void> Replayer::hold() {
   ++holds_;
   Undo undo([this] { release(); });  // a stop in here: the caller does not have the hold yet
@@ -53,10 +59,6 @@ void Replayer::release() {
 Task<Result<void>> Replayer::run() {
   Position waited_at;  // no whole record below this limit
   for (;;) {
-    if (limit_ <= position_) {
-      reader_.give_back();
-      target_.give_back();
-    }
     while (holds_ > 0 || base_marker_ || limit_ <= position_ || limit_ == waited_at) co_await changed_.wait();
     const Position limit = limit_;
     const Instant begun = clock_.now();

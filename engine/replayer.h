@@ -42,6 +42,7 @@ class Replayer {
 
   void set_limit(Position limit);
   void hurry();  // somebody waits for what is below the limit now
+  void give_back();  // nothing will come for a while: memory goes back to the system
   Task<void> hold();
   void release();
 

@@ -40,7 +40,7 @@ Task<Result<void>> Shipper::run() {
 }
 
 AlignedBuffer Shipper::take_buffer() {
-  if (spare_.empty()) return AlignedBuffer(chunk_bytes_max);
+  if (spare_.empty()) return AlignedBuffer(chunk_bytes_max, AlignedBuffer::Content::any);
   AlignedBuffer buffer = std::move(spare_.back());
   spare_.pop_back();
   return buffer;

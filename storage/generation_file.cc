@@ -80,7 +80,7 @@ namespace {
 // Copies and verifies block by block, writing copy_bytes at a time.
 Task<Result<void>> copy_blocks(File& from, File& to, std::uint32_t blocks, GenerationScan& scan) {
   BlockCursor cursor(from);
-  AlignedBuffer batch(copy_bytes);
+  AlignedBuffer batch(copy_bytes, AlignedBuffer::Content::any);
   std::size_t filled = 0;
   std::uint64_t offset = 0;
   for (std::uint32_t number = 0; number < blocks; ++number) {

@@ -51,7 +51,7 @@ struct LogReader::State {
   std::unique_ptr<File> file;         // of `generation`, once it is open
   std::string path;
   std::optional<GenerationScan> scan;
-  AlignedBuffer buffer{read_bytes_max};
+  AlignedBuffer buffer{read_bytes_max, AlignedBuffer::Content::any};
   std::uint64_t buffer_offset = 0;    // in the file
   std::size_t buffered = 0;
   ByteView payload;                   // of the current block, in the buffer

@@ -7,7 +7,7 @@
 namespace ccr::storage {
 
 PageFileTarget::PageFileTarget(PageFile& file, PageDigests& digests, Digests mode)
-    : file_(file), digests_(digests), mode_(mode), buffer_(buffer_bytes_max), count_(file.page_count()), smallest_(file.page_count()) {}
+    : file_(file), digests_(digests), mode_(mode), buffer_(buffer_bytes_max, AlignedBuffer::Content::any), count_(file.page_count()), smallest_(file.page_count()) {}
 
 Task<Result<void>> PageFileTarget::resize(PageNumber count) {
   if (mode_ == Digests::set) digests_.resize(count);

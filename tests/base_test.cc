@@ -105,6 +105,18 @@ TEST(AlignedBuffer, IsZerosAgainOnceItWasForgotten) {
   }
 }
 
+TEST(AlignedBuffer, OfMemoryThatServedBeforeIsZerosUnlessItsOwnerWritesItAnyway) {
+  for (int round = 0; round < 100; ++round) {  // more than is kept
+    AlignedBuffer buffer(MiB);
+    const ByteSpan bytes = buffer.span();
+    EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0}), std::ptrdiff_t(MiB));
+    std::fill(bytes.begin(), bytes.end(), std::byte{7});
+    AlignedBuffer any(MiB, AlignedBuffer::Content::any);
+    EXPECT_NE(any.data(), buffer.data());
+    std::fill(any.data(), any.data() + MiB, std::byte{9});
+  }
+}
+
 TEST(Position, OrdersByGenerationThenOffset) {
   EXPECT_LT((Position{{1}, 9000}), (Position{{2}, 4096}));
   EXPECT_LT((Position{{2}, 4096}), (Position{{2}, 8192}));

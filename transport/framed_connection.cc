@@ -155,7 +155,8 @@ Task<Result<void>> FramedConnection::State::read_body() {
   if (too_large || buffer.size() < start + size) {
     CCR_ASSERT(body_filled == 0);
     constexpr std::size_t buffer_max = AlignedBuffer::alignment + frame_body_max;
-    buffer = AlignedBuffer(std::min(std::max(std::bit_ceil(start + size), body_buffer_min), buffer_max));
+    const std::size_t wanted = std::min(std::max(std::bit_ceil(start + size), body_buffer_min), buffer_max);
+    buffer = AlignedBuffer(wanted, AlignedBuffer::Content::any);
   }
   const ByteSpan body = buffer.span().subspan(start, size);
   while (body_filled < size) {
