@@ -1,23 +1,25 @@
 #include "base/bytes.h"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
-#include <limits>
 #include <mutex>
-#include <vector>
 
 namespace ccr {
 
 namespace {
 
-// Large buffers come from the kernel itself: of them only the pages that are used cost anything, and what is forgotten is free at once. The address sanitizer guards what lies around malloc's alone.
-#ifdef __SANITIZE_ADDRESS__
-constexpr std::size_t mapped_min = std::numeric_limits<std::size_t>::max();
-#else
+// Large buffers come from the kernel itself: of them only the pages that are used cost anything, and what is forgotten is free at once.
 constexpr std::size_t mapped_min = 64 * KiB;
+
+// Around each mapping, for the address sanitizer to find who reads or writes past its ends.
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::size_t guard_bytes = AlignedBuffer::alignment;
+#else
+constexpr std::size_t guard_bytes = 0;
 #endif
 
 constexpr std::size_t rounded_up(std::size_t size) {
@@ -25,8 +27,22 @@ constexpr std::size_t rounded_up(std::size_t size) {
   return size == 0 ? alignment : (size + alignment - 1) / alignment * alignment;
 }
 
-// Mappings that nobody uses now. A fresh one costs a fault for each of its pages, and giving one back stops all threads: both cost more than
-// what most buffers are used for. Keeps those that were freed last.
+// `size`, here and below, is in whole pages.
+std::byte* map(std::size_t size) {
+  const std::size_t length = size + 2 * guard_bytes;
+  void* const memory = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CCR_ASSERT(memory != MAP_FAILED);
+  ASAN_POISON_MEMORY_REGION(memory, length);
+  return static_cast<std::byte*>(memory) + guard_bytes;
+}
+
+void unmap(std::byte* memory, std::size_t size) {
+  ASAN_UNPOISON_MEMORY_REGION(memory - guard_bytes, size + 2 * guard_bytes);
+  ::munmap(memory - guard_bytes, size + 2 * guard_bytes);
+}
+
+// Mappings that nobody uses now, those that were freed last. A fresh one costs a fault for each of its pages, and giving one back stops all
+// threads: both cost more than what most buffers are used for.
 class SpareMappings {
  public:
   // Null: none of this size. What it held is still in it.
@@ -40,17 +56,14 @@ class SpareMappings {
     return memory;
   }
   void keep(std::byte* memory, std::size_t size) {
-    std::vector<Mapping> dropped;
-    {
-      const std::lock_guard lock(mutex_);
-      mappings_.push_back({memory, size});
-      bytes_ += size;
-      for (; bytes_ > bytes_max; mappings_.pop_front()) {
-        bytes_ -= mappings_.front().size;
-        dropped.push_back(mappings_.front());
-      }
+    ASAN_POISON_MEMORY_REGION(memory, size);
+    const std::lock_guard lock(mutex_);
+    mappings_.push_back({memory, size});
+    bytes_ += size;
+    for (; bytes_ > bytes_max; mappings_.pop_front()) {
+      bytes_ -= mappings_.front().size;
+      unmap(mappings_.front().memory, mappings_.front().size);
     }
-    for (const Mapping& mapping : dropped) ::munmap(mapping.memory, mapping.size);
   }
 
  private:
@@ -69,23 +82,16 @@ SpareMappings& spare_mappings() {
   return *spare;
 }
 
-std::byte* mapped(std::size_t size, AlignedBuffer::Content content) {
-  if (std::byte* const spare = spare_mappings().take(size)) {
-    if (content == AlignedBuffer::Content::zeros) std::memset(spare, 0, size);
-    return spare;
-  }
-  void* const fresh = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CCR_ASSERT(fresh != MAP_FAILED);
-  return static_cast<std::byte*>(fresh);
-}
-
 }  // namespace
 
 AlignedBuffer::AlignedBuffer(std::size_t size, Content content) : size_(size) {
   const std::size_t rounded = rounded_up(size);
   if (size >= mapped_min) {
-    memory_ = std::unique_ptr<std::byte[], Free>(mapped(rounded, content), Free(rounded));
+    std::byte* const spare = spare_mappings().take(rounded);
+    memory_ = std::unique_ptr<std::byte[], Free>(spare != nullptr ? spare : map(rounded), Free(rounded));
     data_ = memory_.get();
+    ASAN_UNPOISON_MEMORY_REGION(data_, size);
+    if (spare != nullptr && content == Content::zeros) std::memset(data_, 0, size);
     return;
   }
   void* memory = content == Content::zeros ? std::calloc(1, rounded + alignment) : std::malloc(rounded + alignment);

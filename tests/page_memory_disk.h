@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "storage/disk.h"
+#include "tests/sim/sim_content.h"
 
 namespace ccr::storage {
 
@@ -58,7 +59,7 @@ class PageMemoryDisk final : public Disk {
     Bytes bytes;
   };
   struct Inode {
-    Bytes live, durable;
+    sim::Content live, durable;
     std::vector<Change> changes;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
@@ -68,8 +69,8 @@ class PageMemoryDisk final : public Disk {
   };
 
   bool begin() { return counts_.operations++ < fail_at_; }  // of every operation
-  static void apply(const Change& change, Bytes& image);
-  static void apply_some_sectors(const Change& change, Bytes& image, Random& random);
+  static void apply(const Change& change, sim::Content& image);
+  static void apply_some_sectors(const Change& change, sim::Content& image, Random& random);
   static void settle(Inode& inode, Keep keep, Random& random);
   Names some_names(Random& random) const;
 

@@ -29,10 +29,7 @@ class PageMemoryDisk::OpenFile final : public File {
     const Range& bad = disk_.unreadable_;
     const bool meets = offset < bad.offset + bad.bytes && bad.offset < offset + into.size();
     if (path_ == bad.path && meets) co_return Error{ErrorKind::io, path_ + ": bad sector", ""};
-    const Bytes& live = inode_->live;
-    const std::size_t count = offset >= live.size() ? 0 : std::min<std::size_t>(into.size(), live.size() - offset);
-    if (count > 0) std::memcpy(into.data(), live.data() + offset, count);
-    co_return count;
+    co_return inode_->live.read(offset, into);
   }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override {
     if (!disk_.begin()) co_return page_memory_disk::off();
@@ -94,19 +91,20 @@ inline void PageMemoryDisk::crash(Keep keep, Random& random) {
 
 inline Bytes PageMemoryDisk::content(const std::string& path) const {
   const auto found = names_.find(path);
-  return found == names_.end() ? Bytes() : found->second->live;
+  return found == names_.end() ? Bytes() : found->second->live.all();
 }
 
 inline void PageMemoryDisk::put(const std::string& path, Bytes content) {
   auto inode = std::make_shared<Inode>();
-  inode->live = inode->durable = std::move(content);
+  inode->durable.write(0, content);
+  inode->live = inode->durable;
   names_[path] = durable_names_[path] = inode;
 }
 
 inline void PageMemoryDisk::flip(const std::string& path, std::uint64_t bit) {
   Inode& inode = *names_.at(path);
-  for (Bytes* image : {&inode.live, &inode.durable}) {
-    if (bit / 8 < image->size()) (*image)[bit / 8] ^= std::byte(1u << (bit % 8));
+  for (sim::Content* image : {&inode.live, &inode.durable}) {
+    if (bit / 8 < image->size()) image->flip(bit / 8, bit % 8);
   }
 }
 
@@ -153,16 +151,15 @@ inline Task<Result<std::vector<DirectoryEntry>>> PageMemoryDisk::list(std::strin
   co_return entries;
 }
 
-inline void PageMemoryDisk::apply(const Change& change, Bytes& image) {
+inline void PageMemoryDisk::apply(const Change& change, sim::Content& image) {
   if (change.truncation) {
     image.resize(change.offset);
-    return;
+  } else {
+    image.write(change.offset, change.bytes);
   }
-  if (image.size() < change.offset + change.bytes.size()) image.resize(change.offset + change.bytes.size());
-  std::copy(change.bytes.begin(), change.bytes.end(), image.begin() + static_cast<std::ptrdiff_t>(change.offset));
 }
 
-inline void PageMemoryDisk::apply_some_sectors(const Change& change, Bytes& image, Random& random) {
+inline void PageMemoryDisk::apply_some_sectors(const Change& change, sim::Content& image, Random& random) {
   for (std::size_t at = 0; at < change.bytes.size(); at += page_memory_disk::sector_bytes) {
     if (random.chance(1, 2)) continue;
     const auto from = change.bytes.begin() + static_cast<std::ptrdiff_t>(at);
