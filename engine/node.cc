@@ -1,6 +1,7 @@
 #include "engine/node.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "engine/certificate_dates.h"
 #include "engine/chain_points.h"
 #include "engine/commands.h"
+#include "engine/path_watch.h"
 #include "engine/shipper.h"
 #include "seed/seed_source.h"
 
@@ -24,12 +26,15 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       config_(std::move(config)),
       events_(executor, clock, trace),
       histories_(config_.transport.compression_memory_bytes),
-      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_},
+      paths_(executor, clock, events_, config_.node),
+      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_},
       event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
       refusals_(events_, config_.node),
       seed_rate_({config_.transport.seed_bytes_per_second, storage::extent_bytes}),
       measuring_(context_, measure_turn_) {
+  for (const auto& [name, node] : config_.nodes)
+    if (name != config_.node) paths_.add(name, node.addresses);
   for (const auto& [name, database] : config_.databases) {
     const auto mine = std::find(database.copies.begin(), database.copies.end(), config_.node);
     if (mine == database.copies.end()) continue;
@@ -72,6 +77,7 @@ Task<Result<void>> Node::run() {
   for (std::unique_ptr<transport::Listener>& listener : listeners) group.spawn(accept(std::move(listener), group));
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
   group.spawn(watch_certificate());
+  watch_paths(group);
   group.spawn(event_file_.run());
   const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
   events_.record(started);
@@ -133,6 +139,16 @@ Task<Result<void>> Node::watch_certificate() {
   for (;;) {
     look_at_certificate();
     co_await context_.clock.sleep(certificate_look_interval);
+  }
+}
+
+// Of the nodes that this one dials for log: where there is a choice.
+void Node::watch_paths(TaskGroup& group) {
+  std::set<std::string> dialled;
+  for (const auto& [name, hosted] : databases_)
+    if (!hosted->is_active_here) dialled.insert(hosted->config.copies.front());
+  for (const std::string& peer : dialled) {
+    for (const Path& path : paths_.watch(peer)) group.spawn(watch_path(context_, peer, path.address));
   }
 }
 
@@ -203,6 +219,10 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
   CCR_CO_TRY(co_await with_timeout(context_.clock, hello_timeout, "welcome to " + peer, connection->send(std::move(message))));
   connection->set_session(hello->session);
   proven = true;
+  if (hello->purpose == Purpose::path) {
+    spawn(serve_heartbeats(std::move(connection)));
+    co_return Result<void>();
+  }
   if (hello->purpose == Purpose::measure) {
     spawn(serve_measuring(std::move(connection), hello->from_node));
     co_return Result<void>();
@@ -220,7 +240,7 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   facts.cluster = config_.cluster;
   facts.node = config_.node;
   facts.proven_peer = std::move(proven_peer);
-  if (hello.purpose == Purpose::measure) {
+  if (!transport::of_database(hello.purpose)) {
     for (const auto& [name, node] : config_.nodes) facts.copies.push_back(name);
     co_return transport::decide_handshake(hello, facts);
   }
@@ -256,6 +276,11 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);
   answer.welcome.durable = answered;
   co_return answer;
+}
+
+Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection) {
+  co_await serve_path(context_, *connection);
+  co_return Result<void>();  // its end is the peer's to tell: it dials
 }
 
 Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {

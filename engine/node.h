@@ -53,6 +53,7 @@ class Node final : public ControlHandler {
   const std::map<std::string, std::unique_ptr<Hosted>>& databases() const noexcept { return databases_; }
   Hosted* find(const std::string& database);
   const transport::HistoryBudget& histories() const noexcept { return histories_; }
+  const PathTable& paths() const noexcept { return paths_; }
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
   Trace& events() noexcept { return events_; }
   MeasureTurn& measure_turn() noexcept { return measure_turn_; }
@@ -61,12 +62,14 @@ class Node final : public ControlHandler {
  private:
   Task<Result<void>> host(Hosted& hosted);
   Task<Result<void>> watch_certificate();
+  void watch_paths(TaskGroup& group);
   Task<Result<void>> host_once(Hosted& hosted);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
   Task<Result<void>> greet_and_tell(std::unique_ptr<transport::Connection> connection, std::uint64_t number);
   Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection, bool& proven);
   Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
   Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello, std::string proven_peer);
+  Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection);
   Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
   Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
@@ -77,6 +80,7 @@ class Node final : public ControlHandler {
   EventLog events_;
   InlineCpuPool own_cpu_;
   transport::HistoryBudget histories_;
+  PathTable paths_;
   NodeContext context_;
   EventFile event_file_;
   SourceFactory factory_;

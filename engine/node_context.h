@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/trace.h"
 #include "engine/config.h"
+#include "engine/path_table.h"
 #include "storage/disk.h"
 #include "transport/history_budget.h"
 #include "transport/network.h"
@@ -22,6 +23,7 @@ struct NodeContext {
   const Config& config;
   CpuPool& cpu;
   transport::HistoryBudget& histories;  // of packed log, in both directions
+  PathTable& paths;
 };
 
 // Where a database's files are on this node.

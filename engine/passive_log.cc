@@ -120,7 +120,7 @@ Task<Result<void>> PassiveCopy::copy_log(bool in_seed) {
   Backoff backoff(context_.random.fork());
   for (;;) {
     const Result<void> ended = co_await copy_once(in_seed);
-    CCR_ASSERT(!ended.ok());
+    if (ended.ok()) continue;  // a better path is up
     if (leaving_ && ended.error().kind == ErrorKind::stopped) co_return Result<void>();  // the phase ends, and not by an error
     CCR_CO_TRY(co_await log_connection_ended(ended.error(), in_seed, backoff));
   }
@@ -142,7 +142,22 @@ Task<Result<void>> PassiveCopy::copy_once(bool in_seed) {
   consider_healthy();
   changed_.notify();
   Copier copier(context_, files_->log.get(), *session->connection, *this);
-  co_return co_await copier.run();
+  TaskGroup group(context_.executor);
+  bool leaves = false;
+  group.spawn(copier.run());
+  group.spawn(leave_for_better_path(session->address, leaves));
+  const Result<void> ended = co_await group.join();
+  if (leaves) co_return Result<void>();
+  CCR_ASSERT(!ended.ok());
+  const bool path_lost = ended.error().kind == ErrorKind::disconnected || ended.error().kind == ErrorKind::timeout;
+  if (path_lost) context_.paths.suspect(active_node(), session->address, ended.error().message);
+  co_return ended;
+}
+
+Task<Result<void>> PassiveCopy::leave_for_better_path(transport::Endpoint used, bool& leaves) {
+  while (!context_.paths.has_better(active_node(), used)) co_await context_.paths.changed().wait();
+  leaves = true;
+  co_return Error{ErrorKind::stopped, "a better path than " + used.text() + " is up", ""};
 }
 
 // What the two histories are to each other. False: a difference is needed and was asked for.

@@ -103,7 +103,7 @@ Task<Result<void>> PassiveCopy::seed_once() {
   std::optional<Result<seed::SeedOutcome>> outcome;
   group.spawn(run_target(target, *session->connection, outcome, group));
   group.spawn(copy_log_when_open());
-  group.spawn(watch_path(*session->connection));
+  group.spawn(watch_seed(*session->connection, session->address));
   CCR_CO_TRY(co_await group.join());
   CCR_ASSERT(outcome.has_value());
   if (!outcome->ok()) {
@@ -129,8 +129,9 @@ Task<Result<void>> PassiveCopy::copy_log_when_open() {
 }
 
 // A seed's connection has no heartbeats, and much patience with a source that reads slowly. The log's beside it takes the same path: where
-// that one was lost after a silence that this one shares, the path has forgotten both, and the seed goes on over a new one.
-Task<Result<void>> PassiveCopy::watch_path(transport::FramedConnection& connection) {
+// that one was lost after a silence that this one shares, or the path's own heartbeats were, the path has forgotten both, and the seed goes on
+// over a new one. So it does where a better path is up again.
+Task<Result<void>> PassiveCopy::watch_seed(transport::FramedConnection& connection, transport::Endpoint path) {
   const Duration turn = context_.config.transport.heartbeat_interval;
   std::uint64_t heard = connection.bytes_received();
   Instant heard_at = context_.clock.now();
@@ -139,10 +140,12 @@ Task<Result<void>> PassiveCopy::watch_path(transport::FramedConnection& connecti
     if (connection.bytes_received() != heard) {
       heard = connection.bytes_received();
       heard_at = context_.clock.now();
-    } else if (contact_lost_at_ > heard_at + turn) {
+    } else if (contact_lost_at_ > heard_at + turn || context_.paths.is_down(active_node(), path)) {
+      context_.paths.suspect(active_node(), path, "a seed over it heard nothing more");
       connection.close();
       heard_at = context_.clock.now();
     }
+    if (context_.paths.has_better(active_node(), path)) connection.close();
   }
 }
 

@@ -29,10 +29,10 @@ Task<Result<PeerSession>> greet(NodeContext& context, std::unique_ptr<transport:
 }
 
 // A connection to that address which has proven to be to that node.
-Task<Result<std::unique_ptr<transport::Connection>>> reach(NodeContext& context, transport::Endpoint address, std::string node) {
+Task<Result<std::unique_ptr<transport::Connection>>> reach(NodeContext& context, transport::Endpoint address, std::string node, Duration limit) {
   const std::string where = address.text();
   Result<std::unique_ptr<transport::Connection>> connected =
-      co_await with_timeout(context.clock, connect_timeout, "connect to " + where, context.network.connect(address));
+      co_await with_timeout(context.clock, limit, "connect to " + where, context.network.connect(address));
   if (!connected.ok()) co_return connected.error();
   CCR_CO_TRY(co_await with_timeout(context.clock, tls_timeout, "TLS handshake with " + node + " at " + where, (*connected)->prove()));
   const std::string proven = (*connected)->proven_node();
@@ -40,23 +40,37 @@ Task<Result<std::unique_ptr<transport::Connection>>> reach(NodeContext& context,
   co_return std::move(*connected);
 }
 
-}  // namespace
-
-Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello) {
-  const auto node = context.config.nodes.find(active_node);
-  CCR_ASSERT(node != context.config.nodes.end());
+void address_to(NodeContext& context, const std::string& node, transport::Hello& hello) {
   hello.cluster = context.config.cluster;
   hello.from_node = context.config.node;
-  hello.to_node = active_node;
+  hello.to_node = node;
   hello.session = context.random.next();
+}
+
+}  // namespace
+
+Task<Result<PeerSession>> connect_over(NodeContext& context, std::string node, transport::Endpoint address, transport::Hello hello) {
+  address_to(context, node, hello);
+  Result<std::unique_ptr<transport::Connection>> connected = co_await reach(context, address, node, connect_timeout);
+  if (!connected.ok()) co_return connected.error();
+  co_return co_await with_timeout(context.clock, hello_timeout, "hello to " + node, greet(context, std::move(*connected), std::move(hello)));
+}
+
+Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello) {
+  address_to(context, active_node, hello);
   Error last{ErrorKind::unreachable, "node " + active_node + " has no address", ""};
-  for (const transport::Endpoint& address : node->second.addresses) {
-    Result<std::unique_ptr<transport::Connection>> connected = co_await reach(context, address, active_node);
+  const std::vector<transport::Endpoint> addresses = context.paths.order(active_node);
+  const Duration limit = addresses.size() > 1 ? connect_timeout_of_many : connect_timeout;
+  for (const transport::Endpoint& address : addresses) {
+    Result<std::unique_ptr<transport::Connection>> connected = co_await reach(context, address, active_node, limit);
     if (!connected.ok()) {
       last = connected.error();
       continue;
     }
-    co_return co_await with_timeout(context.clock, hello_timeout, "hello to " + active_node, greet(context, std::move(*connected), std::move(hello)));
+    Result<PeerSession> session =
+        co_await with_timeout(context.clock, hello_timeout, "hello to " + active_node, greet(context, std::move(*connected), std::move(hello)));
+    if (session.ok()) session->address = address;
+    co_return session;
   }
   last.kind = ErrorKind::unreachable;
   co_return last;

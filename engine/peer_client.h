@@ -1,7 +1,7 @@
 // PeerClient opens a connection from a passive copy to its active node: addresses in the user's order, TLS, hello, welcome.
 //
-// connect() completes with a connection whose session is set, or with: unreachable (no address answered, or what answered did not prove to be that node: the last one's reason), timeout, refused or busy (the
-// active node said no; message and hint are its own), protocol.
+// connect_to_active() completes with a connection whose session is set, or with: unreachable (no address answered, or what answered did not
+// prove to be that node: the last one's reason), timeout, refused or busy (the active node said no; message and hint are its own), protocol.
 #pragma once
 
 #include <memory>
@@ -15,14 +15,18 @@ namespace ccr::engine {
 struct PeerSession {
   std::unique_ptr<transport::FramedConnection> connection;
   transport::Welcome welcome;
+  transport::Endpoint address;  // of the peer: the path it goes over
 };
 
 inline constexpr Duration connect_timeout = std::chrono::seconds(3);
+inline constexpr Duration connect_timeout_of_many = std::chrono::milliseconds(800);  // where another address can be tried
 inline constexpr Duration tls_timeout = std::chrono::seconds(5);
 inline constexpr Duration hello_timeout = std::chrono::seconds(5);
 
-// Of purpose measure: to any other node.
+// Over the best path that answers (engine/path_table.h). Of purpose measure: to any other node.
 Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello);
+// Over that path and no other.
+Task<Result<PeerSession>> connect_over(NodeContext& context, std::string node, transport::Endpoint address, transport::Hello hello);
 
 // Waits between two tries: grows from 200 ms to 2 s, with jitter, so that a healed link is used within the promised 6 s (FAULTS R12).
 class Backoff {

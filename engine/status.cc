@@ -132,6 +132,24 @@ json copy_of(const Node& node, const Hosted& hosted, const std::string& name) {
   return copy;
 }
 
+// Of nodes with several addresses, that this one dials.
+json paths_json(const PathTable& table) {
+  json list = json::array();
+  for (const auto& [peer, paths] : table.peers()) {
+    if (!table.watched(peer)) continue;
+    for (const Path& path : paths) {
+      const bool up = path.state == PathState::up;
+      list.push_back({{"peer", peer},
+                      {"path", path.address.text()},
+                      {"state", name_of(path.state)},
+                      {"since", to_rfc3339(path.since)},
+                      {"rtt_seconds", up ? json(std::chrono::duration<double>(path.round_trip).count()) : json(nullptr)},
+                      {"cause", path.cause}});
+    }
+  }
+  return list;
+}
+
 }  // namespace
 
 json status_of(const Node& node, Clock& clock, const std::string& database, const std::string& copy_node) {
@@ -144,6 +162,7 @@ json status_of(const Node& node, Clock& clock, const std::string& database, cons
                                {"days_left", days_left(*own, clock.wall_now())},
                                {"sha256", own->fingerprint}};
   }
+  document["paths"] = paths_json(node.paths());
   for (const auto& [name, hosted] : node.databases()) {
     if (!database.empty() && name != database) continue;
     json entry = {{"name", name}, {"kind", name_of(hosted->config.kind)}, {"active", hosted->config.copies.front()},

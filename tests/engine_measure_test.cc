@@ -267,7 +267,7 @@ class MeasuringThePipe : public Measuring {
     ASSERT_EQ(world.run_until([&] { return cluster->state("beta") == "healthy"; }, 60s), Ended::reached) << cluster->story();
     world.run_for(2s);  // and the active node has heard so
   }
-  const json ship{{"command", "bench"}, {"kind", "ship"}, {"peer", "beta"}, {"seconds", 8}};
+  const json ship{{"command", "bench"}, {"kind", "ship"}, {"peer", "beta"}, {"seconds", 5}};
 };
 
 TEST_F(MeasuringThePipe, ASlowLinkIsFoundToLimitIt) {
@@ -281,7 +281,7 @@ TEST_F(MeasuringThePipe, ASlowLinkIsFoundToLimitIt) {
   EXPECT_EQ(result["verdict"]["slower_limit"], "link");
   EXPECT_GT(result["verdict"]["share"].get<double>(), 0.85) << result["stages"];
   EXPECT_LT(result["verdict"]["share"].get<double>(), 1.1) << result["stages"];
-  EXPECT_GE(result["per_second"].size(), 3u);
+  EXPECT_GE(result["per_second"].size(), 2u);
   EXPECT_EQ(result["many_clients"]["unfinished"], 0);
   EXPECT_GT(result["many_clients"]["log_bytes"], result["many_clients"]["page_bytes"]);
   const json& bare = result["percentiles"][0];

@@ -131,6 +131,19 @@ TEST(StatusText, TlsThatIsOffIsShown) {
   EXPECT_TRUE(status_text(status, now, false).starts_with("cluster lab   this node alpha   epoch 41   TLS off\n"));
 }
 
+TEST(StatusText, APathThatIsDownIsShownBesideTheOneThatIsUp) {
+  json status = json::parse(example_status);
+  const json first{{"peer", "alpha"}, {"path", "10.77.0.1:64327"}, {"state", "up"}, {"since", "2026-01-04T07:09:00Z"}, {"rtt_seconds", 0.0002}, {"cause", ""}};
+  json second{{"peer", "alpha"}, {"path", "10.78.0.1:64327"}, {"state", "down"}, {"since", "2026-01-04T07:08:48Z"}, {"rtt_seconds", nullptr}, {"cause", "no answer"}};
+  status["paths"] = {first, second};
+  const std::string lines = "\npaths to alpha: 10.77.0.1:64327 up 0.2 ms, 10.78.0.1:64327 down for 1m 12s (no answer)\nDATABASE";
+  EXPECT_NE(status_text(status, now, false, Detail::brief).find(lines), std::string::npos) << status_text(status, now, false, Detail::brief);
+  second.update({{"state", "up"}, {"rtt_seconds", 0.003}});
+  status["paths"] = {first, second};
+  EXPECT_EQ(status_text(status, now, false, Detail::brief).find("paths"), std::string::npos) << "while all are up nobody needs to know";
+  EXPECT_NE(status_text(status, now, false, Detail::full).find("10.78.0.1:64327 up 3.0 ms"), std::string::npos);
+}
+
 TEST(StatusText, EpochsThatDifferAreNamed) {
   json status = json::parse(example_status);
   status["databases"][1]["epoch"] = 3;

@@ -91,10 +91,10 @@ TEST(Handshake, AHelloToMeasureNeedsNoDatabaseAndGetsNoLog) {
                  "start ccr there as --node beta, or give it the files of its own name");
   facts.proven_peer = "gamma";
   facts.copies = {"alpha", "beta"};
-  expect_refusal(hello, facts, RefuseReason::node, "node 'gamma' is none that alpha measures with: alpha, beta",
+  expect_refusal(hello, facts, RefuseReason::node, "node 'gamma' is none that alpha knows: alpha, beta",
                  "compare [nodes] in the configuration of both nodes");
   hello.from_node = facts.proven_peer = "alpha";
-  expect_refusal(hello, facts, RefuseReason::node, "node 'alpha' is none that alpha measures with: alpha, beta",
+  expect_refusal(hello, facts, RefuseReason::node, "node 'alpha' is none that alpha knows: alpha, beta",
                  "compare [nodes] in the configuration of both nodes");
 }
 

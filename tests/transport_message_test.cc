@@ -84,9 +84,9 @@ TEST(Messages, TypesHaveTheseNumbersAndNames) {
             "ExtentDigests\n"
             "11 PageDigestsAsk\n12 PageDigestList\n13 ExtentAsk\n14 ExtentPages\n15 SeedFinish\n16 SeedEnd\n17 SeedRelease\n18 "
             "VerifyAsk\n"
-            "19 VerifyAnswer\n20 MeasureAsk\n21 MeasureData\n22 MeasureEnd\n23 LogPacked\n24 ExtentPacked\n");
+            "19 VerifyAnswer\n20 MeasureAsk\n21 MeasureData\n22 MeasureEnd\n23 LogPacked\n24 ExtentPacked\n25 PathBeat\n");
   EXPECT_STREQ(type_name(0), "unknown");
-  EXPECT_STREQ(type_name(25), "unknown");
+  EXPECT_STREQ(type_name(26), "unknown");
 }
 
 TEST(Messages, EachComesBackAsItWas) {
@@ -176,14 +176,14 @@ TEST(Messages, NoFlippedBitOfAnyMessageCrashesTheDecoder) {
 
 TEST(Messages, UnknownTypesAreRefused) {
   expect_refused(0, {}, "message of unknown type 0");
-  expect_refused(25, {}, "message of unknown type 25");
+  expect_refused(26, {}, "message of unknown type 26");
   expect_refused(255, {}, "message of unknown type 255");
 }
 
 TEST(Messages, UnknownEnumValuesAreRefused) {
   Bytes hello = encode(sample_hello());
-  hello[4] = std::byte{4};
-  expect_refused(1, hello, "message Hello: an unknown value 4");
+  hello[4] = std::byte{5};
+  expect_refused(1, hello, "message Hello: an unknown value 5");
   hello[4] = std::byte{0};
   expect_refused(1, hello, "message Hello: an unknown value 0");
   Bytes refuse = encode(Refuse{RefuseReason::busy, "", ""});

@@ -152,7 +152,8 @@ std::vector<Extremes> extremes(const Bytes& tail) {
           {MeasureData{1, whole.first(measure_grain_bytes)}, MeasureData{1, whole}},
           {MeasureEnd{}, slotted},
           {ended, largest},
-          {ExtentPacked{0, {}, 0, 1, 512, whole.first(1), false}, ExtentPacked{0, {}, 0, 1, 512, whole, false}}};
+          {ExtentPacked{0, {}, 0, 1, 512, whole.first(1), false}, ExtentPacked{0, {}, 0, 1, 512, whole, false}},
+          {PathBeat{}, PathBeat{~std::uint64_t(0)}}};
 }
 
 TEST(FormatPage, ItsTableNamesEveryTypeWithItsSmallestAndLargestBody) {

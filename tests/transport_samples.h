@@ -171,7 +171,8 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
           MeasureData{9, view},
           MeasureEnd{1, 2, 3, {4, 5, 6, 7, 8, 9, 10}, "cubic", 11, {12, 13}},
           packed,
-          shrunk};
+          shrunk,
+          PathBeat{7}};
 }
 
 }  // namespace ccr::transport

@@ -1,6 +1,8 @@
 #include "tools/status_text.h"
 
 #include <cctype>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -141,6 +143,27 @@ std::string heading_text(const json& status, bool color) {
   return text + "\n";
 }
 
+// A line for each node with a choice: "paths to alpha: 10.77.0.1:64327 down for 12s (…), 10.78.0.1:64327 up 0.2 ms".
+std::string paths_text(const json& paths, WallTime now, Detail detail) {
+  std::map<std::string, std::string> lines;
+  std::set<std::string> shown;
+  for (const json& path : paths) {
+    const std::string peer = escaped(text_field(path, "peer")), state = text_field(path, "state");
+    std::string text = escaped(text_field(path, "path")) + " " + escaped(state);
+    if (const std::optional<double> rtt = number_field(path, "rtt_seconds")) text += fmt::format(" {:.1f} ms", *rtt * 1000);
+    if (state == "down") {
+      text += " for " + age_text(seconds_since(text_field(path, "since"), now));
+      if (const std::string cause = text_field(path, "cause"); !cause.empty()) text += " (" + escaped(cause) + ")";
+    }
+    if (state == "down" || detail == Detail::full) shown.insert(peer);
+    std::string& line = lines[peer];
+    line += (line.empty() ? "" : ", ") + text;
+  }
+  std::string text;
+  for (const std::string& peer : shown) text += "paths to " + peer + ": " + lines[peer] + "\n";
+  return text;
+}
+
 }  // namespace
 
 std::string state_title(const std::string& name) {
@@ -171,7 +194,7 @@ std::string status_text(const json& status, WallTime now, bool color, Detail det
     const std::string name = text_field(database, "name");
     for (const json& copy : list_field(database, "copies")) table.add(row_of(name, copy, now, detail));
   }
-  return heading_text(status, color) + table.text(color);
+  return heading_text(status, color) + paths_text(list_field(status, "paths"), now, detail) + table.text(color);
 }
 
 }  // namespace ccr::tools

@@ -43,11 +43,11 @@ std::optional<Refuse> refuse_peer(const Hello& hello, const ActiveFacts& active)
                   hello.from_node + " looks for node '" + hello.to_node + "' here, this is '" + active.node + "'",
                   "compare the addresses in the configuration of both nodes");
   }
-  const bool measures = hello.purpose == Purpose::measure;
+  const bool any_node = !of_database(hello.purpose);
   const bool listed = std::find(active.copies.begin(), active.copies.end(), hello.from_node) != active.copies.end();
   if (hello.from_node == active.node || !listed) {
-    if (measures)
-      return refuse(RefuseReason::node, "node '" + hello.from_node + "' is none that " + active.node + " measures with: " + list_text(active.copies),
+    if (any_node)
+      return refuse(RefuseReason::node, "node '" + hello.from_node + "' is none that " + active.node + " knows: " + list_text(active.copies),
                     "compare [nodes] in the configuration of both nodes");
     return refuse(RefuseReason::node,
                   "node '" + hello.from_node + "' has no copy of '" + hello.database + "' by the configuration of " + active.node +
@@ -137,13 +137,12 @@ Judgement judge(const Hello& hello, const ActiveFacts& active) {
 HandshakeAnswer decide_handshake(const Hello& hello, const ActiveFacts& active) {
   HandshakeAnswer answer;
   answer.refuse = refuse_peer(hello, active);
-  const bool of_database = hello.purpose != Purpose::measure;
-  if (!answer.refuse && of_database) answer.refuse = refuse_database(hello, active);
+  if (!answer.refuse && of_database(hello.purpose)) answer.refuse = refuse_database(hello, active);
   if (answer.refuse) return answer;
   answer.welcome.version = std::min(protocol_version_max, hello.version_max);
   answer.welcome.node = active.node;
   answer.welcome.session = hello.session;
-  if (!of_database) return answer;
+  if (!of_database(hello.purpose)) return answer;
 
   CCR_ASSERT(active.own_digests.size() == hello.chain.size());
   const Judgement judgement = judge(hello, active);

@@ -15,7 +15,7 @@
 //   our log is not open                            | not_ready
 //   epoch above ours                               | epoch
 //
-// A Hello to measure names no database: only the rules down to from_node are asked, `copies` are then all nodes that this one knows, and
+// A Hello to measure, or for the heartbeats of a path, names no database: only the rules down to from_node are asked, `copies` are then all nodes that this one knows, and
 // the Welcome carries version, node and session alone.
 //
 // Then the verdict. A point compares when own_digests has a digest for it; `newest` is the first point given, P the newest point
@@ -57,7 +57,7 @@ struct ActiveFacts {
   std::string proven_peer;          // what the connection's certificate names; empty: TLS is off
   bool active = false;              // this node's copy of the database is the active one
   bool ready = false;               // its log is open
-  std::vector<std::string> copies;  // nodes that may have a copy; to measure, all nodes
+  std::vector<std::string> copies;  // nodes that may have a copy; for no database, all nodes
   Signature signature;
   Epoch epoch = 0;
   Generation first;  // lowest generation held

@@ -58,7 +58,7 @@ void fields(A& a, typename A::template Ref<Hello> m) {
   a.u16(m.version_max);
   a.require(m.version_min <= m.version_max, "a version range that ends before it begins");
   if (A::reads && a.ok() && !speaks(m.version_min, m.version_max)) return a.skip_rest();
-  a.word(m.purpose, Purpose::measure);
+  a.word(m.purpose, Purpose::path);
   a.name(m.cluster);
   a.name(m.from_node);
   a.name(m.to_node);
@@ -284,6 +284,12 @@ void fields(A& a, typename A::template Ref<ExtentPacked> m) {
   a.require(m.first != 0, "images from page 0 on");
   a.require(!m.packed.empty() && m.packed.size() <= tail_bytes_max, "nothing packed, or more than 1 MiB");
 }
+
+template <class A>
+void fields(A& a, typename A::template Ref<PathBeat> m) {
+  a.u64(m.number);
+}
+
 static_assert(tail_bytes_max + extent_packed_fields <= frame_body_max && tail_bytes_max + log_packed_fields <= frame_body_max);
 
 constexpr std::size_t type_count = std::variant_size_v<Message>;
@@ -292,13 +298,13 @@ constexpr std::array<const char*, type_count + 1> type_names{
     "Tip",           "Watermarks",     "SeedOpen",       "SeedOffer", "ExtentDigestsAsk",
     "ExtentDigests", "PageDigestsAsk", "PageDigestList", "ExtentAsk", "ExtentPages",
     "SeedFinish",    "SeedEnd",        "SeedRelease",    "VerifyAsk", "VerifyAnswer",
-    "MeasureAsk",    "MeasureData",    "MeasureEnd",     "LogPacked", "ExtentPacked"};
+    "MeasureAsk",    "MeasureData",    "MeasureEnd",     "LogPacked", "ExtentPacked", "PathBeat"};
 
 // The numbers are a format: a new message goes to the end.
 template <class M, std::uint8_t type>
 constexpr bool numbered = std::is_same_v<std::variant_alternative_t<type - 1, Message>, M>;
 static_assert(numbered<Hello, 1> && numbered<LogData, 4> && numbered<SeedOpen, 7> && numbered<ExtentPages, 14> &&
-              numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22> && numbered<ExtentPacked, 24>);
+              numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22> && numbered<ExtentPacked, 24> && numbered<PathBeat, 25>);
 
 template <class M>
 Result<Message> decode_as(std::uint8_t type, ByteView body) {

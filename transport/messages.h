@@ -33,7 +33,9 @@ inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent o
 inline constexpr std::size_t page_mask_bytes_max = extent_pages_max / 8;
 inline constexpr std::uint32_t extent_digests_max = 65'536;       // of one message
 
-enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3 };
+enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4 };
+// Whether a connection of that purpose is about a database.
+constexpr bool of_database(Purpose purpose) noexcept { return purpose == Purpose::log || purpose == Purpose::seed; }
 
 // (generation, digest): of a whole sealed generation, or of the first `bytes` bytes of an open one.
 struct ChainPoint {
@@ -165,9 +167,12 @@ struct SeedRelease {};                                                   // pass
 struct VerifyAsk { std::uint32_t extent = 0; };
 struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber commit = 0; PageNumber page_count = 0; std::vector<Digest64> disk; std::vector<Digest64> table; };
 
+// path: P sends one after another, A answers each with the same
+struct PathBeat { std::uint64_t number = 0; };
+
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
                              PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer,
-                             MeasureAsk, MeasureData, MeasureEnd, LogPacked, ExtentPacked>;
+                             MeasureAsk, MeasureData, MeasureEnd, LogPacked, ExtentPacked, PathBeat>;
 
 // The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;

@@ -15,7 +15,7 @@ Cluster::Cluster(World& world, ClusterOptions options)
     const std::string name = options_.nodes[i];
     NodeHostOptions host;
     host.name = name;
-    host.addresses = {"10.77.0." + std::to_string(i + 1)};
+    for (int path = 0; path < options_.paths; ++path) host.addresses.push_back(address(i, path));
     host.disk = options_.disk;
     auto factory = [this, name](Incarnation& incarnation) { return live(name, incarnation); };
     hosts_.emplace(name, std::make_unique<NodeHost>(world_, network_, host, factory));
@@ -42,7 +42,7 @@ engine::Config Cluster::config_of(const std::string& name) const {
   for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
     engine::NodeConfig node;
     node.name = options_.nodes[i];
-    node.addresses = {{"10.77.0." + std::to_string(i + 1), 64327}};
+    for (int path = 0; path < options_.paths; ++path) node.addresses.push_back({address(i, path), 64327});
     config.nodes.emplace(node.name, node);
   }
   engine::DatabaseConfig orders;

@@ -22,6 +22,7 @@ struct ClusterOptions {
   std::uint32_t page_size = 512;
   std::uint64_t log_budget_bytes = 64 * GiB;
   bool seed_auto = false;
+  int paths = 1;  // addresses of each node: 10.77.0.N, then 10.78.0.N
   std::string compression = "none";
   std::uint64_t compression_memory_bytes = 64 * MiB;
   engine::SourceFactory sqlite;  // makes the database one whose source is another's
@@ -38,6 +39,9 @@ class Cluster {
   Cluster(World& world, ClusterOptions options);
   ~Cluster();
 
+  static std::string address(std::size_t node, int path) {
+    return "10." + std::to_string(77 + path) + ".0." + std::to_string(node + 1);
+  }
   NodeHost& host(const std::string& name) { return *hosts_.at(name); }
   SimNetwork& network() noexcept { return network_; }
   const std::vector<std::string>& names() const noexcept { return options_.nodes; }

@@ -109,7 +109,7 @@ SimNetwork::Listening* SimNetwork::listening_at(HostId host, const transport::En
 SimNetwork::Answer SimNetwork::knock(Session& session, const transport::Endpoint& to, std::shared_ptr<Stream>& made) {
   const HostId from = session.host, target = host_of(to.host);
   if (target == hosts_.size() || !hosts_[target].powered) return Answer::none;
-  if (!passes(from, target) || !passes(target, from)) return Answer::none;
+  if (!passes(from, target) || !passes(target, from) || lost_.contains(to.host)) return Answer::none;
   Listening* listening = listening_at(target, to);
   if (listening == nullptr) return Answer::refused;
   if (listening->backlog.size() >= options_.backlog_max) return Answer::none;

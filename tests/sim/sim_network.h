@@ -16,6 +16,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,8 @@ class SimNetwork {
   void unblock(HostId from, HostId to);
   void partition(HostId a, HostId b);  // both directions
   void heal(HostId a, HostId b);
+  void lose(const std::string& address);     // nothing passes to or from it: one of several paths to its host is gone
+  void restore(const std::string& address);
   void heal_all();  // blocks and stalls, of calls and of weather; half-open connections stay so
   void stall(HostId from, HostId to, Duration duration);  // a clogged link: everything arrives later
   std::size_t cut(HostId a, HostId b);                    // resets every connection between them at any byte; how many
@@ -71,6 +74,7 @@ class SimNetwork {
   NetworkOptions& options() noexcept { return options_; }
   std::size_t connections() const noexcept { return streams_.size(); }
   std::size_t connections(HostId a, HostId b) const;
+  std::size_t connections_over(const std::string& address) const;  // that were made to it
 
   // --- for the ports of sim_ports.cc only ---
   struct Session;  // one life of a host on the fabric
@@ -103,7 +107,7 @@ class SimNetwork {
   bool drawn(std::uint32_t ppm) { return ppm > 0 && random_.chance(ppm, 1'000'000); }
   bool passes(HostId from, HostId to) { return link(from, to).blocks == 0; }
   bool passes(const Stream& stream, int from) {
-    return !stream.half_open && passes(stream.ends[from].host, stream.ends[1 - from].host);
+    return !stream.half_open && !lost_.contains(stream.ends[1].address.host) && passes(stream.ends[from].host, stream.ends[1 - from].host);
   }
 
   Answer knock(Session& session, const transport::Endpoint& to, std::shared_ptr<Stream>& made);
@@ -140,6 +144,7 @@ class SimNetwork {
   Random random_;
   std::vector<Host> hosts_;
   std::vector<std::vector<Link>> links_;
+  std::set<std::string> lost_;  // addresses
   std::map<std::uint64_t, std::shared_ptr<Stream>> streams_;
   std::vector<Listening*> listeners_;
   std::uint64_t next_stream_ = 1;

@@ -35,7 +35,17 @@ void SimNetwork::heal(HostId a, HostId b) {
   unblock(b, a);
 }
 
+void SimNetwork::lose(const std::string& address) { lost_.insert(address); }
+
+void SimNetwork::restore(const std::string& address) {
+  lost_.erase(address);
+  for_each_stream([&](Stream& stream) {
+    if (stream.ends[1].address.host == address) retry(stream, draw_retransmission());
+  });
+}
+
 void SimNetwork::heal_all() {
+  lost_.clear();
   ++heal_round_;
   for (std::vector<Link>& row : links_) {
     for (Link& way : row) way.blocks = 0, way.stalled_until = world_.now();
@@ -75,6 +85,11 @@ std::size_t SimNetwork::connections(HostId a, HostId b) const {
     if (between(*stream, a, b)) ++count;
   }
   return count;
+}
+
+std::size_t SimNetwork::connections_over(const std::string& address) const {
+  const auto over = [&](const auto& stream) { return stream.second->ends[1].address.host == address; };
+  return static_cast<std::size_t>(std::count_if(streams_.begin(), streams_.end(), over));
 }
 
 std::size_t SimNetwork::cut(HostId a, HostId b) {

@@ -204,7 +204,7 @@ void Swarm::network_trouble() {
   SimNetwork& network = cluster_.network();
   const HostId alpha = cluster_.host(cluster_.names().front()).host();
   const HostId other = cluster_.host(any_passive()).host();
-  switch (random_.below(4)) {
+  switch (random_.below(options_.path_losses ? 6 : 4)) {
     case 0:
       if (options_.cuts) network.cut(alpha, other);
       return;
@@ -214,6 +214,8 @@ void Swarm::network_trouble() {
     case 2:
       if (options_.link_stalls) network.stall(random_.chance(1, 2) ? alpha : other, random_.chance(1, 2) ? other : alpha, up_to(10s));
       return;
+    case 4:
+    case 5: return lose_path();
     case 3:
       if (!options_.partitions) return;
       const bool there = random_.chance(2, 3);
@@ -222,6 +224,14 @@ void Swarm::network_trouble() {
       world_.after(up_to(12s), "swarm.unblock", [&network, from, to] { network.unblock(from, to); });
       return;
   }
+}
+
+void Swarm::lose_path() {
+  const std::string address = Cluster::address(0, static_cast<int>(random_.below(2)));
+  cluster_.remark(address + " is lost");
+  cluster_.network().lose(address);
+  happened("path losses");
+  world_.after(up_to(20s), "swarm.restore", [this, address] { cluster_.network().restore(address); });
 }
 
 void Swarm::disk_trouble(const std::string& name) {

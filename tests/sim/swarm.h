@@ -58,6 +58,7 @@ class Swarm {
   void trouble();
   void node_trouble(const std::string& name);
   void network_trouble();
+  void lose_path();
   void disk_trouble(const std::string& name);
   void operate();
   bool can_ask(const std::string& name);

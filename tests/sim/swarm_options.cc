@@ -55,6 +55,8 @@ SwarmOptions draw_options(Random random) {
 
   if (coin() && coin() && coin()) cluster.compression = coin() ? "auto" : "zstd:1";  // an eighth: its tables cost more than all else
   if (coin()) cluster.compression_memory_bytes = 24 * MiB;  // one stream gets the shortest history, a second one none
+  options.path_losses = random.chance(1, 8);
+  if (options.path_losses) cluster.paths = 2;
   return options;
 }
 
@@ -67,7 +69,7 @@ std::string to_text(const SwarmOptions& options) {
       {cluster.seed_auto, "seed_auto"},      {options.large_commits, "large commits"}, {options.process_kills, "process kills"},
       {options.power_cuts, "power cuts"},    {options.freezes, "freezes"},             {options.wall_jumps, "wall jumps"},
       {options.cuts, "cuts"},                {options.half_opens, "half-opens"},       {options.link_stalls, "link stalls"},
-      {options.partitions, "partitions"},    {options.disk_stalls, "disk stalls"},     {options.disk_full, "disk full"},
+      {options.partitions, "partitions"}, {options.path_losses, "two paths"},    {options.disk_stalls, "disk stalls"},     {options.disk_full, "disk full"},
       {options.disk_errors, "disk errors"},  {options.suspensions, "suspensions"},     {options.seeds, "seeds"},
       {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
       {cluster.compression != "none", "compression"}};

@@ -18,7 +18,7 @@ struct SwarmOptions {
   PageNumber pages_max = 0;
   bool large_commits = false;       // also such that are longer than a generation
   bool process_kills = false, power_cuts = false, freezes = false, wall_jumps = false;
-  bool cuts = false, half_opens = false, link_stalls = false, partitions = false;
+  bool cuts = false, half_opens = false, link_stalls = false, partitions = false, path_losses = false;
   bool disk_stalls = false, disk_full = false, disk_errors = false;
   bool suspensions = false, seeds = false, full_seeds = false;
 };

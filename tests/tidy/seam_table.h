@@ -21,7 +21,8 @@ struct Seam {
 };
 
 inline constexpr Seam seams[] = {
-    {"base/bytes.cc", Reach::system, "memory of large buffers, which goes back to the kernel while nothing uses it"},
+    {"base/aligned_buffer.cc", Reach::system, "memory of large buffers, which goes back to the kernel while nothing uses it"},
+    {"base/aligned_buffer.cc", Reach::threads, "spare buffers are everybody's"},
     {"base/random.cc", Reach::chance, "the one seed that the machine gives a production node"},
     {"base/system_clock.cc", Reach::time, "the Clock seam of production"},
     {"engine/control_server.cc", Reach::system, "asks whether a socket file is served, and sets its mode"},
@@ -39,6 +40,7 @@ inline constexpr Seam seams[] = {
     {"tests/sqlite_app.cc", Reach::time, "an application of its own, not a test"},
     {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},
     {"tests/swarm_test.cc", Reach::environment, "how many seeds to run"},
+    {"tests/swarm_test.cc", Reach::system, "steps back behind the daemons that are tested beside it"},
     {"tools/certificate_directory.cc", Reach::system, "a command writes keys and certificates"},
     {"tools/commands_copy.cc", Reach::environment, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},

@@ -1,0 +1,69 @@
+// PathTable is what this node knows of the ways to each other node: a path for each of its addresses, in the user's order.
+//
+// A path is up once beats_up heartbeats in a row came back over its own connection (engine/path_watch.h), down when they stop, and unknown
+// before: one that comes and goes is not gone back to at each of its moments. Of a node with a single address nothing is asked: there is
+// no choice. Pure but for the events `path_up` and `path_down`. Threads: the executor's.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/signal.h"
+#include "base/trace.h"
+#include "transport/network.h"
+
+namespace ccr::engine {
+
+enum class PathState { unknown, up, down };
+const char* name_of(PathState state) noexcept;
+
+struct Path {
+  transport::Endpoint address;
+  PathState state = PathState::unknown;
+  WallTime since;           // of `state`
+  Duration round_trip{0};   // of the last heartbeat
+  std::string cause;        // why it is down
+  int beats = 0;            // in a row
+};
+
+class PathTable {
+ public:
+  static constexpr int beats_up = 4;
+
+  PathTable(const Executor& executor, Clock& clock, Trace& trace, std::string node);
+
+  void add(const std::string& peer, const std::vector<transport::Endpoint>& addresses);
+  const std::map<std::string, std::vector<Path>>& peers() const noexcept { return peers_; }
+  // The paths whose heartbeats are to be asked for: those to a peer that this node dials, where it has a choice.
+  const std::vector<Path>& watch(const std::string& peer);
+  bool watched(const std::string& peer) const { return watched_.contains(peer); }
+  // To try one after another: those that are up, then the unknown, then those that are down; each in the user's order.
+  std::vector<transport::Endpoint> order(const std::string& peer) const;
+  // One that the user prefers to `used` is up.
+  bool has_better(const std::string& peer, const transport::Endpoint& used) const;
+
+  bool is_down(const std::string& peer, const transport::Endpoint& address) const;
+
+  void beat(const std::string& peer, const transport::Endpoint& address, Duration round_trip);
+  void lost(const std::string& peer, const transport::Endpoint& address, const std::string& cause);
+  // A connection over it ended, of whatever: until its heartbeats say more it is the last to be tried.
+  void suspect(const std::string& peer, const transport::Endpoint& address, const std::string& cause);
+  Signal& changed() noexcept { return changed_; }
+
+ private:
+  Path* find(const std::string& peer, const transport::Endpoint& address);
+  bool turn(Path& path, PathState state);
+  void tell(const char* event, const std::string& peer, const Path& path);
+
+  Clock& clock_;
+  Trace& trace_;
+  std::string node_;
+  std::map<std::string, std::vector<Path>> peers_;
+  std::set<std::string> watched_;
+  Signal changed_;
+};
+
+}  // namespace ccr::engine

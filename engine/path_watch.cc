@@ -1,0 +1,71 @@
+#include "engine/path_watch.h"
+
+#include <utility>
+
+#include "base/timeout.h"
+#include "engine/peer_client.h"
+
+namespace ccr::engine {
+namespace {
+
+Duration silence_max(const NodeContext& context) {
+  return context.config.transport.heartbeat_interval * context.config.transport.heartbeat_missed;
+}
+
+Task<Result<transport::PathBeat>> receive_beat(transport::FramedConnection& connection) {
+  Result<transport::Message> message = co_await connection.receive();
+  if (!message.ok()) co_return message.error();
+  const auto* beat = std::get_if<transport::PathBeat>(&*message);
+  if (beat == nullptr) {
+    co_return Error{ErrorKind::protocol,
+                    connection.peer().text() + " sent a message of type " + std::to_string(transport::type_of(*message)) +
+                        " on a connection for heartbeats",
+                    ""};
+  }
+  co_return *beat;
+}
+
+Task<Result<void>> beat_until_lost(NodeContext& context, std::string peer, transport::Endpoint address) {
+  transport::Hello hello;
+  hello.purpose = transport::Purpose::path;
+  Result<PeerSession> session = co_await connect_over(context, peer, address, std::move(hello));
+  if (!session.ok()) co_return session.error();
+  transport::FramedConnection& connection = *session->connection;
+  for (std::uint64_t number = 1;; ++number) {
+    const Instant sent = context.clock.now();
+    transport::Message beat(transport::PathBeat{number});
+    CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context), "a heartbeat to " + address.text(), connection.send(std::move(beat))));
+    const Result<transport::PathBeat> answer =
+        co_await with_timeout(context.clock, silence_max(context), "the answer to a heartbeat from " + address.text(), receive_beat(connection));
+    if (!answer.ok()) co_return answer.error();
+    if (answer->number != number) co_return Error{ErrorKind::protocol, address.text() + " answered another heartbeat than the last", ""};
+    context.paths.beat(peer, address, context.clock.now() - sent);
+    co_await context.clock.sleep(context.config.transport.heartbeat_interval);
+  }
+}
+
+}  // namespace
+
+Task<Result<void>> watch_path(NodeContext& context, std::string peer, transport::Endpoint address) {
+  Backoff backoff(context.random.fork());
+  for (;;) {
+    const Instant begun = context.clock.now();
+    const Result<void> ended = co_await beat_until_lost(context, peer, address);
+    CCR_ASSERT(!ended.ok());
+    context.paths.lost(peer, address, ended.error().message);
+    if (context.clock.now() - begun > silence_max(context)) backoff.reset();
+    co_await context.clock.sleep(backoff.next());
+  }
+}
+
+Task<Result<void>> serve_path(NodeContext& context, transport::FramedConnection& connection) {
+  for (;;) {
+    const Result<transport::PathBeat> beat = co_await with_timeout(context.clock, silence_max(context) + context.config.transport.heartbeat_interval,
+                                                                   "the silence of " + connection.peer().text(), receive_beat(connection));
+    if (!beat.ok()) co_return beat.error();
+    transport::Message answer(*beat);
+    CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context), "a heartbeat to " + connection.peer().text(), connection.send(std::move(answer))));
+  }
+}
+
+}  // namespace ccr::engine

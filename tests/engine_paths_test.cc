@@ -1,0 +1,194 @@
+// Nodes with two addresses: which path is taken, how fast a lost one is left, and that the preferred one is gone back to.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/path_table.h"
+#include "engine/status.h"
+#include "tests/two_nodes.h"
+
+namespace ccr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::PathState;
+using engine::PathTable;
+using nlohmann::json;
+
+constexpr const char* first_path = "10.77.0.1";
+constexpr const char* second_path = "10.78.0.1";
+
+class Paths : public testing::Test {
+ protected:
+  struct Told final : Trace {
+    void record(const Event& event) override { names.push_back(event.name + " " + event.fields.at(1).second); }
+    std::vector<std::string> names;
+  };
+
+  Paths() {
+    table.add("alpha", {a, b, c});
+    table.add("gamma", {{"10.77.0.3", 1}});
+    table.watch("alpha");
+  }
+  void beats(const transport::Endpoint& address, int count) {
+    for (int i = 0; i < count; ++i) table.beat("alpha", address, 2ms);
+  }
+
+  const transport::Endpoint a{"10.77.0.1", 1}, b{"10.78.0.1", 1}, c{"10.79.0.1", 1};
+  World world{1};
+  ClockState state;
+  SimClock clock{world, state};
+  Told told;
+  PathTable table{world.executor(), clock, told, "beta"};
+  using Order = std::vector<transport::Endpoint>;
+};
+
+TEST_F(Paths, AreTriedAsTheUserWroteThemWhileNothingIsKnown) {
+  EXPECT_EQ(table.order("alpha"), (Order{a, b, c}));
+  EXPECT_EQ(table.order("delta"), Order{});
+  EXPECT_FALSE(table.has_better("alpha", c)) << "unknown is not better";
+}
+
+TEST_F(Paths, ThatAreUpComeFirstAndThoseThatAreDownLast) {
+  beats(b, PathTable::beats_up);
+  table.lost("alpha", a, "no answer");
+  EXPECT_EQ(table.order("alpha"), (Order{b, c, a}));
+  beats(c, PathTable::beats_up);
+  EXPECT_EQ(table.order("alpha"), (Order{b, c, a}));
+  EXPECT_TRUE(table.has_better("alpha", c));
+  EXPECT_FALSE(table.has_better("alpha", b));
+}
+
+TEST_F(Paths, ThatComeAndGoAreNotGoneBackTo) {
+  table.lost("alpha", a, "no answer");
+  beats(a, PathTable::beats_up - 1);
+  table.lost("alpha", a, "no answer");
+  beats(a, PathTable::beats_up - 1);
+  EXPECT_FALSE(table.has_better("alpha", b));
+  beats(a, 1);
+  EXPECT_TRUE(table.has_better("alpha", b));
+  EXPECT_EQ(told.names, (std::vector<std::string>{"path_down 10.77.0.1:1", "path_up 10.77.0.1:1"})) << "each turn is told once";
+}
+
+TEST_F(Paths, OfWhichThereIsOneAreNotSuspected) {
+  EXPECT_TRUE(table.watch("gamma").empty());
+  table.suspect("gamma", {"10.77.0.3", 1}, "no answer");
+  EXPECT_EQ(table.peers().at("gamma").front().state, PathState::unknown);
+  table.suspect("alpha", b, "no answer");
+  EXPECT_EQ(table.order("alpha"), (Order{a, c, b}));
+}
+
+ClusterOptions two_paths() {
+  ClusterOptions options;
+  options.paths = 2;
+  return options;
+}
+
+class TwoPaths : public TwoNodes {
+ protected:
+  TwoPaths() : TwoNodes(two_paths()) {}
+
+  std::string used() {
+    engine::PassiveCopy* const passive = cluster.passive("beta");
+    return passive == nullptr || !passive->connected() || passive->connection() == nullptr ? "" : passive->connection()->peer().host;
+  }
+  bool goes_over(const std::string& path, Duration limit) {
+    return world.run_until([&] { return used() == path; }, limit) == Ended::reached;
+  }
+  json path(std::size_t index) {
+    const ClockState state;
+    SimClock clock(world, state);
+    const json status = engine::status_of(*cluster.node("beta"), clock, "", "");
+    return status.at("paths").at(index);
+  }
+};
+
+TEST_F(TwoPaths, ALostPathIsLeftWithinTheMissedHeartbeatsAndASecondAndGoneBackTo) {
+  seed();
+  ASSERT_EQ(used(), first_path);
+  ASSERT_EQ(world.run_until([&] { return path(0)["state"] == "up" && path(1)["state"] == "up"; }, 20s), Ended::reached);
+  for (int round = 0; round < 3; ++round) {
+    write(20);
+    cluster.network().lose(first_path);
+    write(20);
+    const engine::TransportConfig beats;
+    EXPECT_TRUE(goes_over(second_path, beats.heartbeat_interval * beats.heartbeat_missed + 1s)) << cluster.story();
+    ASSERT_TRUE(wait_for("beta", "healthy", 2s));
+    write(20);
+    world.run_for(10s);
+    EXPECT_EQ(path(0)["state"], "down");
+    EXPECT_NE(path(0)["cause"], "");
+    EXPECT_EQ(path(1)["state"], "up");
+    EXPECT_GT(path(1)["rtt_seconds"].get<double>(), 0.0);
+    EXPECT_EQ(used(), second_path);
+
+    cluster.network().restore(first_path);
+    EXPECT_TRUE(goes_over(first_path, 20s)) << cluster.story();
+    ASSERT_TRUE(wait_for("beta", "healthy", 2s));
+  }
+  EXPECT_EQ(cluster.events_of("path_down").size(), 3u);
+  expect_equal();
+}
+
+TEST_F(TwoPaths, ALossOfThePathThatIsNotUsedDisturbsNothing) {
+  seed();
+  ASSERT_EQ(world.run_until([&] { return path(1)["state"] == "up"; }, 20s), Ended::reached);
+  const std::size_t ended = cluster.events_of("connection_ended").size();
+  cluster.network().lose(second_path);
+  write(50);
+  EXPECT_EQ(world.run_until([&] { return path(1)["state"] == "down"; }, 10s), Ended::reached);
+  EXPECT_EQ(used(), first_path);
+  EXPECT_EQ(cluster.events_of("connection_ended").size(), ended);
+  expect_equal();
+}
+
+TEST_F(TwoPaths, ANodeThatStartsWithoutItsPreferredPathTakesTheOtherAtOnce) {
+  seed();
+  cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
+  cluster.network().lose(first_path);
+  write(20);
+  cluster.host("beta").start();
+  EXPECT_TRUE(goes_over(second_path, 3s)) << cluster.story();
+  ASSERT_TRUE(wait_for("beta", "healthy", 3s));
+  expect_equal();
+}
+
+TEST_F(TwoPaths, ASeedGoesOnOverTheOtherPath) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(400, 20'000);
+  cluster.request_seed("beta");
+  ASSERT_TRUE(wait_for("beta", "seeding", 5s));
+  world.run_for(20ms);
+  cluster.network().lose(first_path);
+  ASSERT_TRUE(wait_for("beta", "healthy", 15s));
+  EXPECT_EQ(used(), second_path);
+  expect_equal();
+}
+
+// So slow that it lasts longer than the path is away.
+TEST_F(TwoPaths, ASeedGoesBackToThePreferredPath) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(400, 20'000);
+  engine::SeedRequest slow;
+  slow.bytes_per_second_max = 20'000;
+  cluster.request_seed("beta", slow);
+  ASSERT_TRUE(wait_for("beta", "seeding", 5s));
+  world.run_for(20ms);
+  cluster.network().lose(first_path);
+  world.run_for(12s);
+  EXPECT_GT(cluster.network().connections_over(second_path), 1u) << "the seed, its log and heartbeats";
+  cluster.network().restore(first_path);
+  world.run_for(10s);
+  EXPECT_EQ(cluster.state("beta"), "seeding");
+  EXPECT_EQ(cluster.network().connections_over(second_path), 1u) << "its heartbeats alone";
+  ASSERT_TRUE(wait_for("beta", "healthy", 300s));
+  EXPECT_EQ(used(), first_path);
+  expect_equal();
+}
+
+}  // namespace
+}  // namespace ccr::sim
