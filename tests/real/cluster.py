@@ -301,8 +301,8 @@ class Cluster:
         lines = ['cluster = "trial"', f'state_dir = "{self.directory}/{{node}}/state"']
         lines += [f"{key} = {toml(value)}" for key, value in self._top.items()]
         for name in self.names:
-            address = (addresses or {}).get(name, self.network.address(name))
-            lines += [f"[nodes.{name}]", f"addresses = [{toml(address)}]"]
+            found_at = [addresses[name]] if name in (addresses or {}) else self.network.addresses(name)
+            lines += [f"[nodes.{name}]", f"addresses = {toml(found_at)}"]
         lines += ["[tls]", 'mode = "off"', "[transport]"]
         lines += [f"{key} = {toml(value)}" for key, value in self._transport.items()]
         for name, database in self.databases.items():

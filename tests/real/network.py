@@ -1,6 +1,6 @@
 """Where the nodes of a cluster live: all on loopback, or each in a network namespace of its own with a cable between.
 
-Both give `address(node)`, `prefix(node)` (what to put before a command so that it runs there), and `close()`, which takes away
+Both give `address(node)`, `addresses(node)` (all, in order of preference), `prefix(node)` (what to put before a command so that it runs there), and `close()`, which takes away
 whatever was made. Only the cable can be pulled (`down`, `up`); it needs root and joins exactly two nodes.
 """
 
@@ -31,6 +31,9 @@ class Loopback:
     def address(self, node):
         return f"127.0.0.1:{self._ports[node]}"
 
+    def addresses(self, node):
+        return [self.address(node)]
+
     def prefix(self, node):
         return []
 
@@ -39,9 +42,9 @@ class Loopback:
 
 
 class Cable:
-    """Two namespaces, a veth pair, a token bucket at both ends."""
+    """Two namespaces and a veth pair, with a token bucket at both ends; with `paths=2` a second pair, with IPv6."""
 
-    def __init__(self, nodes, rate="1gbit", latency="20ms"):
+    def __init__(self, nodes, rate="1gbit", latency="20ms", paths=1):
         global cables_made
         cables_made += 1
         if os.geteuid() != 0:
@@ -50,36 +53,43 @@ class Cable:
             raise ValueError("a cable has two ends")
         name = f"ccr-trial-{os.getpid()}-{cables_made}"
         self._spaces = {node: f"{name}-{node}" for node in nodes}
-        self._links = {node: f"ct{os.getpid()}{'ab'[place]}{cables_made}" for place, node in enumerate(nodes)}
-        self._addresses = {node: f"10.77.0.{place + 1}" for place, node in enumerate(nodes)}
-        first, second = nodes
+        self._links = {node: [f"ct{os.getpid()}{'ab'[place]}{cables_made}{path}" for path in range(paths)] for place, node in enumerate(nodes)}
+        self._addresses = {node: [f"10.77.0.{place + 1}", f"fd78::{place + 1}"][:paths] for place, node in enumerate(nodes)}
         try:
             for node in nodes:
                 run("ip", "netns", "add", self._spaces[node])
-            run("ip", "link", "add", self._links[first], "netns", self._spaces[first], "type", "veth",
-                "peer", "name", self._links[second], "netns", self._spaces[second])
-            for node in nodes:
-                space, link = self._spaces[node], self._links[node]
-                run("ip", "-n", space, "address", "add", self._addresses[node] + "/24", "dev", link)
-                run("ip", "-n", space, "link", "set", link, "up")
-                run("ip", "-n", space, "link", "set", "lo", "up")
-                run("tc", "-n", space, "qdisc", "add", "dev", link, "root", "tbf", "rate", rate, "burst", "256kb",
-                    "latency", latency)
+                run("ip", "-n", self._spaces[node], "link", "set", "lo", "up")
+            for path in range(paths):
+                self._lay(nodes, path, rate, latency)
         except BaseException:
             self.close()
             raise
 
+    def _lay(self, nodes, path, rate, latency):
+        first, second = nodes
+        run("ip", "link", "add", self._links[first][path], "netns", self._spaces[first], "type", "veth",
+            "peer", "name", self._links[second][path], "netns", self._spaces[second])
+        for node in nodes:
+            space, link, address = self._spaces[node], self._links[node][path], self._addresses[node][path]
+            width = ["/64", "nodad"] if ":" in address else ["/24"]
+            run("ip", "-n", space, "address", "add", address + width[0], "dev", link, *width[1:])
+            run("ip", "-n", space, "link", "set", link, "up")
+            run("tc", "-n", space, "qdisc", "add", "dev", link, "root", "tbf", "rate", rate, "burst", "256kb", "latency", latency)
+
     def address(self, node):
-        return f"{self._addresses[node]}:{CABLE_PORT}"
+        return self.addresses(node)[0]
+
+    def addresses(self, node):
+        return [f"[{host}]:{CABLE_PORT}" if ":" in host else f"{host}:{CABLE_PORT}" for host in self._addresses[node]]
 
     def prefix(self, node):
         return ["ip", "netns", "exec", self._spaces[node]]
 
-    def down(self, node):
-        run("ip", "-n", self._spaces[node], "link", "set", self._links[node], "down")
+    def down(self, node):  # the first
+        run("ip", "-n", self._spaces[node], "link", "set", self._links[node][0], "down")
 
     def up(self, node):
-        run("ip", "-n", self._spaces[node], "link", "set", self._links[node], "up")
+        run("ip", "-n", self._spaces[node], "link", "set", self._links[node][0], "up")
 
     def close(self):
         for space in self._spaces.values():

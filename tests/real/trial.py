@@ -30,6 +30,7 @@ TRIALS = {
     "many": "many",
     "measure": "measure",
     "memory": "memory",
+    "paths": "paths",
     "service": "service",
     "sqlite-shapes": "sqlite_shapes",
     "sqlite-changes": "sqlite_changes",
