@@ -26,6 +26,7 @@ Task<Result<void>> ActiveCopy::keep_house() {
       if (!rolled.ok()) co_return rolled.error();
       if (*rolled) publish_tip();
       if (seen == tip_.durable) log_->give_back();
+      if (seen == tip_.durable && replayer_) replayer_->give_back();
       seen = tip_.durable;
       if (context_.clock.now() - checkpoint_time_ >= checkpoint_interval) CCR_CO_TRY(co_await checkpoint());
     }

@@ -19,7 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t addresses_max = 8;
 constexpr std::size_t copies_max = 16;
 constexpr std::size_t socket_path_bytes_max = 107;  // sun_path less its zero
 constexpr std::uint64_t generations_in_budget_min = 4;

@@ -49,6 +49,8 @@ struct TransportConfig {
 // A tenth of what a fast disk reads: programs on the active node do not feel it, and a database of 10 GiB takes a minute a side.
 inline constexpr std::uint64_t verify_bytes_per_second_default = 200'000'000;
 
+inline constexpr std::size_t addresses_max = 8;  // of a node
+
 struct NodeConfig {
   std::string name;
   std::vector<transport::Endpoint> addresses;

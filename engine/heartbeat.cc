@@ -12,7 +12,7 @@ Task<Result<void>> PeerWatch::run(transport::FramedConnection& connection) {
     const Duration silent = clock_.now() - last_;
     if (silent >= limit) {
       connection.close();
-      co_return Error{ErrorKind::disconnected,
+      co_return Error{ErrorKind::timeout,
                       connection.peer().text() + " missed " + std::to_string(missed_max_) + " heartbeats (" +
                           std::to_string(std::chrono::duration<double>(limit).count()) + " s)",
                       ""};

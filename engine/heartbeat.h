@@ -16,7 +16,7 @@ class PeerWatch {
     reading_ = now;
     heard();
   }
-  // Returns disconnected, and closes the connection, once nothing was heard for too long.
+  // Returns timeout, and closes the connection, once nothing was heard for too long.
   Task<Result<void>> run(transport::FramedConnection& connection);
 
  private:

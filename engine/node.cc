@@ -63,11 +63,19 @@ Task<Result<void>> Node::run() {
   std::vector<std::unique_ptr<transport::Listener>> listeners;
   const auto self = config_.nodes.find(config_.node);
   CCR_ASSERT(self != config_.nodes.end());
+  std::vector<transport::Endpoint> missing;  // an interface may be down, and the node is needed over the others
+  std::optional<Error> fault;
   for (const transport::Endpoint& address : self->second.addresses) {
     Result<std::unique_ptr<transport::Listener>> listener = context_.network.listen(address);
-    if (!listener.ok()) co_return listener.error();
-    listeners.push_back(std::move(*listener));
+    if (listener.ok()) {
+      listeners.push_back(std::move(*listener));
+      continue;
+    }
+    if (listener.error().kind != ErrorKind::config) co_return listener.error();
+    fault = listener.error();
+    missing.push_back(address);
   }
+  if (listeners.empty()) co_return *fault;
   TaskGroup group(executor_);
   struct Working {
     Node& node;
@@ -75,6 +83,7 @@ Task<Result<void>> Node::run() {
     ~Working() { node.work_ = nullptr; }
   } working(*this, group);
   for (std::unique_ptr<transport::Listener>& listener : listeners) group.spawn(accept(std::move(listener), group));
+  for (const transport::Endpoint& address : missing) group.spawn(listen_later(address, group));
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
   group.spawn(watch_certificate());
   watch_paths(group);
@@ -154,6 +163,26 @@ void Node::watch_paths(TaskGroup& group) {
 
 // --- peers -----------------------------------------------------------------------------------------------------------------
 
+Task<Result<void>> Node::listen_later(transport::Endpoint address, TaskGroup& group) {
+  constexpr Duration pause = std::chrono::seconds(1);
+  bool told = false;
+  for (;;) {
+    Result<std::unique_ptr<transport::Listener>> listener = context_.network.listen(address);
+    if (!listener.ok() && !told) {
+      const Event event{"address_missing", config_.node, {{"address", address.text()}, {"cause", listener.error().message}, {"hint", listener.error().hint}}};
+      events_.record(event);
+      told = true;
+    }
+    if (listener.ok()) {
+      const Event event{"address_found", config_.node, {{"address", address.text()}}};
+      events_.record(event);
+      group.spawn(accept(std::move(*listener), group));
+      co_return Result<void>();
+    }
+    co_await context_.clock.sleep(pause);
+  }
+}
+
 Task<Result<void>> Node::accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group) {
   for (;;) {
     Result<std::unique_ptr<transport::Connection>> accepted = co_await listener->accept();
@@ -220,7 +249,7 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
   connection->set_session(hello->session);
   proven = true;
   if (hello->purpose == Purpose::path) {
-    spawn(serve_heartbeats(std::move(connection)));
+    spawn(serve_heartbeats(std::move(connection), hello->from_node));
     co_return Result<void>();
   }
   if (hello->purpose == Purpose::measure) {
@@ -278,7 +307,15 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   co_return answer;
 }
 
-Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection) {
+Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {
+  std::list<transport::FramedConnection*>& open = heartbeats_[peer];
+  if (open.size() >= addresses_max) open.front()->close();  // a path needs one; older ones are what a peer left behind
+  struct Open {
+    std::list<transport::FramedConnection*>& list;
+    transport::FramedConnection* connection;
+    Open(std::list<transport::FramedConnection*>& l, transport::FramedConnection* c) : list(l), connection(c) { list.push_back(c); }
+    ~Open() { list.remove(connection); }
+  } counted(open, connection.get());
   co_await serve_path(context_, *connection);
   co_return Result<void>();  // its end is the peer's to tell: it dials
 }

@@ -5,6 +5,7 @@
 // Lifetime: everything passed in outlives run(). Threads: the executor's only. Bounds: of connections before their welcome, engine/admission.h.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -64,12 +65,13 @@ class Node final : public ControlHandler {
   Task<Result<void>> watch_certificate();
   void watch_paths(TaskGroup& group);
   Task<Result<void>> host_once(Hosted& hosted);
+  Task<Result<void>> listen_later(transport::Endpoint address, TaskGroup& group);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
   Task<Result<void>> greet_and_tell(std::unique_ptr<transport::Connection> connection, std::uint64_t number);
   Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection, bool& proven);
   Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
   Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello, std::string proven_peer);
-  Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection);
+  Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
   Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
@@ -87,6 +89,7 @@ class Node final : public ControlHandler {
   std::map<std::string, std::unique_ptr<Hosted>> databases_;
   Admission admission_;
   std::map<std::uint64_t, transport::Connection*> greetings_;  // connections before their welcome, by their number
+  std::map<std::string, std::list<transport::FramedConnection*>> heartbeats_;  // of each peer's paths, the oldest first
   RefusalLog refusals_;
   storage::TokenBucket seed_rate_;
   MeasureTurn measure_turn_;

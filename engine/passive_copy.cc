@@ -148,7 +148,10 @@ Task<Result<void>> PassiveCopy::run_phase(Phase phase) {
     case Phase::follow: group.spawn(follow()); break;
   }
   Result<void> ended = co_await group.join();
-  if (files_) files_->replayer.reset();
+  if (files_) {
+    files_->replayer.reset();
+    files_->target.reset();
+  }
   if (!ended.ok()) {
     // Whatever failed may have left a file half written: everything is opened, and so recovered, again.
     files_.reset();

@@ -121,13 +121,14 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> follow();
   void make_replayer();
   Task<Result<void>> copy_log(bool in_seed);
-  Task<Result<void>> copy_once(bool in_seed);  // ok: go on over a better path
+  Task<Result<void>> copy_once(bool in_seed, Backoff& backoff);  // ok: go on over a better path
+  Task<Result<void>> exchange(PeerSession& session, storage::IncomingLog* log);  // until the session ends; ok: a better path is up
   Task<Result<void>> leave_for_better_path(transport::Endpoint used, bool& leaves);
   Task<Result<transport::Hello>> log_hello(bool with_log);
   Result<bool> judge(const transport::Welcome& welcome);
   Task<Result<void>> log_connection_ended(Error error, bool in_seed, Backoff& backoff);
   Task<Result<void>> seed_loop();
-  Task<Result<void>> seed_once();
+  Task<Result<void>> seed_once(Backoff& backoff);
   Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
   Task<Result<void>> watch_seed(transport::FramedConnection& connection, transport::Endpoint path);

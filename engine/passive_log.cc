@@ -61,9 +61,8 @@ Task<Result<void>> PassiveCopy::contact() {
       backoff.reset();
       if (rest == State::needs_seed) standing_.enter(rest, "", resting_hint());
       const Contact in_contact(*this, *session->connection);
-      Copier copier(context_, nullptr, *session->connection, *this);
-      const Result<void> ended = co_await copier.run();
-      CCR_ASSERT(!ended.ok());
+      const Result<void> ended = co_await exchange(*session, nullptr);
+      if (ended.ok()) continue;
     }
     co_await context_.clock.sleep(backoff.next());
   }
@@ -119,14 +118,14 @@ Task<Result<transport::Hello>> PassiveCopy::log_hello(bool with_log) {
 Task<Result<void>> PassiveCopy::copy_log(bool in_seed) {
   Backoff backoff(context_.random.fork());
   for (;;) {
-    const Result<void> ended = co_await copy_once(in_seed);
+    const Result<void> ended = co_await copy_once(in_seed, backoff);
     if (ended.ok()) continue;  // a better path is up
     if (leaving_ && ended.error().kind == ErrorKind::stopped) co_return Result<void>();  // the phase ends, and not by an error
     CCR_CO_TRY(co_await log_connection_ended(ended.error(), in_seed, backoff));
   }
 }
 
-Task<Result<void>> PassiveCopy::copy_once(bool in_seed) {
+Task<Result<void>> PassiveCopy::copy_once(bool in_seed, Backoff& backoff) {
   if (!in_seed && standing_.state() == State::initializing) standing_.enter(State::disconnected, "connecting to " + active_node());
   Result<transport::Hello> hello = co_await log_hello(true);
   if (!hello.ok()) co_return hello.error();
@@ -135,22 +134,29 @@ Task<Result<void>> PassiveCopy::copy_once(bool in_seed) {
   const Result<bool> can_follow = judge(session->welcome);
   if (!can_follow.ok()) co_return can_follow.error();
   if (!*can_follow) co_return Error{ErrorKind::stopped, difference_reason_, ""};
+  backoff.reset();
   const Contact in_contact(*this, *session->connection);
   caught_up_ = false;
   backlog_end_ = session->welcome.durable;
   if (!in_seed) standing_.enter(State::resynchronizing, "");
   consider_healthy();
   changed_.notify();
-  Copier copier(context_, files_->log.get(), *session->connection, *this);
+  co_return co_await exchange(*session, files_->log.get());
+}
+
+Task<Result<void>> PassiveCopy::exchange(PeerSession& session, storage::IncomingLog* log) {
+  Copier copier(context_, log, *session.connection, *this);
   TaskGroup group(context_.executor);
   bool leaves = false;
   group.spawn(copier.run());
-  group.spawn(leave_for_better_path(session->address, leaves));
+  group.spawn(leave_for_better_path(session.address, leaves));
   const Result<void> ended = co_await group.join();
-  if (leaves) co_return Result<void>();
+  if (leaves) {
+    if (log != nullptr) CCR_CO_TRY(co_await log->sync());  // also tells what its disk did meanwhile
+    co_return Result<void>();
+  }
   CCR_ASSERT(!ended.ok());
-  const bool path_lost = ended.error().kind == ErrorKind::disconnected || ended.error().kind == ErrorKind::timeout;
-  if (path_lost) context_.paths.suspect(active_node(), session->address, ended.error().message);
+  if (ended.error().kind == ErrorKind::timeout) context_.paths.suspect(active_node(), session.address, ended.error().message);
   co_return ended;
 }
 

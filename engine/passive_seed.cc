@@ -38,7 +38,7 @@ Task<Result<void>> PassiveCopy::seed_loop() {
   for (;;) {
     standing_.enter(State::seeding, difference_reason_.empty() ? "" : "difference: " + difference_reason_);
     changed_.notify();
-    const Result<void> ended = co_await seed_once();
+    const Result<void> ended = co_await seed_once(backoff);
     if (ended.ok()) {
       end_phase();
       co_return Result<void>();
@@ -65,7 +65,7 @@ Task<Result<void>> PassiveCopy::seed_loop() {
   }
 }
 
-Task<Result<void>> PassiveCopy::seed_once() {
+Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   const storage::CopyState& state = keeper_.state();
   Result<transport::Hello> hello = co_await log_hello(true);
   if (!hello.ok()) co_return hello.error();
@@ -106,6 +106,7 @@ Task<Result<void>> PassiveCopy::seed_once() {
   group.spawn(watch_seed(*session->connection, session->address));
   CCR_CO_TRY(co_await group.join());
   CCR_ASSERT(outcome.has_value());
+  if (target.counters().counts.wire_bytes > 0) backoff.reset();  // it came further
   if (!outcome->ok()) {
     if (target.disk_doubtful()) full_ = true;
     // The source looked twice: another try gets the same answer, and what came so far is no copy.
@@ -132,16 +133,19 @@ Task<Result<void>> PassiveCopy::copy_log_when_open() {
 // that one was lost after a silence that this one shares, or the path's own heartbeats were, the path has forgotten both, and the seed goes on
 // over a new one. So it does where a better path is up again.
 Task<Result<void>> PassiveCopy::watch_seed(transport::FramedConnection& connection, transport::Endpoint path) {
-  const Duration turn = context_.config.transport.heartbeat_interval;
+  const Duration interval = context_.config.transport.heartbeat_interval;
   std::uint64_t heard = connection.bytes_received();
   Instant heard_at = context_.clock.now();
+  bool was_up = !context_.paths.is_down(active_node(), path);
   for (;;) {
-    co_await context_.clock.sleep(turn);
+    co_await context_.clock.sleep(interval / 4);
+    const bool down = context_.paths.is_down(active_node(), path);
+    const bool turned_down = down && was_up;
+    was_up = was_up || !down;
     if (connection.bytes_received() != heard) {
       heard = connection.bytes_received();
       heard_at = context_.clock.now();
-    } else if (contact_lost_at_ > heard_at + turn || context_.paths.is_down(active_node(), path)) {
-      context_.paths.suspect(active_node(), path, "a seed over it heard nothing more");
+    } else if (contact_lost_at_ > heard_at + interval || (turned_down && context_.clock.now() > heard_at + interval)) {
       connection.close();
       heard_at = context_.clock.now();
     }

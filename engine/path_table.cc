@@ -23,6 +23,7 @@ void PathTable::add(const std::string& peer, const std::vector<transport::Endpoi
     Path path;
     path.address = address;
     path.since = clock_.wall_now();
+    path.beats_wanted = beats_up;
     paths.push_back(std::move(path));
   }
 }
@@ -67,20 +68,28 @@ void PathTable::beat(const std::string& peer, const transport::Endpoint& address
   Path* const path = find(peer, address);
   if (path == nullptr) return;
   path->round_trip = round_trip;
-  if (++path->beats < beats_up) return;
+  if (++path->beats < path->beats_wanted) return;
   if (turn(*path, PathState::up)) tell("path_up", peer, *path);
 }
 
 void PathTable::lost(const std::string& peer, const transport::Endpoint& address, const std::string& cause) {
   Path* const path = find(peer, address);
   if (path == nullptr) return;
-  path->beats = 0;
-  path->cause = cause;
-  if (turn(*path, PathState::down)) tell("path_down", peer, *path);
+  path->beats_wanted = beats_up;
+  put_down(peer, *path, cause);
 }
 
 void PathTable::suspect(const std::string& peer, const transport::Endpoint& address, const std::string& cause) {
-  if (watched(peer)) lost(peer, address, cause);
+  Path* const path = find(peer, address);
+  if (path == nullptr || !watched(peer)) return;
+  if (path->state == PathState::up) path->beats_wanted = std::min(path->beats_wanted * 2, beats_up_max);
+  put_down(peer, *path, cause);
+}
+
+void PathTable::put_down(const std::string& peer, Path& path, const std::string& cause) {
+  path.beats = 0;
+  path.cause = cause;
+  if (turn(path, PathState::down)) tell("path_down", peer, path);
 }
 
 Path* PathTable::find(const std::string& peer, const transport::Endpoint& address) {

@@ -27,11 +27,13 @@ struct Path {
   Duration round_trip{0};   // of the last heartbeat
   std::string cause;        // why it is down
   int beats = 0;            // in a row
+  int beats_wanted = 0;     // before it is up
 };
 
 class PathTable {
  public:
   static constexpr int beats_up = 4;
+  static constexpr int beats_up_max = 256;  // of a path whose heartbeats come back while connections over it die: twice as many each time
 
   PathTable(const Executor& executor, Clock& clock, Trace& trace, std::string node);
 
@@ -49,12 +51,13 @@ class PathTable {
 
   void beat(const std::string& peer, const transport::Endpoint& address, Duration round_trip);
   void lost(const std::string& peer, const transport::Endpoint& address, const std::string& cause);
-  // A connection over it ended, of whatever: until its heartbeats say more it is the last to be tried.
+  // A connection over it was not made, or fell silent: until its heartbeats say more it is the last to be tried.
   void suspect(const std::string& peer, const transport::Endpoint& address, const std::string& cause);
   Signal& changed() noexcept { return changed_; }
 
  private:
   Path* find(const std::string& peer, const transport::Endpoint& address);
+  void put_down(const std::string& peer, Path& path, const std::string& cause);
   bool turn(Path& path, PathState state);
   void tell(const char* event, const std::string& peer, const Path& path);
 

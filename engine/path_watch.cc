@@ -25,22 +25,28 @@ Task<Result<transport::PathBeat>> receive_beat(transport::FramedConnection& conn
   co_return *beat;
 }
 
+Task<Result<void>> exchange_beats(transport::FramedConnection& connection, std::uint64_t number) {
+  transport::Message beat(transport::PathBeat{number});
+  CCR_CO_TRY(co_await connection.send(std::move(beat)));
+  const Result<transport::PathBeat> answer = co_await receive_beat(connection);
+  if (!answer.ok()) co_return answer.error();
+  if (answer->number != number) co_return Error{ErrorKind::protocol, connection.peer().text() + " answered another heartbeat than the last", ""};
+  co_return Result<void>();
+}
+
 Task<Result<void>> beat_until_lost(NodeContext& context, std::string peer, transport::Endpoint address) {
   transport::Hello hello;
   hello.purpose = transport::Purpose::path;
   Result<PeerSession> session = co_await connect_over(context, peer, address, std::move(hello));
   if (!session.ok()) co_return session.error();
   transport::FramedConnection& connection = *session->connection;
+  const Duration interval = context.config.transport.heartbeat_interval;
   for (std::uint64_t number = 1;; ++number) {
     const Instant sent = context.clock.now();
-    transport::Message beat(transport::PathBeat{number});
-    CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context), "a heartbeat to " + address.text(), connection.send(std::move(beat))));
-    const Result<transport::PathBeat> answer =
-        co_await with_timeout(context.clock, silence_max(context), "the answer to a heartbeat from " + address.text(), receive_beat(connection));
-    if (!answer.ok()) co_return answer.error();
-    if (answer->number != number) co_return Error{ErrorKind::protocol, address.text() + " answered another heartbeat than the last", ""};
+    CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context) - interval, "the answer to a heartbeat from " + address.text(),
+                                     exchange_beats(connection, number)));
     context.paths.beat(peer, address, context.clock.now() - sent);
-    co_await context.clock.sleep(context.config.transport.heartbeat_interval);
+    co_await context.clock.sleep(interval);
   }
 }
 

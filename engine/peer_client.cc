@@ -40,6 +40,11 @@ Task<Result<std::unique_ptr<transport::Connection>>> reach(NodeContext& context,
   co_return std::move(*connected);
 }
 
+// Nobody is there, or nothing comes back: the path, and not what the node says.
+bool is_silence(ErrorKind kind) {
+  return kind == ErrorKind::unreachable || kind == ErrorKind::timeout || kind == ErrorKind::disconnected;
+}
+
 void address_to(NodeContext& context, const std::string& node, transport::Hello& hello) {
   hello.cluster = context.config.cluster;
   hello.from_node = context.config.node;
@@ -65,11 +70,13 @@ Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string ac
     Result<std::unique_ptr<transport::Connection>> connected = co_await reach(context, address, active_node, limit);
     if (!connected.ok()) {
       last = connected.error();
+      if (is_silence(last.kind)) context.paths.suspect(active_node, address, last.message);
       continue;
     }
     Result<PeerSession> session =
         co_await with_timeout(context.clock, hello_timeout, "hello to " + active_node, greet(context, std::move(*connected), std::move(hello)));
     if (session.ok()) session->address = address;
+    if (!session.ok() && session.error().kind == ErrorKind::timeout) context.paths.suspect(active_node, address, session.error().message);
     co_return session;
   }
   last.kind = ErrorKind::unreachable;

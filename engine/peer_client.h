@@ -19,7 +19,7 @@ struct PeerSession {
 };
 
 inline constexpr Duration connect_timeout = std::chrono::seconds(3);
-inline constexpr Duration connect_timeout_of_many = std::chrono::milliseconds(800);  // where another address can be tried
+inline constexpr Duration connect_timeout_of_many = std::chrono::seconds(2);  // where another address can be tried; a lost SYN comes again after 1 s
 inline constexpr Duration tls_timeout = std::chrono::seconds(5);
 inline constexpr Duration hello_timeout = std::chrono::seconds(5);
 

@@ -106,14 +106,19 @@ TEST(AlignedBuffer, IsZerosAgainOnceItWasForgotten) {
 }
 
 TEST(AlignedBuffer, OfMemoryThatServedBeforeIsZerosUnlessItsOwnerWritesItAnyway) {
-  for (int round = 0; round < 100; ++round) {  // more than is kept
-    AlignedBuffer buffer(MiB);
-    const ByteSpan bytes = buffer.span();
-    EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0}), std::ptrdiff_t(MiB));
-    std::fill(bytes.begin(), bytes.end(), std::byte{7});
-    AlignedBuffer any(MiB, AlignedBuffer::Content::any);
-    EXPECT_NE(any.data(), buffer.data());
-    std::fill(any.data(), any.data() + MiB, std::byte{9});
+  for (int round = 0; round < 3; ++round) {
+    std::vector<AlignedBuffer> buffers;
+    for (int i = 0; i < 40; ++i) {  // more than is kept
+      AlignedBuffer buffer(MiB);
+      const ByteSpan bytes = buffer.span();
+      EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0}), std::ptrdiff_t(MiB));
+      std::fill(bytes.begin(), bytes.end(), std::byte{7});
+      buffers.push_back(std::move(buffer));
+    }
+    const AlignedBuffer any(MiB, AlignedBuffer::Content::any);
+    for (const AlignedBuffer& buffer : buffers) EXPECT_NE(any.data(), buffer.data());
+    AlignedBuffer large(48 * MiB);  // more than is kept of all together
+    EXPECT_EQ(large.span().back(), std::byte{0});
   }
 }
 

@@ -70,6 +70,21 @@ TEST_F(Paths, ThatComeAndGoAreNotGoneBackTo) {
   EXPECT_EQ(told.names, (std::vector<std::string>{"path_down 10.77.0.1:1", "path_up 10.77.0.1:1"})) << "each turn is told once";
 }
 
+TEST_F(Paths, OverWhichConnectionsDieWhileHeartbeatsComeAreBelievedLessEachTime) {
+  int wanted = PathTable::beats_up;
+  for (int round = 0; round < 10; ++round) {
+    beats(a, wanted - 1);
+    EXPECT_FALSE(table.has_better("alpha", b)) << round;
+    beats(a, 1);
+    EXPECT_TRUE(table.has_better("alpha", b)) << round;
+    table.suspect("alpha", a, "silent");
+    wanted = std::min(wanted * 2, PathTable::beats_up_max);
+  }
+  table.lost("alpha", a, "no answer");
+  beats(a, PathTable::beats_up);
+  EXPECT_TRUE(table.has_better("alpha", b)) << "a path that was really gone begins anew";
+}
+
 TEST_F(Paths, OfWhichThereIsOneAreNotSuspected) {
   EXPECT_TRUE(table.watch("gamma").empty());
   table.suspect("gamma", {"10.77.0.3", 1}, "no answer");
@@ -78,15 +93,15 @@ TEST_F(Paths, OfWhichThereIsOneAreNotSuspected) {
   EXPECT_EQ(table.order("alpha"), (Order{a, c, b}));
 }
 
-ClusterOptions two_paths() {
+ClusterOptions paths(int count) {
   ClusterOptions options;
-  options.paths = 2;
+  options.paths = count;
   return options;
 }
 
 class TwoPaths : public TwoNodes {
  protected:
-  TwoPaths() : TwoNodes(two_paths()) {}
+  explicit TwoPaths(ClusterOptions options = paths(2)) : TwoNodes(std::move(options)) {}
 
   std::string used() {
     engine::PassiveCopy* const passive = cluster.passive("beta");
@@ -107,7 +122,7 @@ TEST_F(TwoPaths, ALostPathIsLeftWithinTheMissedHeartbeatsAndASecondAndGoneBackTo
   seed();
   ASSERT_EQ(used(), first_path);
   ASSERT_EQ(world.run_until([&] { return path(0)["state"] == "up" && path(1)["state"] == "up"; }, 20s), Ended::reached);
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 8; ++round) {
     write(20);
     cluster.network().lose(first_path);
     write(20);
@@ -126,7 +141,7 @@ TEST_F(TwoPaths, ALostPathIsLeftWithinTheMissedHeartbeatsAndASecondAndGoneBackTo
     EXPECT_TRUE(goes_over(first_path, 20s)) << cluster.story();
     ASSERT_TRUE(wait_for("beta", "healthy", 2s));
   }
-  EXPECT_EQ(cluster.events_of("path_down").size(), 3u);
+  EXPECT_EQ(cluster.events_of("path_down").size(), 8u);
   expect_equal();
 }
 
@@ -136,9 +151,87 @@ TEST_F(TwoPaths, ALossOfThePathThatIsNotUsedDisturbsNothing) {
   const std::size_t ended = cluster.events_of("connection_ended").size();
   cluster.network().lose(second_path);
   write(50);
-  EXPECT_EQ(world.run_until([&] { return path(1)["state"] == "down"; }, 10s), Ended::reached);
+  EXPECT_EQ(world.run_until([&] { return path(1)["state"] == "down"; }, 4800ms + 200ms), Ended::reached);
   EXPECT_EQ(used(), first_path);
   EXPECT_EQ(cluster.events_of("connection_ended").size(), ended);
+  expect_equal();
+}
+
+TEST_F(TwoPaths, ASuspendedCopyKeepsContactOverThePathThatIsThere) {
+  seed();
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  ASSERT_EQ(world.run_until([&] { return path(0)["state"] == "up" && path(1)["state"] == "up"; }, 20s), Ended::reached);
+  cluster.network().lose(first_path);
+  EXPECT_TRUE(goes_over(second_path, 6s)) << cluster.story();
+  cluster.network().restore(first_path);
+  EXPECT_TRUE(goes_over(first_path, 20s)) << cluster.story();
+  EXPECT_EQ(cluster.state("beta"), "suspended");
+}
+
+TEST_F(TwoPaths, ACopyThatLosesBothPathsComesBackOverTheFirstThatDoes) {
+  seed();
+  cluster.network().lose(first_path);
+  cluster.network().lose(second_path);
+  write(20);
+  ASSERT_TRUE(wait_for("beta", "disconnected", 6s));
+  world.run_for(30s);
+  cluster.network().restore(second_path);
+  EXPECT_TRUE(goes_over(second_path, 6s)) << cluster.story();
+  cluster.network().restore(first_path);
+  EXPECT_TRUE(goes_over(first_path, 20s)) << cluster.story();
+  expect_equal();
+}
+
+TEST_F(TwoPaths, APeerThatStartsAnewIsNoLostPath) {
+  seed();
+  ASSERT_EQ(world.run_until([&] { return path(0)["state"] == "up"; }, 20s), Ended::reached);
+  cluster.host("alpha").kill({Damage::process_only, Ordering::ordered});
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  EXPECT_TRUE(goes_over(first_path, 6s)) << cluster.story();
+  world.run_for(20s);
+  EXPECT_EQ(used(), first_path);
+  expect_equal();
+}
+
+TEST_F(TwoPaths, ASlowSeedAfterALossOfBothIsNotCutAgain) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(400, 20'000);
+  engine::SeedRequest slow;
+  slow.bytes_per_second_max = 20'000;
+  cluster.request_seed("beta", slow);
+  ASSERT_TRUE(wait_for("beta", "seeding", 5s));
+  world.run_for(2s);
+  cluster.network().lose(first_path);
+  cluster.network().lose(second_path);
+  world.run_for(10s);
+  const std::size_t before = cluster.events_of("seed_interrupted").size();
+  cluster.network().restore(first_path);
+  ASSERT_TRUE(wait_for("beta", "healthy", 300s));
+  EXPECT_LE(cluster.events_of("seed_interrupted").size(), before + 4);  // those of the seconds until a path was there
+  expect_equal();
+}
+
+class ThreePaths : public TwoPaths {
+ protected:
+  ThreePaths() : TwoPaths(paths(3)) {}
+};
+
+TEST_F(ThreePaths, OfWhichTwoAreLostTogetherAreLeftForTheThird) {
+  seed();
+  ASSERT_EQ(world.run_until([&] { return path(0)["state"] == "up" && path(1)["state"] == "up" && path(2)["state"] == "up"; }, 20s), Ended::reached);
+  write(20);
+  cluster.network().lose(first_path);
+  cluster.network().lose(second_path);
+  write(20);
+  EXPECT_TRUE(goes_over("10.79.0.1", 4800ms + 3s)) << cluster.story();
+  const std::size_t ended = cluster.events_of("connection_ended").size();
+  world.run_for(10s);
+  EXPECT_EQ(used(), "10.79.0.1");
+  EXPECT_LE(cluster.events_of("connection_ended").size(), ended + 2) << "it stays there";
   expect_equal();
 }
 
