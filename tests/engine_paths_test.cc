@@ -110,6 +110,16 @@ class TwoPaths : public TwoNodes {
   bool goes_over(const std::string& path, Duration limit) {
     return world.run_until([&] { return used() == path; }, limit) == Ended::reached;
   }
+  void begin_seed(std::uint64_t bytes_per_second_max) {
+    cluster.start_all();
+    ASSERT_TRUE(wait_for("alpha", "mounted"));
+    ASSERT_TRUE(wait_for("beta", "needs_seed"));
+    write(400, 20'000);
+    engine::SeedRequest request;
+    request.bytes_per_second_max = bytes_per_second_max;
+    cluster.request_seed("beta", request);
+    ASSERT_TRUE(wait_for("beta", "seeding", 5s));
+  }
   json path(std::size_t index) {
     const ClockState state;
     SimClock clock(world, state);
@@ -196,14 +206,7 @@ TEST_F(TwoPaths, APeerThatStartsAnewIsNoLostPath) {
 }
 
 TEST_F(TwoPaths, ASlowSeedAfterALossOfBothIsNotCutAgain) {
-  cluster.start_all();
-  ASSERT_TRUE(wait_for("alpha", "mounted"));
-  ASSERT_TRUE(wait_for("beta", "needs_seed"));
-  write(400, 20'000);
-  engine::SeedRequest slow;
-  slow.bytes_per_second_max = 20'000;
-  cluster.request_seed("beta", slow);
-  ASSERT_TRUE(wait_for("beta", "seeding", 5s));
+  begin_seed(20'000);
   world.run_for(2s);
   cluster.network().lose(first_path);
   cluster.network().lose(second_path);
@@ -247,12 +250,7 @@ TEST_F(TwoPaths, ANodeThatStartsWithoutItsPreferredPathTakesTheOtherAtOnce) {
 }
 
 TEST_F(TwoPaths, ASeedGoesOnOverTheOtherPath) {
-  cluster.start_all();
-  ASSERT_TRUE(wait_for("alpha", "mounted"));
-  ASSERT_TRUE(wait_for("beta", "needs_seed"));
-  write(400, 20'000);
-  cluster.request_seed("beta");
-  ASSERT_TRUE(wait_for("beta", "seeding", 5s));
+  begin_seed(0);
   world.run_for(20ms);
   cluster.network().lose(first_path);
   ASSERT_TRUE(wait_for("beta", "healthy", 15s));
@@ -262,14 +260,7 @@ TEST_F(TwoPaths, ASeedGoesOnOverTheOtherPath) {
 
 // So slow that it lasts longer than the path is away.
 TEST_F(TwoPaths, ASeedGoesBackToThePreferredPath) {
-  cluster.start_all();
-  ASSERT_TRUE(wait_for("alpha", "mounted"));
-  ASSERT_TRUE(wait_for("beta", "needs_seed"));
-  write(400, 20'000);
-  engine::SeedRequest slow;
-  slow.bytes_per_second_max = 20'000;
-  cluster.request_seed("beta", slow);
-  ASSERT_TRUE(wait_for("beta", "seeding", 5s));
+  begin_seed(20'000);
   world.run_for(20ms);
   cluster.network().lose(first_path);
   world.run_for(12s);
