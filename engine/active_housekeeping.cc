@@ -25,8 +25,10 @@ Task<Result<void>> ActiveCopy::keep_house() {
       const Result<bool> rolled = co_await log_->roll_if_idle(idle_roll);
       if (!rolled.ok()) co_return rolled.error();
       if (*rolled) publish_tip();
-      if (seen == tip_.durable) log_->give_back();
-      if (seen == tip_.durable && replayer_) replayer_->give_back();
+      if (seen == tip_.durable) {
+        log_->give_back();
+        if (replayer_) replayer_->give_back();
+      }
       seen = tip_.durable;
       if (context_.clock.now() - checkpoint_time_ >= checkpoint_interval) CCR_CO_TRY(co_await checkpoint());
     }

@@ -131,7 +131,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> seed_once(Backoff& backoff);
   Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
-  Task<Result<void>> watch_seed(transport::FramedConnection& connection, transport::Endpoint path);
+  Task<Result<void>> watch_seed(transport::FramedConnection& connection);
   Task<Result<void>> keep_house();
   Task<Result<void>> watch_quarantine();
   Task<Result<void>> quarantine_full(Error error);

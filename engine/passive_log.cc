@@ -149,14 +149,14 @@ Task<Result<void>> PassiveCopy::exchange(PeerSession& session, storage::Incoming
   TaskGroup group(context_.executor);
   bool leaves = false;
   group.spawn(copier.run());
-  group.spawn(leave_for_better_path(session.address, leaves));
+  group.spawn(leave_for_better_path(session.connection->peer(), leaves));
   const Result<void> ended = co_await group.join();
   if (leaves) {
     if (log != nullptr) CCR_CO_TRY(co_await log->sync());  // also tells what its disk did meanwhile
     co_return Result<void>();
   }
   CCR_ASSERT(!ended.ok());
-  if (ended.error().kind == ErrorKind::timeout) context_.paths.suspect(active_node(), session.address, ended.error().message);
+  if (ended.error().kind == ErrorKind::timeout) context_.paths.suspect(active_node(), session.connection->peer(), ended.error().message);
   co_return ended;
 }
 

@@ -103,7 +103,7 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   std::optional<Result<seed::SeedOutcome>> outcome;
   group.spawn(run_target(target, *session->connection, outcome, group));
   group.spawn(copy_log_when_open());
-  group.spawn(watch_seed(*session->connection, session->address));
+  group.spawn(watch_seed(*session->connection));
   CCR_CO_TRY(co_await group.join());
   CCR_ASSERT(outcome.has_value());
   if (target.counters().counts.wire_bytes > 0) backoff.reset();  // it came further
@@ -132,7 +132,8 @@ Task<Result<void>> PassiveCopy::copy_log_when_open() {
 // A seed's connection has no heartbeats, and much patience with a source that reads slowly. The log's beside it takes the same path: where
 // that one was lost after a silence that this one shares, or the path's own heartbeats were, the path has forgotten both, and the seed goes on
 // over a new one. So it does where a better path is up again.
-Task<Result<void>> PassiveCopy::watch_seed(transport::FramedConnection& connection, transport::Endpoint path) {
+Task<Result<void>> PassiveCopy::watch_seed(transport::FramedConnection& connection) {
+  const transport::Endpoint path = connection.peer();
   const Duration interval = context_.config.transport.heartbeat_interval;
   std::uint64_t heard = connection.bytes_received();
   Instant heard_at = context_.clock.now();

@@ -75,7 +75,6 @@ Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string ac
     }
     Result<PeerSession> session =
         co_await with_timeout(context.clock, hello_timeout, "hello to " + active_node, greet(context, std::move(*connected), std::move(hello)));
-    if (session.ok()) session->address = address;
     if (!session.ok() && session.error().kind == ErrorKind::timeout) context.paths.suspect(active_node, address, session.error().message);
     co_return session;
   }

@@ -1,4 +1,4 @@
-// PeerClient opens a connection from a passive copy to its active node: addresses in the user's order, TLS, hello, welcome.
+// PeerClient opens a connection from a passive copy to its active node: the best path first, TLS, hello, welcome.
 //
 // connect_to_active() completes with a connection whose session is set, or with: unreachable (no address answered, or what answered did not
 // prove to be that node: the last one's reason), timeout, refused or busy (the active node said no; message and hint are its own), protocol.
@@ -15,7 +15,6 @@ namespace ccr::engine {
 struct PeerSession {
   std::unique_ptr<transport::FramedConnection> connection;
   transport::Welcome welcome;
-  transport::Endpoint address;  // of the peer: the path it goes over
 };
 
 inline constexpr Duration connect_timeout = std::chrono::seconds(3);
