@@ -316,8 +316,8 @@ Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConne
     Open(std::list<transport::FramedConnection*>& l, transport::FramedConnection* c) : list(l), connection(c) { list.push_back(c); }
     ~Open() { list.remove(connection); }
   } counted(open, connection.get());
-  co_await serve_path(context_, *connection);
-  co_return Result<void>();  // its end is the peer's to tell: it dials
+  static_cast<void>(co_await serve_path(context_, *connection));  // its end is the peer's to tell: it dials
+  co_return Result<void>();
 }
 
 Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {

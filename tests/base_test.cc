@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
@@ -106,13 +108,14 @@ TEST(AlignedBuffer, IsZerosAgainOnceItWasForgotten) {
 }
 
 TEST(AlignedBuffer, OfMemoryThatServedBeforeIsZerosUnlessItsOwnerWritesItAnyway) {
+  const Bytes zeros(MiB);
   for (int round = 0; round < 3; ++round) {
     std::vector<AlignedBuffer> buffers;
     for (int i = 0; i < 40; ++i) {  // more than is kept
       AlignedBuffer buffer(MiB);
       const ByteSpan bytes = buffer.span();
-      EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0}), std::ptrdiff_t(MiB));
-      std::fill(bytes.begin(), bytes.end(), std::byte{7});
+      EXPECT_EQ(std::memcmp(bytes.data(), zeros.data(), MiB), 0);
+      std::memset(bytes.data(), 7, MiB);
       buffers.push_back(std::move(buffer));
     }
     const AlignedBuffer any(MiB, AlignedBuffer::Content::any);
@@ -173,7 +176,8 @@ TEST(Signal, WakesAllThatWaitInTheirOrderAndNeverInsideTheCall) {
     EXPECT_EQ(told, (std::vector<int>{1, 2, 3}));
     co_await turn(executor);
     signal.notify();
-    co_await group.join();
+    const Result<void> ended = co_await group.join();
+    EXPECT_TRUE(ended.ok());
     EXPECT_EQ(told, (std::vector<int>{1, 2, 3, 4}));
   });
 }
@@ -188,10 +192,12 @@ TEST(Signal, AStoppedWaitEndsAndTheOthersGoOn) {
     others.spawn(wait_and_tell(signal, 3, told));
     co_await turn(executor);
     stopped.stop();
-    co_await stopped.join();
+    const Result<void> stopped_ended = co_await stopped.join();
+    EXPECT_TRUE(stopped_ended.ok());
     EXPECT_TRUE(told.empty());
     signal.notify();
-    co_await others.join();
+    const Result<void> others_ended = co_await others.join();
+    EXPECT_TRUE(others_ended.ok());
     EXPECT_EQ(told, (std::vector<int>{1, 3}));
   });
 }
@@ -205,7 +211,8 @@ TEST(Signal, AStopBetweenTheCallAndTheTurnOfTheWokenStillEndsIt) {
     co_await turn(executor);
     group.stop();
     signal.notify();
-    co_await group.join();
+    const Result<void> ended = co_await group.join();
+    EXPECT_TRUE(ended.ok());
     EXPECT_TRUE(told.empty());
   });
 }
@@ -303,7 +310,8 @@ TEST(BoundedQueue, KeepsOrderAndBoundAndDrainsAfterClose) {
     EXPECT_EQ(end, std::nullopt);
     const bool refused = co_await queue.push(1);
     EXPECT_FALSE(refused);
-    co_await group.join();
+    const Result<void> ended = co_await group.join();
+    EXPECT_TRUE(ended.ok());
   });
 }
 

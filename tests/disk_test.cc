@@ -22,7 +22,7 @@ mode_t mode_of(const std::string& path) {
 }
 
 TEST_P(SystemDiskTest, NameSaysWhichBackEndRuns) {
-  run([this](Disk& disk) -> Task<void> {
+  run([](Disk& disk) -> Task<void> {
     EXPECT_EQ(disk.name(), GetParam() == DiskChoice::threads ? "threads" : "io_uring");
     co_return;
   });

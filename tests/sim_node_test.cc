@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdio>
 
 #include "tests/sim/node_host.h"
 
@@ -211,7 +210,7 @@ TEST(NodeHost, AFrozenNodeDoesNothingAndGoesOnWhereItWas) {
   pair.alpha.freeze();
   pair.world.settle();
   const std::uint64_t acknowledged = pair.journals[0].acknowledged;
-  pair.world.run_for(10min);
+  pair.world.run_for(1min);
   EXPECT_EQ(pair.journals[0].acknowledged, acknowledged);
   EXPECT_TRUE(pair.alpha.alive());
   pair.alpha.thaw();
@@ -271,16 +270,6 @@ TEST(NodeHost, ClocksKeepTheirPaceAndStartAgainWithThePower) {
   world.settle();
   ASSERT_EQ(starts.size(), 3u);
   EXPECT_LT(starts[2].nanoseconds, std::chrono::nanoseconds(5min).count());
-}
-
-TEST(NodeHost, WholeNodesRunManyEventsASecond) {
-  Pair pair(1);
-  const auto begin = std::chrono::steady_clock::now();  // real time: this measures the simulator itself
-  auto enough = [&pair] { return pair.world.events() >= 300'000; };
-  EXPECT_EQ(pair.world.run_until(enough, 24h), Ended::reached);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("%llu events of two nodes with disk and network in %.2f s: %.0f a second\n",
-              static_cast<unsigned long long>(pair.world.events()), seconds, double(pair.world.events()) / seconds);
 }
 
 }  // namespace

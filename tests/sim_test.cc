@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdio>
 
 #include "base/task_group.h"
 #include "base/timeout.h"
@@ -214,24 +213,6 @@ std::uint64_t hash_of_ticking(std::uint64_t seed) {
 TEST(World, TheSameSeedGivesTheSameTraceAndAnotherSeedAnother) {
   EXPECT_EQ(hash_of_ticking(5), hash_of_ticking(5));
   EXPECT_NE(hash_of_ticking(5), hash_of_ticking(6));
-}
-
-TEST(World, AMillionEventsTakeLittleRealTime) {
-  World world(1);
-  ClockState state{world.now(), {}, 0, {}};
-  SimClock clock(world, state);
-  TaskGroup group(world.executor());
-  std::uint64_t ticks = 0;
-  for (int i = 0; i < 100; ++i) group.spawn(tick_for_ever(clock, Random(i), ticks));
-  const auto begin = std::chrono::steady_clock::now();  // real time: this measures the simulator itself
-  world.run_until([&] { return ticks >= 1'000'000; }, 24h);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("%llu events of sleeping tasks in %.2f s: %.0f a second\n", static_cast<unsigned long long>(world.events()), seconds,
-              double(world.events()) / seconds);
-  group.stop();
-  world.settle();
-  EXPECT_GE(world.events(), 1'000'000u);
-  EXPECT_LT(seconds, 60.0);
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -66,7 +68,10 @@ class SystemDiskTest : public testing::TestWithParam<DiskChoice> {
 
 inline Bytes pattern(std::size_t size, unsigned seed) {
   Bytes bytes(size);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>((i * 31 + i / 251 + seed * 97 + 1) & 0xff);
+  constexpr std::size_t period = 256 * 251;  // i * 31 comes back after 256, i / 251 too
+  const std::size_t own = std::min(size, period);
+  for (std::size_t i = 0; i < own; ++i) bytes[i] = static_cast<std::byte>((i * 31 + i / 251 + seed * 97 + 1) & 0xff);
+  for (std::size_t done = own; done < size; done += period) std::memcpy(&bytes[done], bytes.data(), std::min(period, size - done));
   return bytes;
 }
 
