@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t mapped_min = 64 * KiB;
 
 // Around each mapping, for the address sanitizer to find who reads or writes past its ends.
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)  // GCC's word and clang's
 constexpr std::size_t guard_bytes = AlignedBuffer::alignment;
 #else
 constexpr std::size_t guard_bytes = 0;
@@ -52,6 +52,7 @@ class SpareMappings {
     std::byte* const memory = found->memory;
     mappings_.erase(std::next(found).base());
     bytes_ -= size;
+    least_ = std::min(least_, bytes_);
     return memory;
   }
   void keep(std::byte* memory, std::size_t size) {
@@ -59,13 +60,23 @@ class SpareMappings {
     const std::lock_guard lock(mutex_);
     mappings_.push_back({memory, size});
     bytes_ += size;
-    for (; bytes_ > bytes_max; mappings_.pop_front()) {
-      bytes_ -= mappings_.front().size;
-      unmap(mappings_.front().memory, mappings_.front().size);
-    }
+    while (bytes_ > bytes_max) drop_oldest();
+  }
+  void give_back_unused() {
+    const std::lock_guard lock(mutex_);
+    const std::size_t wanted = bytes_ - least_;
+    while (bytes_ > wanted) drop_oldest();
+    least_ = bytes_;
   }
 
  private:
+  void drop_oldest() {
+    bytes_ -= mappings_.front().size;
+    unmap(mappings_.front().memory, mappings_.front().size);
+    mappings_.pop_front();
+    least_ = std::min(least_, bytes_);
+  }
+
   static constexpr std::size_t bytes_max = 32 * MiB;
   struct Mapping {
     std::byte* memory = nullptr;
@@ -74,6 +85,7 @@ class SpareMappings {
   std::mutex mutex_;
   std::deque<Mapping> mappings_;
   std::size_t bytes_ = 0;
+  std::size_t least_ = 0;  // of bytes_, since the last give_back_unused()
 };
 
 SpareMappings& spare_mappings() {
@@ -103,6 +115,8 @@ AlignedBuffer::AlignedBuffer(std::size_t size, Content content) : size_(size) {
 void AlignedBuffer::forget() noexcept {
   if (data_ != nullptr) ::madvise(data_, rounded_up(size_), MADV_DONTNEED);
 }
+
+void AlignedBuffer::give_back_unused() { spare_mappings().give_back_unused(); }
 
 void AlignedBuffer::Free::operator()(std::byte* memory) const noexcept {
   if (mapped != 0) {

@@ -119,6 +119,8 @@ class AlignedBuffer {
   ByteSpan span() noexcept { return {data_, size_}; }
   ByteView view() const noexcept { return {data_, size_}; }
   void forget() noexcept;  // gives the memory back to the kernel until it is used again; what it held is zeros then
+  // Freed buffers of 64 KiB and more serve again, 32 MiB of them at most. To the kernel goes what none has needed since the last call.
+  static void give_back_unused();
 
  private:
   struct Free {

@@ -1,16 +1,22 @@
 // What an active copy does beside capturing: checkpoints of its digest table, idle rolls, truncation within the log budget.
 #include <algorithm>
 
+#include "base/timeout.h"
 #include "engine/active_copy.h"
 #include "storage/truncation.h"
 
 namespace ccr::engine {
 
 Task<Result<void>> ActiveCopy::keep_house() {
-  constexpr Duration turn = std::chrono::seconds(1);
+  constexpr Duration turn = std::chrono::seconds(1), rest_turn = std::chrono::minutes(2);
+  constexpr Duration calm = idle_roll + checkpoint_interval;  // then all that follows a commit is done
   Position saved = keeper_.state().durable;
   Position seen = tip_.durable;
+  Instant moved_at = context_.clock.now();
   for (;;) {
+    const auto moves = [&] { return seen != tip_.durable; };
+    const bool rests = !moves() && saved == keeper_.state().durable && context_.clock.now() - moved_at > calm;
+    if (rests) co_await wait_for(context_.clock, rest_turn, tip_changed_, moves);
     co_await context_.clock.sleep(turn);
     {
       while (writing_) co_await changed_.wait();
@@ -29,6 +35,7 @@ Task<Result<void>> ActiveCopy::keep_house() {
         log_->give_back();
         if (replayer_) replayer_->give_back();
       }
+      if (seen != tip_.durable) moved_at = context_.clock.now();
       seen = tip_.durable;
       if (context_.clock.now() - checkpoint_time_ >= checkpoint_interval) CCR_CO_TRY(co_await checkpoint());
     }

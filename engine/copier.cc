@@ -5,13 +5,14 @@
 
 namespace ccr::engine {
 
-Copier::Copier(NodeContext& context, storage::IncomingLog* incoming, transport::FramedConnection& connection, CopierOwner& owner)
+Copier::Copier(NodeContext& context, storage::IncomingLog* incoming, transport::FramedConnection& connection,
+               std::shared_ptr<Pulse> pulse, CopierOwner& owner)
     : context_(context),
       incoming_(incoming),
       connection_(connection),
       owner_(owner),
       queue_(context.executor, queue_items_max),
-      watch_(context.clock, context.config.transport),
+      watch_(context.executor, context.clock, context.config.transport, std::move(pulse)),
       receiver_(context),
       counted_bytes_(connection.bytes_received()) {}
 
@@ -43,13 +44,15 @@ Task<Result<void>> Copier::listen() {
   for (;;) {
     Result<transport::Message> message = co_await connection_.receive();
     if (!message.ok()) co_return message.error();
-    watch_.heard();
-    if (const auto* tip = std::get_if<transport::Tip>(&*message)) {
+    const auto* tip = std::get_if<transport::Tip>(&*message);
+    watch_.heard(tip != nullptr && tip->at_rest);
+    if (tip != nullptr) {
       last_echo_ = tip->sent_at;
       last_tip_ = tip->durable;
       owner_.tip_heard(*tip);
       continue;
     }
+    watch_.stir();
     Result<Blocks> blocks = co_await blocks_of(std::move(*message));
     if (!blocks.ok()) co_return blocks.error().within(connection_.peer().text());
     if (receiver_.owes_answer()) CCR_CO_TRY(co_await report());
@@ -123,6 +126,10 @@ Task<Result<void>> Copier::write_blocks() {
 Task<Result<void>> Copier::report() {
   transport::Watermarks watermarks = owner_.watermarks();
   told_changes_ = owner_.standing().changes();
+  const bool news = watermarks != told_;
+  told_ = watermarks;
+  if (news) watch_.stir();
+  watermarks.at_rest = watch_.rests();
   watermarks.echo = last_echo_;
   if (last_tip_ <= watermarks.durable) covered_echo_ = last_echo_;
   watermarks.echo_of_data = covered_echo_;
@@ -133,8 +140,9 @@ Task<Result<void>> Copier::report() {
 
 Task<Result<void>> Copier::beat() {
   for (;;) {
+    watch_.try_rest();
     CCR_CO_TRY(co_await report());
-    co_await context_.clock.sleep(context_.config.transport.heartbeat_interval);
+    co_await watch_.pause();
   }
 }
 

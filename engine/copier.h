@@ -36,7 +36,9 @@ class Copier {
   static constexpr std::size_t unsynced_bytes_max = 4 * MiB;
 
   // `incoming` may be null: a copy without history, or a suspended one, keeps contact only.
-  Copier(NodeContext& context, storage::IncomingLog* incoming, transport::FramedConnection& connection, CopierOwner& owner);
+  // It rests on `pulse`, which is that of the connection's path.
+  Copier(NodeContext& context, storage::IncomingLog* incoming, transport::FramedConnection& connection, std::shared_ptr<Pulse> pulse,
+         CopierOwner& owner);
 
   Task<Result<void>> run();
 
@@ -66,7 +68,8 @@ class Copier {
   LogReceiver receiver_;
   std::uint64_t counted_bytes_ = 0;   // of what the connection received
   std::size_t unsynced_bytes_ = 0;
-  std::uint64_t told_changes_ = 0;    // of the owner's standing, in the last report
+  transport::Watermarks told_;        // the last report
+  std::uint64_t told_changes_ = 0;    // of the owner's standing, in it
   std::uint64_t last_echo_ = 0;       // sent_at of the last tip
   Position last_tip_;
   std::uint64_t covered_echo_ = 0;    // sent_at of the last tip whose position is durable here

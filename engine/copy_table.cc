@@ -9,6 +9,11 @@ double seconds(Duration duration) { return std::chrono::duration<double>(duratio
 
 }  // namespace
 
+WallTime last_heard(const CopyFacts& copy) {
+  if (copy.pulse == nullptr || !copy.watermarks.at_rest) return copy.heard_at;
+  return std::max(copy.heard_at, copy.pulse->last_wall());
+}
+
 CopyTable::CopyTable(Clock& clock, std::vector<std::string> nodes) : clock_(clock) {
   for (const std::string& node : nodes) copies_.emplace(node, CopyFacts{});
 }

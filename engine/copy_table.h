@@ -5,12 +5,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "engine/position_times.h"
+#include "engine/pulse.h"
 #include "storage/state_file.h"
 #include "transport/messages.h"
 #include "transport/network.h"
@@ -39,7 +41,9 @@ struct CopyFacts {
   bool block_mode = false;            // at the tail of the log
   transport::Endpoint path;
   transport::ConnectionFacts connection;
+  std::shared_ptr<const Pulse> pulse; // while connected: what stands for its heartbeats when it is at rest
 };
+WallTime last_heard(const CopyFacts& copy);
 
 class CopyTable {
  public:

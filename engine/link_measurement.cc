@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/task_group.h"
+
 namespace ccr::engine {
 namespace {
 

@@ -11,6 +11,7 @@
 #include "engine/certificate_dates.h"
 #include "engine/chain_points.h"
 #include "engine/commands.h"
+#include "engine/heartbeat.h"
 #include "engine/path_watch.h"
 #include "engine/shipper.h"
 #include "seed/seed_source.h"
@@ -27,7 +28,9 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       events_(executor, clock, trace),
       histories_(config_.transport.compression_memory_bytes),
       paths_(executor, clock, events_, config_.node),
-      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_},
+      pulses_(clock, config_.transport.heartbeat_interval * config_.transport.heartbeat_missed,
+              config_.transport.heartbeat_interval * PeerWatch::rest_intervals),
+      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_, pulses_},
       event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
       refusals_(events_, config_.node),
@@ -87,6 +90,7 @@ Task<Result<void>> Node::run() {
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
   group.spawn(watch_certificate());
   watch_paths(group);
+  group.spawn(give_back_memory());
   group.spawn(event_file_.run());
   const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
   events_.record(started);
@@ -151,7 +155,15 @@ Task<Result<void>> Node::watch_certificate() {
   }
 }
 
-// Of the nodes that this one dials for log: where there is a choice.
+Task<Result<void>> Node::give_back_memory() {
+  constexpr Duration turn = std::chrono::seconds(30);
+  for (;;) {
+    co_await context_.clock.sleep(turn);
+    AlignedBuffer::give_back_unused();
+  }
+}
+
+// Of the nodes that this one dials for log.
 void Node::watch_paths(TaskGroup& group) {
   std::set<std::string> dialled;
   for (const auto& [name, hosted] : databases_)
@@ -249,7 +261,7 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
   connection->set_session(hello->session);
   proven = true;
   if (hello->purpose == Purpose::path) {
-    spawn(serve_heartbeats(std::move(connection), hello->from_node));
+    spawn(serve_heartbeats(std::move(connection), std::move(*hello)));
     co_return Result<void>();
   }
   if (hello->purpose == Purpose::measure) {
@@ -307,8 +319,8 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   co_return answer;
 }
 
-Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {
-  std::list<transport::FramedConnection*>& open = heartbeats_[peer];
+Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, transport::Hello hello) {
+  std::list<transport::FramedConnection*>& open = heartbeats_[hello.from_node];
   if (open.size() >= addresses_max) open.front()->close();  // a path needs one; older ones are what a peer left behind
   struct Open {
     std::list<transport::FramedConnection*>& list;
@@ -316,7 +328,7 @@ Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConne
     Open(std::list<transport::FramedConnection*>& l, transport::FramedConnection* c) : list(l), connection(c) { list.push_back(c); }
     ~Open() { list.remove(connection); }
   } counted(open, connection.get());
-  static_cast<void>(co_await serve_path(context_, *connection));  // its end is the peer's to tell: it dials
+  static_cast<void>(co_await serve_path(context_, *connection, std::move(hello)));  // its end is the peer's to tell: it dials
   co_return Result<void>();
 }
 
@@ -358,7 +370,7 @@ Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> conn
 
 Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello) {
   if (hello.purpose == Purpose::log) {
-    Shipper shipper(active, connection, hello.from_node, hello.wanted);
+    Shipper shipper(active, connection, hello);
     co_return co_await shipper.run();
   }
   ActiveSeed pages(active);

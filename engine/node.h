@@ -64,6 +64,7 @@ class Node final : public ControlHandler {
   Task<Result<void>> host(Hosted& hosted);
   Task<Result<void>> watch_certificate();
   void watch_paths(TaskGroup& group);
+  Task<Result<void>> give_back_memory();
   Task<Result<void>> host_once(Hosted& hosted);
   Task<Result<void>> listen_later(transport::Endpoint address, TaskGroup& group);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
@@ -71,7 +72,7 @@ class Node final : public ControlHandler {
   Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection, bool& proven);
   Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
   Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello, std::string proven_peer);
-  Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
+  Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, transport::Hello hello);
   Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
   Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
@@ -83,6 +84,7 @@ class Node final : public ControlHandler {
   InlineCpuPool own_cpu_;
   transport::HistoryBudget histories_;
   PathTable paths_;
+  Pulses pulses_;
   NodeContext context_;
   EventFile event_file_;
   SourceFactory factory_;

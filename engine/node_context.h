@@ -7,6 +7,7 @@
 #include "base/trace.h"
 #include "engine/config.h"
 #include "engine/path_table.h"
+#include "engine/pulse.h"
 #include "storage/disk.h"
 #include "transport/history_budget.h"
 #include "transport/network.h"
@@ -24,6 +25,7 @@ struct NodeContext {
   CpuPool& cpu;
   transport::HistoryBudget& histories;  // of packed log, in both directions
   PathTable& paths;
+  Pulses& pulses;
 };
 
 // Where a database's files are on this node.

@@ -196,11 +196,11 @@ Task<Result<void>> PassiveCopy::quarantine_full(Error error) {
 
 // A person may clear it at any time. What is shown is for status alone: whoever sets aside looks for himself.
 Task<Result<void>> PassiveCopy::watch_quarantine() {
-  constexpr Duration turn = std::chrono::seconds(10);
+  constexpr Duration turn = std::chrono::seconds(10), rest_turn = std::chrono::minutes(2);
   for (;;) {
     const Result<storage::Quarantine> there = co_await storage::measure_quarantine(context_.disk, paths_.log_directory);
     quarantine_ = there.ok() ? std::optional(*there) : std::nullopt;
-    co_await context_.clock.sleep(turn);
+    co_await context_.clock.sleep(at_rest() ? rest_turn : turn);
   }
 }
 

@@ -29,8 +29,7 @@ namespace ccr::engine {
 
 struct SeedRequest {
   bool over_foreign = false;  // a file that this node knows nothing of may be overwritten
-  bool full = false;
-  bool manual_resume = false;
+  bool full = false, manual_resume = false;
   std::uint64_t bytes_per_second_max = 0;  // 0: no limit but the source's own
 };
 
@@ -65,6 +64,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   bool seeding_in_full() const noexcept { return seeding() && full_; }
   bool connected() const noexcept { return connected_; }
   std::optional<transport::Tip> tip() const { return tip_; }
+  WallTime tip_heard_at() const;  // or when the path last said that the tip is still the same
   const transport::FramedConnection* connection() const noexcept { return connection_; }
   std::optional<Digest64> root() const;  // of the content at replayed(); nullopt while it is not one commit's
   Duration lag() const;          // since the oldest tip heard that is not durable here; call when connected
@@ -142,6 +142,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> finish_when_decided();
   Task<Result<void>> finish_seed();
   void consider_healthy();
+  bool at_rest() const;  // connected, and the active has nothing to say
   Task<Result<void>> run_target(seed::SeedTarget& target, transport::FramedConnection& connection,
                                 std::optional<Result<seed::SeedOutcome>>& outcome, TaskGroup& group);
   Task<Result<void>> pages_are_here(seed::SeedOutcome outcome);
@@ -169,6 +170,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::unique_ptr<Files> files_;
   RootLedger roots_;
   bool connected_ = false;
+  std::shared_ptr<Pulse> pulse_;  // while connected: of the connection's path
   bool caught_up_ = false;       // since it connected, everything the active had then was inspected here
   Position backlog_end_;
   Position compare_from_;        // max_required when the phase began

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/timeout.h"
 #include "engine/chain_points.h"
 #include "engine/passive_files.h"
 
@@ -10,9 +11,12 @@ namespace ccr::engine {
 PassiveCopy::Contact::Contact(PassiveCopy& copy, const transport::FramedConnection& connection) : copy_(copy) {
   copy_.connected_ = true;
   copy_.connection_ = &connection;
+  copy_.pulse_ = copy_.context_.pulses.of(copy_.active_node(), connection.peer().text(), Pulses::Dialled::here);
 }
 
 PassiveCopy::Contact::~Contact() {
+  copy_.keeper_.state().tip_heard = copy_.tip_heard_at();
+  copy_.pulse_.reset();
   copy_.connected_ = false;
   copy_.connection_ = nullptr;
 }
@@ -145,7 +149,7 @@ Task<Result<void>> PassiveCopy::copy_once(bool in_seed, Backoff& backoff) {
 }
 
 Task<Result<void>> PassiveCopy::exchange(PeerSession& session, storage::IncomingLog* log) {
-  Copier copier(context_, log, *session.connection, *this);
+  Copier copier(context_, log, *session.connection, pulse_, *this);
   TaskGroup group(context_.executor);
   bool leaves = false;
   group.spawn(copier.run());
@@ -253,6 +257,13 @@ void PassiveCopy::tip_heard(const transport::Tip& tip) {
   changed_.notify();
 }
 
+bool PassiveCopy::at_rest() const { return connected_ && tip_ && tip_->at_rest; }
+
+WallTime PassiveCopy::tip_heard_at() const {
+  const WallTime heard = keeper_.state().tip_heard;
+  return at_rest() ? std::max(heard, pulse_->last_wall()) : heard;
+}
+
 void PassiveCopy::log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes) {
   log_bytes_received_ += log_bytes;
   wire_bytes_received_ += wire_bytes;
@@ -325,9 +336,10 @@ Task<Result<void>> PassiveCopy::finish_when_decided() {
 
 namespace {
 
-// Each heartbeat brings a new time of the last tip: of those only one a minute goes to disk, and the last one before a silence.
-bool worth_saving(const storage::CopyState& saved, const storage::CopyState& state, WallTime now) {
-  constexpr std::int64_t apart_max = Duration(std::chrono::seconds(60)).count();
+// Each heartbeat brings a new time of the last tip: of those only one a minute goes to disk, one in ten minutes at rest, and the last one
+// before a silence.
+bool worth_saving(const storage::CopyState& saved, const storage::CopyState& state, WallTime now, bool at_rest) {
+  const std::int64_t apart_max = Duration(std::chrono::minutes(at_rest ? 10 : 1)).count();
   constexpr std::int64_t silence = Duration(std::chrono::seconds(5)).count();
   if (state == saved) return false;
   storage::CopyState beaten = saved;
@@ -340,10 +352,13 @@ bool worth_saving(const storage::CopyState& saved, const storage::CopyState& sta
 
 Task<Result<void>> PassiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::milliseconds(500);
+  constexpr Duration rest_turn = std::chrono::minutes(2);
   storage::CopyState saved = keeper_.state();
   Position seen = saved.min_required;
   bool rested = false;
   for (;;) {
+    const auto moves = [&] { return !at_rest() || files_->replayer->position() != seen; };
+    if (rested && !moves()) co_await wait_for(context_.clock, rest_turn, changed_, moves);
     co_await context_.clock.sleep(turn);
     const bool moved = files_->replayer->position() != seen;
     seen = files_->replayer->position();
@@ -354,7 +369,8 @@ Task<Result<void>> PassiveCopy::keep_house() {
       continue;
     }
     storage::CopyState& state = keeper_.state();
-    if (worth_saving(saved, state, context_.clock.wall_now())) {
+    state.tip_heard = tip_heard_at();
+    if (worth_saving(saved, state, context_.clock.wall_now(), at_rest())) {
       CCR_CO_TRY(co_await keeper_.save());
       saved = state;
     }

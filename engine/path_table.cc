@@ -29,10 +29,8 @@ void PathTable::add(const std::string& peer, const std::vector<transport::Endpoi
 }
 
 const std::vector<Path>& PathTable::watch(const std::string& peer) {
-  static const std::vector<Path> none;
   const std::vector<Path>& paths = peers_.at(peer);
-  if (paths.size() < 2) return none;
-  watched_.insert(peer);
+  if (paths.size() > 1) watched_.insert(peer);
   return paths;
 }
 
@@ -66,7 +64,7 @@ bool PathTable::is_down(const std::string& peer, const transport::Endpoint& addr
 
 void PathTable::beat(const std::string& peer, const transport::Endpoint& address, Duration round_trip) {
   Path* const path = find(peer, address);
-  if (path == nullptr) return;
+  if (path == nullptr || !watched(peer)) return;
   path->round_trip = round_trip;
   if (++path->beats < path->beats_wanted) return;
   if (turn(*path, PathState::up)) tell("path_up", peer, *path);
@@ -74,7 +72,7 @@ void PathTable::beat(const std::string& peer, const transport::Endpoint& address
 
 void PathTable::lost(const std::string& peer, const transport::Endpoint& address, const std::string& cause) {
   Path* const path = find(peer, address);
-  if (path == nullptr) return;
+  if (path == nullptr || !watched(peer)) return;
   path->beats_wanted = beats_up;
   put_down(peer, *path, cause);
 }

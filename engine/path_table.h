@@ -1,8 +1,8 @@
 // PathTable is what this node knows of the ways to each other node: a path for each of its addresses, in the user's order.
 //
 // A path is up once beats_up heartbeats in a row came back over its own connection (engine/path_watch.h), down when they stop, and unknown
-// before: one that comes and goes is not gone back to at each of its moments. Of a node with a single address nothing is asked: there is
-// no choice. Pure but for the events `path_up` and `path_down`. Threads: the executor's.
+// before: one that comes and goes is not gone back to at each of its moments. The only path to a node is not judged: there is no choice.
+// Pure but for the events `path_up` and `path_down`. Threads: the executor's.
 #pragma once
 
 #include <map>
@@ -39,7 +39,7 @@ class PathTable {
 
   void add(const std::string& peer, const std::vector<transport::Endpoint>& addresses);
   const std::map<std::string, std::vector<Path>>& peers() const noexcept { return peers_; }
-  // The paths whose heartbeats are to be asked for: those to a peer that this node dials, where it has a choice.
+  // Of a peer that this node dials: from now on what its heartbeats say counts, where there is a choice. Its paths.
   const std::vector<Path>& watch(const std::string& peer);
   bool watched(const std::string& peer) const { return watched_.contains(peer); }
   // To try one after another: those that are up, then the unknown, then those that are down; each in the user's order.

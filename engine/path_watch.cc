@@ -1,5 +1,7 @@
 #include "engine/path_watch.h"
 
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/timeout.h"
@@ -25,12 +27,13 @@ Task<Result<transport::PathBeat>> receive_beat(transport::FramedConnection& conn
   co_return *beat;
 }
 
-Task<Result<void>> exchange_beats(transport::FramedConnection& connection, std::uint64_t number) {
-  transport::Message beat(transport::PathBeat{number});
+Task<Result<void>> exchange_beats(transport::FramedConnection& connection, std::uint64_t number, Pulse& pulse) {
+  transport::Message beat(transport::PathBeat{number, pulse.awake_here()});
   CCR_CO_TRY(co_await connection.send(std::move(beat)));
   const Result<transport::PathBeat> answer = co_await receive_beat(connection);
   if (!answer.ok()) co_return answer.error();
   if (answer->number != number) co_return Error{ErrorKind::protocol, connection.peer().text() + " answered another heartbeat than the last", ""};
+  pulse.heard(answer->awake);
   co_return Result<void>();
 }
 
@@ -41,10 +44,13 @@ Task<Result<void>> beat_until_lost(NodeContext& context, std::string peer, trans
   if (!session.ok()) co_return session.error();
   transport::FramedConnection& connection = *session->connection;
   const Duration interval = context.config.transport.heartbeat_interval;
+  const std::shared_ptr<Pulse> pulse = context.pulses.of(peer, address.text(), Pulses::Dialled::here);
+  std::optional<Pulse::Beating> beating;
   for (std::uint64_t number = 1;; ++number) {
     const Instant sent = context.clock.now();
     CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context) - interval, "the answer to a heartbeat from " + address.text(),
-                                     exchange_beats(connection, number)));
+                                     exchange_beats(connection, number, *pulse)));
+    if (!beating) beating.emplace(pulse);
     context.paths.beat(peer, address, context.clock.now() - sent);
     co_await context.clock.sleep(interval);
   }
@@ -64,12 +70,15 @@ Task<Result<void>> watch_path(NodeContext& context, std::string peer, transport:
   }
 }
 
-Task<Result<void>> serve_path(NodeContext& context, transport::FramedConnection& connection) {
+Task<Result<void>> serve_path(NodeContext& context, transport::FramedConnection& connection, transport::Hello hello) {
+  const std::shared_ptr<Pulse> pulse = context.pulses.of(hello.from_node, hello.address, Pulses::Dialled::there);
+  const Pulse::Beating beating(pulse);
   for (;;) {
-    const Result<transport::PathBeat> beat = co_await with_timeout(context.clock, silence_max(context) + context.config.transport.heartbeat_interval,
+    const Result<transport::PathBeat> beat = co_await with_timeout(context.clock, silence_max(context),
                                                                    "the silence of " + connection.peer().text(), receive_beat(connection));
     if (!beat.ok()) co_return beat.error();
-    transport::Message answer(*beat);
+    pulse->heard(beat->awake);
+    transport::Message answer(transport::PathBeat{beat->number, pulse->awake_here()});
     CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context), "a heartbeat to " + connection.peer().text(), connection.send(std::move(answer))));
   }
 }

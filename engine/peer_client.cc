@@ -58,6 +58,7 @@ Task<Result<PeerSession>> connect_over(NodeContext& context, std::string node, t
   address_to(context, node, hello);
   Result<std::unique_ptr<transport::Connection>> connected = co_await reach(context, address, node, connect_timeout);
   if (!connected.ok()) co_return connected.error();
+  hello.address = address.text();
   co_return co_await with_timeout(context.clock, hello_timeout, "hello to " + node, greet(context, std::move(*connected), std::move(hello)));
 }
 
@@ -73,6 +74,7 @@ Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string ac
       if (is_silence(last.kind)) context.paths.suspect(active_node, address, last.message);
       continue;
     }
+    hello.address = address.text();
     Result<PeerSession> session =
         co_await with_timeout(context.clock, hello_timeout, "hello to " + active_node, greet(context, std::move(*connected), std::move(hello)));
     if (!session.ok() && session.error().kind == ErrorKind::timeout) context.paths.suspect(active_node, address, session.error().message);

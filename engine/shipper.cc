@@ -4,14 +4,15 @@
 
 namespace ccr::engine {
 
-Shipper::Shipper(ActiveCopy& active, transport::FramedConnection& connection, std::string node, Position from)
+Shipper::Shipper(ActiveCopy& active, transport::FramedConnection& connection, const transport::Hello& hello)
     : active_(active),
       connection_(connection),
-      node_(std::move(node)),
-      generation_(from.generation),
-      offset_(from.offset),
+      node_(hello.from_node),
+      generation_(hello.wanted.generation),
+      offset_(hello.wanted.offset),
       reader_(active.context().disk, active.log_directory()),
-      watch_(active.context().clock, active.context().config.transport),
+      watch_(active.context().executor, active.context().clock, active.context().config.transport,
+             active.context().pulses.of(node_, hello.address, Pulses::Dialled::there)),
       sender_(active.context(), connection, active.copies().of(node_)),
       counted_bytes_(connection.bytes_sent()),
       pieces_(active.context().executor, 1),
@@ -23,6 +24,8 @@ Task<Result<void>> Shipper::run() {
   struct Connected {
     CopyFacts& copy;
     ~Connected() {
+      copy.heard_at = last_heard(copy);
+      copy.pulse.reset();
       copy.connected = false;
       copy.block_mode = false;
       copy.bytes_per_second = 0;
@@ -30,6 +33,7 @@ Task<Result<void>> Shipper::run() {
     }
   } connected{facts};
   facts.path = connection_.peer();
+  facts.pulse = watch_.pulse();
   TaskGroup group(active_.context().executor);
   group.spawn(read_log());
   group.spawn(send_log());
@@ -84,7 +88,7 @@ Task<Result<void>> Shipper::read_log() {
 // At the tail: the copy learns where the log ends, and what comes next is waited for.
 Task<Result<void>> Shipper::rest(Position durable) {
   active_.copies().of(node_).block_mode = true;
-  if (told_ != durable) CCR_CO_TRY(co_await send_tip());
+  if (told_.durable != durable) CCR_CO_TRY(co_await send_tip());
   if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
   co_return Result<void>();
 }
@@ -93,6 +97,7 @@ Task<Result<void>> Shipper::send_log() {
   for (;;) {
     std::optional<Piece> piece = co_await pieces_.pop();
     if (!piece) co_return Result<void>();
+    watch_.stir();
     const ByteView log = piece->buffer.view().first(piece->bytes);
     CCR_CO_TRY(co_await sender_.send(piece->from, log, piece->behind));
     count(piece->bytes);
@@ -117,9 +122,12 @@ Task<Result<void>> Shipper::send_tip() {
   tip.root = now.root;
   tip.root_known = now.root_known;
   tip.epoch = active_.log().epoch();
+  const bool news = tip != told_;
+  told_ = tip;
+  if (news) watch_.stir();
   tip.wall = active_.context().clock.wall_now();
   tip.sent_at = static_cast<std::uint64_t>(active_.context().clock.now().nanoseconds);
-  told_ = now.durable;
+  tip.at_rest = watch_.rests();
   transport::Message message(tip);
   co_return co_await connection_.send(std::move(message));
 }
@@ -130,11 +138,12 @@ Task<Result<void>> Shipper::beat() {
     if (unsent_ == 0 && seen == chunks_) {
       for (AlignedBuffer& buffer : spare_) buffer.forget();
     }
+    watch_.try_rest();
     CCR_CO_TRY(co_await send_tip());
     active_.copies().of(node_).connection = connection_.facts();
     CCR_CO_TRY(co_await sender_.rest());
     count(0);
-    co_await active_.context().clock.sleep(active_.context().config.transport.heartbeat_interval);
+    co_await watch_.pause();
   }
 }
 
@@ -142,8 +151,8 @@ Task<Result<void>> Shipper::listen() {
   for (;;) {
     Result<transport::Message> message = co_await connection_.receive();
     if (!message.ok()) co_return message.error();
-    watch_.heard();
     const auto* watermarks = std::get_if<transport::Watermarks>(&*message);
+    watch_.heard(watermarks != nullptr && watermarks->at_rest);
     if (watermarks == nullptr) {
       co_return Error{ErrorKind::protocol,
                       connection_.peer().text() + " sent a message of type " + std::to_string(transport::type_of(*message)) +

@@ -24,8 +24,8 @@ class Shipper {
   static constexpr std::size_t chunk_bytes_max = 256 * KiB;
   static_assert(chunk_bytes_max <= transport::LogPacker::piece_bytes_max);
 
-  // `from`: next byte the copy wants; generation 0: nothing (a copy without history gets tips only).
-  Shipper(ActiveCopy& active, transport::FramedConnection& connection, std::string node, Position from);
+  // hello.wanted: next byte the copy wants; generation 0: nothing (a copy without history gets tips only).
+  Shipper(ActiveCopy& active, transport::FramedConnection& connection, const transport::Hello& hello);
 
   Task<Result<void>> run();
 
@@ -52,7 +52,7 @@ class Shipper {
   std::string node_;
   Generation generation_;
   std::uint64_t offset_ = 0;
-  Position told_;  // durable position of the last tip
+  transport::Tip told_;  // the last tip
   storage::BlockReader reader_;
   PeerWatch watch_;
   LogSender sender_;

@@ -44,12 +44,12 @@ json passive_there(const Hosted& hosted, const std::string& node) {
   } else {
     const transport::Watermarks& marks = facts.watermarks;
     copy["state"] = facts.connected ? marks.state : "disconnected";
-    copy["cause"] = facts.connected ? marks.cause : "last heard " + to_rfc3339(facts.heard_at) + " as " + marks.state;
-    copy["since"] = to_rfc3339(facts.connected ? facts.state_since : facts.heard_at);
+    copy["cause"] = facts.connected ? marks.cause : "last heard " + to_rfc3339(last_heard(facts)) + " as " + marks.state;
+    copy["since"] = to_rfc3339(facts.connected ? facts.state_since : last_heard(facts));
     if (facts.connected) copy["comment"] = marks.comment;
     if (facts.connected) copy["hint"] = marks.hint;
     put_watermarks(copy, marks);
-    copy["tip_heard_at"] = to_rfc3339(facts.heard_at);
+    copy["tip_heard_at"] = to_rfc3339(last_heard(facts));
   }
   const storage::Pin* dropped = nullptr;
   if (hosted.active && hosted.active->ready()) {
@@ -59,7 +59,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
       put_queues(copy, active.tip().durable, facts.watermarks.inspected, facts.watermarks.replayed, hosted.config.generation_bytes);
       if (facts.connected) copy["replay_queue"]["seconds"] = static_cast<double>(facts.watermarks.replay_queue_ns) / 1e9;
       // The end of the log is known here, and what it had; it may have replayed since, and no more than that.
-      if (!facts.connected) copy["queues_as_of"] = to_rfc3339(facts.heard_at);
+      if (!facts.connected) copy["queues_as_of"] = to_rfc3339(last_heard(facts));
     }
     dropped = find_pin(active.state().pins, node, storage::Pin::Kind::copy);
   }
@@ -91,7 +91,7 @@ json passive_here(const Node& node, const Hosted& hosted) {
   const std::optional<Digest64> root = passive.root();
   copy["root"] = root ? json(to_hex(*root, 16)) : json(nullptr);
   const storage::CopyState& state = passive.state();
-  if (state.tip_heard.known()) copy["tip_heard_at"] = to_rfc3339(state.tip_heard);
+  if (passive.tip_heard_at().known()) copy["tip_heard_at"] = to_rfc3339(passive.tip_heard_at());
   if (state.tip.known()) copy["generated"] = position_json(state.tip);
   // Without contact nobody here knows what is missing: 'unknown since', never 0.
   if (passive.connected() && passive.tip() && is_copy(marks)) {
@@ -117,7 +117,7 @@ json active_there(const Hosted& hosted) {
   copy["state"] = connected ? json("mounted") : json(nullptr);
   if (!connected) copy["cause"] = "no contact";
   if (passive.state().tip.known()) copy["generated"] = position_json(passive.state().tip);
-  if (passive.state().tip_heard.known()) copy["tip_heard_at"] = to_rfc3339(passive.state().tip_heard);
+  if (passive.tip_heard_at().known()) copy["tip_heard_at"] = to_rfc3339(passive.tip_heard_at());
   if (passive.tip() && passive.tip()->root_known && connected) copy["root"] = to_hex(passive.tip()->root, 16);
   return copy;
 }

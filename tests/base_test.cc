@@ -102,8 +102,8 @@ TEST(AlignedBuffer, IsZerosAgainOnceItWasForgotten) {
     EXPECT_TRUE(std::equal(zeros.begin(), zeros.end(), buffer.data()));
     AlignedBuffer other = std::move(buffer);
     other.span().back() = std::byte{1};
-    EXPECT_EQ(buffer.size(), 0u);
-    buffer.forget();  // of nothing
+    EXPECT_EQ(buffer.size(), 0u);  // NOLINT(bugprone-use-after-move): it promises to be empty then
+    buffer.forget();               // of nothing
   }
 }
 
@@ -123,6 +123,19 @@ TEST(AlignedBuffer, OfMemoryThatServedBeforeIsZerosUnlessItsOwnerWritesItAnyway)
     AlignedBuffer large(48 * MiB);  // more than is kept of all together
     EXPECT_EQ(large.span().back(), std::byte{0});
   }
+}
+
+TEST(AlignedBuffer, WhatNobodyNeededIsGivenBack) {
+  const auto written_and_freed = [] { std::memset(AlignedBuffer(MiB).data(), 7, MiB); };
+  const auto serves_again = [] { return AlignedBuffer(MiB, AlignedBuffer::Content::any).view().back() == std::byte{7}; };
+  written_and_freed();
+  AlignedBuffer::give_back_unused();
+  written_and_freed();
+  AlignedBuffer::give_back_unused();
+  EXPECT_TRUE(serves_again()) << "it was needed since the last call";
+  AlignedBuffer::give_back_unused();
+  AlignedBuffer::give_back_unused();
+  EXPECT_FALSE(serves_again());
 }
 
 TEST(Position, OrdersByGenerationThenOffset) {

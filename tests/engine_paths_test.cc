@@ -86,7 +86,8 @@ TEST_F(Paths, OverWhichConnectionsDieWhileHeartbeatsComeAreBelievedLessEachTime)
 }
 
 TEST_F(Paths, OfWhichThereIsOneAreNotSuspected) {
-  EXPECT_TRUE(table.watch("gamma").empty());
+  EXPECT_EQ(table.watch("gamma").size(), 1u);
+  EXPECT_FALSE(table.watched("gamma"));
   table.suspect("gamma", {"10.77.0.3", 1}, "no answer");
   EXPECT_EQ(table.peers().at("gamma").front().state, PathState::unknown);
   table.suspect("alpha", b, "no answer");

@@ -13,6 +13,7 @@ const std::string hello_hex =
     "05616c706861"                      // to alpha
     "066f7264657273"                    // database orders
     "0673716c697465"                    // kind sqlite
+    "0f0031302e37372e302e313a3634333237"  // address 10.77.0.1:64327
     "8877665544332211"                  // session
     "000102030405060708090a0b0c0d0e0f"  // signature
     "0300000000000000"                  // epoch
@@ -31,7 +32,8 @@ const std::string tip_hex =
     "01"                                // it is known
     "0300000000000000"                  // epoch
     "00002a36fe9c9717"                  // 1.7e18 ns since 1970
-    "2a00000000000000";                 // sent_at
+    "2a00000000000000"                  // sent_at
+    "00";                               // not at rest
 
 Result<Message> decode_copy(std::uint8_t type, const Bytes& body) { return decode(type, body); }
 

@@ -109,6 +109,7 @@ std::vector<Extremes> extremes(const Bytes& tail) {
   const ByteView whole(tail);
   Hello hello;
   hello.cluster = hello.from_node = hello.to_node = hello.database = hello.kind = name;
+  hello.address = text;
   hello.chain.assign(chain_links_max, ChainPoint{{1}, 0, {}});
   Welcome named;
   named.node = name;

@@ -82,6 +82,7 @@ inline Hello sample_hello() {
   hello.to_node = "alpha";
   hello.database = "orders";
   hello.kind = "sqlite";
+  hello.address = "10.77.0.1:64327";
   hello.session = 0x1122334455667788;
   hello.signature = sample_signature();
   hello.epoch = 3;

@@ -64,6 +64,7 @@ void fields(A& a, typename A::template Ref<Hello> m) {
   a.name(m.to_node);
   a.name(m.database);
   a.name(m.kind);
+  a.text(m.address);
   a.u64(m.session);
   a.signature(m.signature);
   a.u64(m.epoch);
@@ -119,6 +120,7 @@ void fields(A& a, typename A::template Ref<Tip> m) {
   a.u64(m.epoch);
   a.wall(m.wall);
   a.u64(m.sent_at);
+  a.flag(m.at_rest);
 }
 
 template <class A>
@@ -148,6 +150,7 @@ void fields(A& a, typename A::template Ref<Watermarks> m) {
   a.u64(m.seed_image_bytes);
   a.u32(m.history_stream);
   a.u8(m.history_log);
+  a.flag(m.at_rest);
   a.require(m.history_log == 0 || is_history_log(m.history_log), "a history that no stream has");
 }
 
@@ -288,6 +291,7 @@ void fields(A& a, typename A::template Ref<ExtentPacked> m) {
 template <class A>
 void fields(A& a, typename A::template Ref<PathBeat> m) {
   a.u64(m.number);
+  a.u32(m.awake);
 }
 
 static_assert(tail_bytes_max + extent_packed_fields <= frame_body_max && tail_bytes_max + log_packed_fields <= frame_body_max);

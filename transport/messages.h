@@ -49,6 +49,7 @@ struct Hello {
   std::uint16_t version_min = protocol_version_min, version_max = protocol_version_max;
   Purpose purpose = Purpose::log;
   std::string cluster, from_node, to_node, database, kind;
+  std::string address;         // that was dialled: connections of one path have the same
   std::uint64_t session = 0;   // random; a newer session of the same node, database and purpose replaces the older
   Signature signature;         // zeros: the copy has no history yet
   Epoch epoch = 0;
@@ -110,6 +111,8 @@ struct Tip {  // active -> passive: heartbeat, and after each group while nothin
   Epoch epoch = 0;
   WallTime wall;
   std::uint64_t sent_at = 0;  // the active's clock, opaque to the passive, which returns it
+  bool at_rest = false;       // until something changes the heartbeats of the path stand for this connection's; its next comes late
+  bool operator==(const Tip&) const = default;
 };
 
 struct Watermarks {  // passive -> active: heartbeat, and after each sync
@@ -129,6 +132,8 @@ struct Watermarks {  // passive -> active: heartbeat, and after each sync
   bool seed_running = false;
   std::uint32_t history_stream = 0;  // the ask that is answered; 0: none yet
   std::uint8_t history_log = 0;      // what is granted; 0: nothing
+  bool at_rest = false;              // as Tip's
+  bool operator==(const Watermarks&) const = default;
 };
 
 // --- seed --------------------------------------------------------------------------------------------------------------------
@@ -168,7 +173,10 @@ struct VerifyAsk { std::uint32_t extent = 0; };
 struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber commit = 0; PageNumber page_count = 0; std::vector<Digest64> disk; std::vector<Digest64> table; };
 
 // path: P sends one after another, A answers each with the same
-struct PathBeat { std::uint64_t number = 0; };
+struct PathBeat {
+  std::uint64_t number = 0;
+  std::uint32_t awake = 0;  // the sender's log connections over this path that are not at rest
+};
 
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
                              PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer,

@@ -16,6 +16,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -67,7 +68,8 @@ class SimNetwork {
   void heal_all();  // blocks and stalls, of calls and of weather; half-open connections stay so
   void stall(HostId from, HostId to, Duration duration);  // a clogged link: everything arrives later
   std::size_t cut(HostId a, HostId b);                    // resets every connection between them at any byte; how many
-  std::size_t half_open(HostId a, HostId b);              // their connections pass nothing any more, and nobody is told; how many
+  // Their connections pass nothing any more, and nobody is told; how many. `which`: that one alone, in the order in which they were made.
+  std::size_t half_open(HostId a, HostId b, std::optional<std::size_t> which = std::nullopt);
   void start_weather();
   void stop_weather() { ++weather_round_; }
 

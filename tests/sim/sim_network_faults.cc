@@ -102,10 +102,11 @@ std::size_t SimNetwork::cut(HostId a, HostId b) {
   return count;
 }
 
-std::size_t SimNetwork::half_open(HostId a, HostId b) {
-  std::size_t count = 0;
+std::size_t SimNetwork::half_open(HostId a, HostId b, std::optional<std::size_t> which) {
+  std::size_t count = 0, index = 0;
   for_each_stream([&](Stream& stream) {
     if (stream.half_open || !between(stream, a, b)) return;
+    if (which && index++ != *which) return;
     stream.half_open = true;
     world_.count(Fault::half_open, stream.id);
     ++count;
