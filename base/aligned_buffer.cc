@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
@@ -116,7 +117,10 @@ void AlignedBuffer::forget() noexcept {
   if (data_ != nullptr) ::madvise(data_, rounded_up(size_), MADV_DONTNEED);
 }
 
-void AlignedBuffer::give_back_unused() { spare_mappings().give_back_unused(); }
+void AlignedBuffer::give_back_unused() {
+  spare_mappings().give_back_unused();
+  ::malloc_trim(0);
+}
 
 void AlignedBuffer::Free::operator()(std::byte* memory) const noexcept {
   if (mapped != 0) {

@@ -119,7 +119,8 @@ class AlignedBuffer {
   ByteSpan span() noexcept { return {data_, size_}; }
   ByteView view() const noexcept { return {data_, size_}; }
   void forget() noexcept;  // gives the memory back to the kernel until it is used again; what it held is zeros then
-  // Freed buffers of 64 KiB and more serve again, 32 MiB of them at most. To the kernel goes what none has needed since the last call.
+  // Freed buffers of 64 KiB and more serve again, 32 MiB of them at most. To the kernel goes what none has needed since the last call, and
+  // whatever else of the process's memory is free. A millisecond or so: for now and then.
   static void give_back_unused();
 
  private:

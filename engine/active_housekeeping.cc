@@ -9,13 +9,15 @@ namespace ccr::engine {
 
 Task<Result<void>> ActiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::seconds(1), rest_turn = std::chrono::minutes(2);
-  constexpr Duration calm = idle_roll + checkpoint_interval;  // then all that follows a commit is done
+  constexpr Duration calm = idle_roll + checkpoint_interval;  // after a commit: then all that follows it is done
   Position saved = keeper_.state().durable;
   Position seen = tip_.durable;
-  Instant moved_at = context_.clock.now();
+  CommitNumber seen_commit = tip_.commit;
+  Instant committed_at = context_.clock.now();
+  bool gave_back = false;
   for (;;) {
     const auto moves = [&] { return seen != tip_.durable; };
-    const bool rests = !moves() && saved == keeper_.state().durable && context_.clock.now() - moved_at > calm;
+    const bool rests = !moves() && saved == keeper_.state().durable && context_.clock.now() - committed_at > calm;
     if (rests) co_await wait_for(context_.clock, rest_turn, tip_changed_, moves);
     co_await context_.clock.sleep(turn);
     {
@@ -31,12 +33,15 @@ Task<Result<void>> ActiveCopy::keep_house() {
       const Result<bool> rolled = co_await log_->roll_if_idle(idle_roll);
       if (!rolled.ok()) co_return rolled.error();
       if (*rolled) publish_tip();
-      if (seen == tip_.durable) {
+      const bool still = seen == tip_.durable;
+      if (still && !gave_back) {
         log_->give_back();
         if (replayer_) replayer_->give_back();
       }
-      if (seen != tip_.durable) moved_at = context_.clock.now();
+      gave_back = still;
+      if (seen_commit != tip_.commit) committed_at = context_.clock.now();
       seen = tip_.durable;
+      seen_commit = tip_.commit;
       if (context_.clock.now() - checkpoint_time_ >= checkpoint_interval) CCR_CO_TRY(co_await checkpoint());
     }
     if (saved != keeper_.state().durable) {

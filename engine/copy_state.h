@@ -43,6 +43,7 @@ class CopyStanding {
   const std::string& hint() const noexcept { return hint_; }
   WallTime since() const noexcept { return since_; }
   std::uint64_t changes() const noexcept { return changes_; }  // grows with each change
+  void told_more() noexcept { ++changes_; }  // about the copy, in the same state: its peer wants to know
   void restore_since(WallTime since) noexcept { since_ = since; }  // a suspension that survived a restart
 
  private:

@@ -26,11 +26,13 @@ CopyFacts& CopyTable::of(const std::string& node) {
 
 void CopyTable::durable_here(Position position) { durable_times_.reached(position, clock_.now()); }
 
-void CopyTable::connected(const std::string& node) {
+std::uint64_t CopyTable::connected(const std::string& node) {
   CopyFacts& copy = of(node);
   copy.connected = true;
   copy.lag_seconds.reset();
   copy.sampled_from = clock_.now();
+  copy.watermarks.at_rest = false;  // the last connection's word
+  return ++copy.connection_number;
 }
 
 void CopyTable::heard(const std::string& node, const transport::Watermarks& watermarks) {

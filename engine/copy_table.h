@@ -28,6 +28,7 @@ struct PackingFacts {
 
 struct CopyFacts {
   bool connected = false;
+  std::uint64_t connection_number = 0;  // grows with each
   bool heard = false;                 // watermarks below were reported at least once since this node started
   transport::Watermarks watermarks;
   WallTime heard_at;
@@ -53,7 +54,8 @@ class CopyTable {
   const std::map<std::string, CopyFacts>& all() const noexcept { return copies_; }
 
   void durable_here(Position position);                                       // a group became durable
-  void connected(const std::string& node);                                    // anew: what was missing meanwhile is no sample
+  // Anew: what was missing meanwhile is no sample. The connection's number: what its end means is for that of the last one to say.
+  std::uint64_t connected(const std::string& node);
   void heard(const std::string& node, const transport::Watermarks& watermarks);
   void shipped(const std::string& node, std::uint64_t log_bytes, std::uint64_t wire_bytes);
   // Seconds since the oldest position that `node` has not durable became durable here, or the last sample where that was longer; 0 when it

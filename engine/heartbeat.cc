@@ -41,13 +41,14 @@ void PeerWatch::wake() {
 }
 
 bool PeerWatch::try_rest() {
-  rests_ = pulse_->beating() && last_ > calm_ && clock_.now() - calm_ >= interval_ * calm_intervals;
+  rests_ = reading_ && pulse_->beating() && last_ > calm_ && clock_.now() - calm_ >= interval_ * calm_intervals;
+  said_rest_ = rests_;
   return rests_;
 }
 
 Task<void> PeerWatch::pause() {
   const auto awake = [this] { return !rests_; };
-  if (rests_) {
+  if (said_rest_) {  // woken while it was said: at once
     co_await wait_for(clock_, interval_ * rest_intervals, woken_, awake);
   } else {
     co_await clock_.sleep(interval_);

@@ -50,7 +50,7 @@ class PeerWatch {
   Task<Result<void>> run(transport::FramedConnection& connection);
 
  private:
-  Duration answer_within() const noexcept { return interval_ / 2; }
+  Duration answer_within() const noexcept { return interval_ * 3 / 4; }
 
   Clock& clock_;
   const Duration interval_, silence_max_;
@@ -60,7 +60,7 @@ class PeerWatch {
   Instant last_;   // the peer was heard, or began to owe an answer
   Instant calm_;   // the last change
   Signal woken_;
-  bool rests_ = false, peer_rests_ = false, reading_ = true;
+  bool rests_ = false, said_rest_ = false, peer_rests_ = false, reading_ = true;
 };
 
 }  // namespace ccr::engine

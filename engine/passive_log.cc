@@ -10,6 +10,7 @@ namespace ccr::engine {
 
 PassiveCopy::Contact::Contact(PassiveCopy& copy, const transport::FramedConnection& connection) : copy_(copy) {
   copy_.connected_ = true;
+  if (copy_.tip_) copy_.tip_->at_rest = false;  // the last connection's word
   copy_.connection_ = &connection;
   copy_.pulse_ = copy_.context_.pulses.of(copy_.active_node(), connection.peer().text(), Pulses::Dialled::here);
 }
@@ -357,7 +358,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
   Position seen = saved.min_required;
   bool rested = false;
   for (;;) {
-    const auto moves = [&] { return !at_rest() || files_->replayer->position() != seen; };
+    const auto moves = [&] { return !at_rest() || files_->replayer->position() != seen || files_->replayer->base_marker_met(); };
     if (rested && !moves()) co_await wait_for(context_.clock, rest_turn, changed_, moves);
     co_await context_.clock.sleep(turn);
     const bool moved = files_->replayer->position() != seen;

@@ -42,6 +42,8 @@ Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
   const bool sound = report.differing_total == 0;
   if (report.equal()) state.disk_verified_at = context_.clock.wall_now();
   if (!sound || report.active_differing_total > 0) state.disk_verified_at = WallTime{};
+  standing_.told_more();
+  changed_.notify();
   if (sound && state.suspended && state.seeded) {
     const Result<storage::FileFacts> facts = co_await page_file_facts();
     if (!facts.ok()) co_return facts.error();

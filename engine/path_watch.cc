@@ -28,12 +28,12 @@ Task<Result<transport::PathBeat>> receive_beat(transport::FramedConnection& conn
 }
 
 Task<Result<void>> exchange_beats(transport::FramedConnection& connection, std::uint64_t number, Pulse& pulse) {
-  transport::Message beat(transport::PathBeat{number, pulse.awake_here()});
+  transport::Message beat(pulse.beat(number));
   CCR_CO_TRY(co_await connection.send(std::move(beat)));
   const Result<transport::PathBeat> answer = co_await receive_beat(connection);
   if (!answer.ok()) co_return answer.error();
   if (answer->number != number) co_return Error{ErrorKind::protocol, connection.peer().text() + " answered another heartbeat than the last", ""};
-  pulse.heard(answer->awake);
+  pulse.heard(*answer);
   co_return Result<void>();
 }
 
@@ -77,8 +77,8 @@ Task<Result<void>> serve_path(NodeContext& context, transport::FramedConnection&
     const Result<transport::PathBeat> beat = co_await with_timeout(context.clock, silence_max(context),
                                                                    "the silence of " + connection.peer().text(), receive_beat(connection));
     if (!beat.ok()) co_return beat.error();
-    pulse->heard(beat->awake);
-    transport::Message answer(transport::PathBeat{beat->number, pulse->awake_here()});
+    pulse->heard(*beat);
+    transport::Message answer(pulse->beat(beat->number));
     CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context), "a heartbeat to " + connection.peer().text(), connection.send(std::move(answer))));
   }
 }

@@ -8,7 +8,7 @@
 namespace ccr::engine {
 
 Pulse::Pulse(Clock& clock, Duration silence_max, Duration rest_interval)
-    : clock_(clock), silence_max_(silence_max), rest_interval_(rest_interval), last_(clock.now()), agreed_(last_), doubted_(last_) {}
+    : clock_(clock), silence_max_(silence_max), rest_interval_(rest_interval), last_(clock.now()), same_connections_(last_), same_awake_(last_), doubted_(last_ + -rest_interval) {}
 
 Pulse::Beating::Beating(std::shared_ptr<Pulse> pulse) : pulse_(std::move(pulse)) { ++pulse_->beating_; }
 
@@ -17,19 +17,23 @@ Pulse::Beating::~Beating() {
   for (PeerWatch* watch : pulse_->watches_) watch->wake();
 }
 
-void Pulse::heard(std::uint32_t awake_there) {
+void Pulse::heard(const transport::PathBeat& beat) {
   last_ = clock_.now();
   last_wall_ = clock_.wall_now();
-  const auto believed = std::count_if(watches_.begin(), watches_.end(), [](const PeerWatch* watch) { return !watch->peer_rests(); });
-  if (static_cast<std::uint32_t>(believed) == awake_there) agreed_ = last_;
-  if (last_ - agreed_ < silence_max_ || last_ - doubted_ < rest_interval_) return;
-  doubted_ = agreed_ = last_;
+  const auto awake = std::count_if(watches_.begin(), watches_.end(), [](const PeerWatch* watch) { return !watch->peer_rests(); });
+  if (beat.connections == watches_.size()) same_connections_ = last_;
+  if (beat.awake == static_cast<std::uint32_t>(awake)) same_awake_ = last_;
+  const bool one_is_gone = last_ - same_connections_ >= silence_max_;
+  const bool one_is_deaf = last_ - same_awake_ >= silence_max_ && last_ - doubted_ >= rest_interval_;
+  if (!one_is_gone && !one_is_deaf) return;
+  if (one_is_deaf) doubted_ = last_;
+  same_connections_ = same_awake_ = last_;
   for (PeerWatch* watch : watches_) watch->stir();
 }
 
-std::uint32_t Pulse::awake_here() const {
-  return static_cast<std::uint32_t>(
-      std::count_if(watches_.begin(), watches_.end(), [](const PeerWatch* watch) { return !watch->rests(); }));
+transport::PathBeat Pulse::beat(std::uint64_t number) const {
+  const auto awake = std::count_if(watches_.begin(), watches_.end(), [](const PeerWatch* watch) { return !watch->rests(); });
+  return {number, static_cast<std::uint32_t>(watches_.size()), static_cast<std::uint32_t>(awake)};
 }
 
 std::shared_ptr<Pulse> Pulses::of(const std::string& peer, const std::string& address, Dialled dialled) {

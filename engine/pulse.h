@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "transport/messages.h"
 
 namespace ccr::engine {
 
@@ -34,9 +35,9 @@ class Pulse {
     std::shared_ptr<Pulse> pulse_;
   };
 
-  // `awake_there`: how many connections the peer says are not at rest. Where that stays different from what is believed here, all are woken.
-  void heard(std::uint32_t awake_there);
-  std::uint32_t awake_here() const;
+  // What the peer counts. Where that stays different from what is believed here, a connection died alone: all are woken.
+  void heard(const transport::PathBeat& beat);
+  transport::PathBeat beat(std::uint64_t number) const;
 
   bool beating() const noexcept { return beating_ > 0; }
   Instant last() const noexcept { return last_; }       // heartbeat heard
@@ -50,8 +51,8 @@ class Pulse {
   int beating_ = 0;
   Instant last_;
   WallTime last_wall_;
-  Instant agreed_;   // when both sides last counted the same
-  Instant doubted_;
+  Instant same_connections_, same_awake_;  // when both sides last counted the same
+  Instant doubted_;                        // the last waking because of awake_
   std::list<PeerWatch*> watches_;
 };
 

@@ -20,10 +20,11 @@ Shipper::Shipper(ActiveCopy& active, transport::FramedConnection& connection, co
 
 Task<Result<void>> Shipper::run() {
   CopyFacts& facts = active_.copies().of(node_);
-  active_.copies().connected(node_);
   struct Connected {
     CopyFacts& copy;
+    const std::uint64_t number;
     ~Connected() {
+      if (copy.connection_number != number) return;  // another took its place
       copy.heard_at = last_heard(copy);
       copy.pulse.reset();
       copy.connected = false;
@@ -31,7 +32,7 @@ Task<Result<void>> Shipper::run() {
       copy.bytes_per_second = 0;
       copy.packing = {};
     }
-  } connected{facts};
+  } connected{facts, active_.copies().connected(node_)};
   facts.path = connection_.peer();
   facts.pulse = watch_.pulse();
   TaskGroup group(active_.context().executor);
@@ -88,7 +89,7 @@ Task<Result<void>> Shipper::read_log() {
 // At the tail: the copy learns where the log ends, and what comes next is waited for.
 Task<Result<void>> Shipper::rest(Position durable) {
   active_.copies().of(node_).block_mode = true;
-  if (told_.durable != durable) CCR_CO_TRY(co_await send_tip());
+  if (told_ != tip()) CCR_CO_TRY(co_await send_tip());
   if (active_.tip().durable == durable) co_await active_.tip_changed().wait();
   co_return Result<void>();
 }
@@ -113,7 +114,7 @@ void Shipper::count(std::uint64_t log_bytes) {
   counted_bytes_ = sent;
 }
 
-Task<Result<void>> Shipper::send_tip() {
+transport::Tip Shipper::tip() const {
   const ActiveCopy::Tip& now = active_.tip();
   transport::Tip tip;
   tip.durable = now.durable;
@@ -122,6 +123,11 @@ Task<Result<void>> Shipper::send_tip() {
   tip.root = now.root;
   tip.root_known = now.root_known;
   tip.epoch = active_.log().epoch();
+  return tip;
+}
+
+Task<Result<void>> Shipper::send_tip() {
+  transport::Tip tip = this->tip();
   const bool news = tip != told_;
   told_ = tip;
   if (news) watch_.stir();

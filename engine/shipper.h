@@ -41,6 +41,7 @@ class Shipper {
   Task<Result<void>> send_log();
   Task<Result<void>> rest(Position durable);
   AlignedBuffer take_buffer();
+  transport::Tip tip() const;  // but for the times
   Task<Result<void>> send_tip();
   Task<Result<void>> beat();
   Task<Result<void>> listen();

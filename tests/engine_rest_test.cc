@@ -93,7 +93,27 @@ TEST_F(AtRest, ALogConnectionThatDiesAloneIsFoundByBothSidesOnceThereIsLog) {
   EXPECT_TRUE(within(silence_max + interval, [this] { return !beta().connected; })) << cluster.story();
   EXPECT_TRUE(within(silence_max + interval * 3, [this] { return cluster.state("beta") != "healthy" || beta().connected; })) << cluster.story();
   ASSERT_TRUE(wait_for("beta", "healthy", 5s));
+  world.run_for(1s);
+  EXPECT_TRUE(beta().connected) << "by the new connection";
   expect_equal();
+}
+
+// Whenever it dies between two heartbeats of the path, and however long those take.
+TEST_F(AtRest, OnALongPathToo) {
+  cluster.network().options().delay_min = cluster.network().options().delay_max = 100ms;
+  come_to_rest();
+  for (int round = 0; round < 8; ++round) {
+    world.run_for(37s + round * interval / 8);
+    ASSERT_EQ(cluster.network().half_open(0, 1, log_connection), 1u);
+    write(1);
+    const auto arrived = [this] { return cluster.pending() == 0 && cluster.passive("beta")->watermarks().durable == cluster.active()->tip().durable; };
+    EXPECT_TRUE(within(silence_max * 3 + interval * 3, arrived)) << round << cluster.story();
+    world.run_for(1s);
+    EXPECT_EQ(cluster.state("beta"), "healthy");
+    EXPECT_TRUE(beta().connected);
+    world.run_for(engine::ActiveCopy::idle_roll + 2s);
+    ASSERT_TRUE(within(soon * 2, [this] { return at_rest(); })) << round << cluster.story();
+  }
 }
 
 TEST_F(AtRest, ALogConnectionThatDiesAloneIsFoundWithoutLogToo) {
@@ -103,6 +123,8 @@ TEST_F(AtRest, ALogConnectionThatDiesAloneIsFoundWithoutLogToo) {
   const Duration limit = interval * 2 * engine::PeerWatch::rest_intervals + silence_max;
   EXPECT_TRUE(within(limit, [this] { return !nothing_happened(); })) << cluster.story();
   ASSERT_TRUE(wait_for("beta", "healthy", 10s));
+  world.run_for(1s);
+  EXPECT_TRUE(beta().connected);
 }
 
 TEST_F(AtRest, ASuspendedCopyRestsTooAndResumesAtOnce) {

@@ -57,8 +57,7 @@ TEST(SqliteSource, BaseMarkerCarriesOnlyWhatWasTouchedSince) {
   options.base_only = true;
   Follower follower(database, options);
   ASSERT_TRUE(follower.wait_serving());
-  EXPECT_EQ(follower.bases, 1u);
-  EXPECT_EQ(follower.catch_ups, 0u);
+  EXPECT_TRUE(follower.wait([&] { return follower.bases == 1 && follower.catch_ups == 0; }));
   Directory::sql(database, {"INSERT INTO t VALUES(2, randomblob(50000))"});
   ASSERT_TRUE(follower.wait([&] { return follower.commits == 1; }));
   expect_equal(directory, database, follower);

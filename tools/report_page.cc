@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/task.h"
 #include "tools/json_fields.h"
 #include "tools/report_assets.h"
 

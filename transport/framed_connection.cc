@@ -131,14 +131,14 @@ Task<Result<void>> FramedConnection::State::read_header() {
   while (ahead_end - ahead_begin < frame_header_bytes) {
     const ByteSpan room = ByteSpan(ahead).subspan(ahead_end);
     const Result<std::size_t> count = co_await connection->read_some(room);
-    CCR_CO_TRY(count);
+    if (!count.ok()) co_return count.error();
     CCR_ASSERT(*count > 0 && *count <= room.size());
     ahead_end += *count;
     bytes_received += *count;
   }
   const ByteView bytes = ByteView(ahead).subspan(ahead_begin, frame_header_bytes);
   const Result<FrameHeader> header = decode_frame_header(bytes, established ? frame_body_max : handshake_body_max);
-  CCR_CO_TRY(header);
+  if (!header.ok()) co_return header.error();
   CCR_CO_TRY(check_header(*header));
   ahead_begin += frame_header_bytes;
   incoming = *header;
@@ -169,7 +169,7 @@ Task<Result<void>> FramedConnection::State::read_body() {
       continue;
     }
     const Result<std::size_t> count = co_await connection->read_some(room);
-    CCR_CO_TRY(count);
+    if (!count.ok()) co_return count.error();
     CCR_ASSERT(*count > 0 && *count <= room.size());
     body_filled += *count;
     bytes_received += *count;

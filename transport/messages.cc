@@ -291,6 +291,7 @@ void fields(A& a, typename A::template Ref<ExtentPacked> m) {
 template <class A>
 void fields(A& a, typename A::template Ref<PathBeat> m) {
   a.u64(m.number);
+  a.u32(m.connections);
   a.u32(m.awake);
 }
 

@@ -175,7 +175,8 @@ struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber com
 // path: P sends one after another, A answers each with the same
 struct PathBeat {
   std::uint64_t number = 0;
-  std::uint32_t awake = 0;  // the sender's log connections over this path that are not at rest
+  std::uint32_t connections = 0;  // the sender's log connections over this path
+  std::uint32_t awake = 0;        // those of them that are not at rest
 };
 
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,

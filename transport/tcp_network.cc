@@ -227,13 +227,13 @@ TcpNetwork::TcpNetwork(Executor executor, TcpSettings settings)
 
 Task<Result<std::unique_ptr<Connection>>> TcpNetwork::connect(Endpoint to) {
   const Result<tcp::endpoint> address = resolve(to);
-  CCR_CO_TRY(address);
+  if (!address.ok()) co_return address.error();
   tcp::socket socket(executor_);
   asio::error_code error;
   socket.open(address->protocol(), error);
   if (error) co_return connect_error(to, error);
   prepare_socket(socket.native_handle(), settings_, reach_);
-  const tcp::endpoint target = *address;
+  const tcp::endpoint& target = *address;
   co_await socket.async_connect(target, asio::redirect_error(asio::use_awaitable, error));
   if (error == asio::error::operation_aborted) co_await throw_if_stopped();
   if (error) co_return connect_error(to, error);

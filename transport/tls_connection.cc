@@ -99,7 +99,7 @@ Task<Result<void>> TlsConnection::flush() {
 Task<Result<void>> TlsConnection::fill() {
   const ByteSpan room = records_->room();
   const Result<std::size_t> count = co_await inner_->read_some(room);
-  CCR_CO_TRY(count);
+  if (!count.ok()) co_return count.error();
   records_->came(*count);
   co_return Result<void>();
 }
