@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 class AtRest : public TwoNodes {
  protected:
-  const engine::TransportConfig beats;
+  const engine::TransportConfig beats{};
   const Duration interval = beats.heartbeat_interval;
   const Duration silence_max = interval * beats.heartbeat_missed;
   const Duration soon = interval * (engine::PeerWatch::calm_intervals + 3);
