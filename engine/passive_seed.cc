@@ -107,6 +107,8 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   CCR_CO_TRY(co_await group.join());
   CCR_ASSERT(outcome.has_value());
   if (target.counters().counts.wire_bytes > 0) backoff.reset();  // it came further
+  const auto extents_done = [](const seed::SeedCounters& c) { return c.counts.extents_sent + c.counts.extents_equal; };
+  if (extents_done(target.counters()) > extents_done(last_counters_)) inspect_tries_ = 0;  // what was damaged was so on its way
   if (!outcome->ok()) {
     if (target.disk_doubtful()) full_ = true;
     // The source looked twice: another try gets the same answer, and what came so far is no copy.
