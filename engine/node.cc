@@ -90,7 +90,6 @@ Task<Result<void>> Node::run() {
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
   group.spawn(watch_certificate());
   watch_paths(group);
-  group.spawn(give_back_memory());
   group.spawn(event_file_.run());
   const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
   events_.record(started);
@@ -152,14 +151,6 @@ Task<Result<void>> Node::watch_certificate() {
   for (;;) {
     look_at_certificate();
     co_await context_.clock.sleep(certificate_look_interval);
-  }
-}
-
-Task<Result<void>> Node::give_back_memory() {
-  constexpr Duration turn = std::chrono::seconds(30);
-  for (;;) {
-    co_await context_.clock.sleep(turn);
-    AlignedBuffer::give_back_unused();
   }
 }
 

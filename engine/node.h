@@ -64,7 +64,6 @@ class Node final : public ControlHandler {
   Task<Result<void>> host(Hosted& hosted);
   Task<Result<void>> watch_certificate();
   void watch_paths(TaskGroup& group);
-  Task<Result<void>> give_back_memory();
   Task<Result<void>> host_once(Hosted& hosted);
   Task<Result<void>> listen_later(transport::Endpoint address, TaskGroup& group);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);

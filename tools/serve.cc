@@ -10,6 +10,7 @@
 #include <asio/redirect_error.hpp>
 #include <asio/signal_set.hpp>
 
+#include "base/bytes.h"
 #include "base/system_clock.h"
 #include "engine/control_server.h"
 #include "engine/node.h"
@@ -77,6 +78,7 @@ class Daemon {
  private:
   Task<Result<std::vector<storage::DirectoryLock>>> claim_logs();
   Task<Result<void>> watch_signals(TaskGroup& group, engine::Node& node);
+  Task<Result<void>> give_back_memory();
   Task<Result<void>> announce();
   void read_again(engine::Node& node);
   void read_certificate_again(engine::Node& node);
@@ -109,6 +111,7 @@ Task<Result<void>> Daemon::run() {
   group.spawn(node.run());
   group.spawn(server.run());
   group.spawn(announce());
+  group.spawn(give_back_memory());
   const Result<void> ended = co_await group.join();
   const Event stopped{"node_stopped", config_.node, {}};
   trace_.record(stopped);
@@ -139,6 +142,15 @@ Task<Result<void>> Daemon::announce() {
   notify_service("READY=1");
   co_await clock_.sleep(Duration::zero());
   co_return Result<void>();
+}
+
+// Of the whole process, and so nothing that a node does.
+Task<Result<void>> Daemon::give_back_memory() {
+  constexpr Duration turn = std::chrono::seconds(30);
+  for (;;) {
+    co_await clock_.sleep(turn);
+    AlignedBuffer::give_back_unused();
+  }
 }
 
 Task<Result<void>> Daemon::watch_signals(TaskGroup& group, engine::Node& node) {
