@@ -44,6 +44,7 @@ struct TransportConfig {
   std::uint64_t seed_bytes_per_second = 0;  // 0: unlimited
   Duration heartbeat_interval = std::chrono::milliseconds(1200);
   int heartbeat_missed = 4;
+  Duration silence_max() const noexcept { return heartbeat_interval * heartbeat_missed; }  // then a peer is dead
 };
 
 // A tenth of what a fast disk reads: programs on the active node do not feel it, and a database of 10 GiB takes a minute a side.

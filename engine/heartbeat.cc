@@ -10,7 +10,7 @@ namespace ccr::engine {
 PeerWatch::PeerWatch(const Executor& executor, Clock& clock, const TransportConfig& config, std::shared_ptr<Pulse> pulse)
     : clock_(clock),
       interval_(config.heartbeat_interval),
-      silence_max_(config.heartbeat_interval * config.heartbeat_missed),
+      silence_max_(config.silence_max()),
       missed_max_(config.heartbeat_missed),
       pulse_(std::move(pulse)),
       last_(clock.now()),
@@ -40,10 +40,9 @@ void PeerWatch::wake() {
   woken_.notify();
 }
 
-bool PeerWatch::try_rest() {
+void PeerWatch::try_rest() {
   rests_ = reading_ && pulse_->beating() && last_ > calm_ && clock_.now() - calm_ >= interval_ * calm_intervals;
   said_rest_ = rests_;
-  return rests_;
 }
 
 Task<void> PeerWatch::pause() {

@@ -32,8 +32,8 @@ class PeerWatch {
   void stir();
   // What there was to rest on is gone: heartbeats begin again, and the silence so far counts, but for answer_within().
   void wake();
-  // Before each heartbeat; true: it says that this end is at rest.
-  bool try_rest();
+  // Before each heartbeat: rests() is then what it says.
+  void try_rest();
   // Until the next heartbeat is due.
   Task<void> pause();
 

@@ -10,10 +10,6 @@
 namespace ccr::engine {
 namespace {
 
-Duration silence_max(const NodeContext& context) {
-  return context.config.transport.heartbeat_interval * context.config.transport.heartbeat_missed;
-}
-
 Task<Result<transport::PathBeat>> receive_beat(transport::FramedConnection& connection) {
   Result<transport::Message> message = co_await connection.receive();
   if (!message.ok()) co_return message.error();
@@ -48,7 +44,7 @@ Task<Result<void>> beat_until_lost(NodeContext& context, std::string peer, trans
   std::optional<Pulse::Beating> beating;
   for (std::uint64_t number = 1;; ++number) {
     const Instant sent = context.clock.now();
-    CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context) - interval, "the answer to a heartbeat from " + address.text(),
+    CCR_CO_TRY(co_await with_timeout(context.clock, context.config.transport.silence_max() - interval, "the answer to a heartbeat from " + address.text(),
                                      exchange_beats(connection, number, *pulse)));
     if (!beating) beating.emplace(pulse);
     context.paths.beat(peer, address, context.clock.now() - sent);
@@ -65,7 +61,7 @@ Task<Result<void>> watch_path(NodeContext& context, std::string peer, transport:
     const Result<void> ended = co_await beat_until_lost(context, peer, address);
     CCR_ASSERT(!ended.ok());
     context.paths.lost(peer, address, ended.error().message);
-    if (context.clock.now() - begun > silence_max(context)) backoff.reset();
+    if (context.clock.now() - begun > context.config.transport.silence_max()) backoff.reset();
     co_await context.clock.sleep(backoff.next());
   }
 }
@@ -74,12 +70,12 @@ Task<Result<void>> serve_path(NodeContext& context, transport::FramedConnection&
   const std::shared_ptr<Pulse> pulse = context.pulses.of(hello.from_node, hello.address, Pulses::Dialled::there);
   const Pulse::Beating beating(pulse);
   for (;;) {
-    const Result<transport::PathBeat> beat = co_await with_timeout(context.clock, silence_max(context),
+    const Result<transport::PathBeat> beat = co_await with_timeout(context.clock, context.config.transport.silence_max(),
                                                                    "the silence of " + connection.peer().text(), receive_beat(connection));
     if (!beat.ok()) co_return beat.error();
     pulse->heard(*beat);
     transport::Message answer(pulse->beat(beat->number));
-    CCR_CO_TRY(co_await with_timeout(context.clock, silence_max(context), "a heartbeat to " + connection.peer().text(), connection.send(std::move(answer))));
+    CCR_CO_TRY(co_await with_timeout(context.clock, context.config.transport.silence_max(), "a heartbeat to " + connection.peer().text(), connection.send(std::move(answer))));
   }
 }
 

@@ -29,6 +29,7 @@ class AtRest : public TwoNodes {
     states = cluster.events_of("state_changed").size();
   }
   bool within(Duration limit, const std::function<bool()>& reached) { return world.run_until(reached, limit) == Ended::reached; }
+  bool arrived() { return cluster.pending() == 0 && cluster.passive("beta")->watermarks().durable == cluster.active()->tip().durable; }
   bool nothing_happened() { return cluster.events_of("state_changed").size() == states; }
 
   static constexpr std::size_t path_connection = 0, log_connection = 1;  // in the order in which they were made
@@ -56,8 +57,7 @@ TEST_F(AtRest, ACommitComesAtOnceAndLaterThereIsRestAgain) {
     world.run_for(37s);
     ASSERT_TRUE(at_rest());
     write(1);
-    const auto there = [this] { return cluster.pending() == 0 && cluster.passive("beta")->watermarks().durable == cluster.active()->tip().durable; };
-    EXPECT_TRUE(within(50ms, there)) << cluster.story();
+    EXPECT_TRUE(within(50ms, [this] { return arrived(); })) << cluster.story();
     EXPECT_FALSE(at_rest());
     world.run_for(engine::ActiveCopy::idle_roll + 2s);
     EXPECT_TRUE(within(soon, [this] { return at_rest(); })) << cluster.story();
@@ -106,8 +106,7 @@ TEST_F(AtRest, OnALongPathToo) {
     world.run_for(37s + round * interval / 8);
     ASSERT_EQ(cluster.network().half_open(0, 1, log_connection), 1u);
     write(1);
-    const auto arrived = [this] { return cluster.pending() == 0 && cluster.passive("beta")->watermarks().durable == cluster.active()->tip().durable; };
-    EXPECT_TRUE(within(silence_max * 3 + interval * 3, arrived)) << round << cluster.story();
+    EXPECT_TRUE(within(silence_max * 3 + interval * 3, [this] { return arrived(); })) << round << cluster.story();
     world.run_for(1s);
     EXPECT_EQ(cluster.state("beta"), "healthy");
     EXPECT_TRUE(beta().connected);
