@@ -239,7 +239,7 @@ Task<Result<ActiveCopy::PagesRead>> ActiveCopy::read(PageNumber first, std::uint
     result.as_of = replayer_->position();
     result.page_count = page_file_->page_count();
     result.count = first > result.page_count ? 0 : std::min<std::uint32_t>(count, result.page_count - first + 1);
-    result.images = AlignedBuffer(std::size_t(result.count) * page_file_->page_size());
+    result.images = AlignedBuffer(std::size_t(result.count) * page_file_->page_size(), AlignedBuffer::Content::any);
     if (result.count > 0) CCR_CO_TRY(co_await page_file_->read_what_is_there(first, result.count, result.images.span()));
     note_table(first, result, holds_ > 0 && replayer_->position() == tip_.durable);
     co_return std::move(result);

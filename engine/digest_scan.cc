@@ -7,7 +7,7 @@ namespace ccr::engine {
 Task<Result<void>> scan_digests(storage::PageFile& file, storage::PageDigests& digests) {
   const std::uint32_t page_size = file.page_size();
   const std::uint32_t run = storage::pages_per_extent(page_size);
-  AlignedBuffer buffer(storage::extent_bytes);
+  AlignedBuffer buffer(storage::extent_bytes, AlignedBuffer::Content::any);
   digests.resize(file.page_count());
   for (PageNumber first = 1; first <= file.page_count(); first += run) {
     const std::uint32_t count = std::min<std::uint32_t>(run, file.page_count() - first + 1);

@@ -11,7 +11,7 @@ OwnContent::OwnContent(storage::PageFile& file, storage::PageDigests& digests, c
       table_(table),
       file_before_(file.page_count()),
       table_before_(digests.page_count()),
-      buffer_(storage::extent_bytes) {
+      buffer_(storage::extent_bytes, AlignedBuffer::Content::any) {
   CCR_ASSERT(file_.page_size() == digests_.page_size());
 }
 

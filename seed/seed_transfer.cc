@@ -173,7 +173,7 @@ bool SeedTransfer::room() const noexcept { return on_wire_ < seed_asks_in_flight
 AlignedBuffer SeedTransfer::take_buffer() {
   CCR_ASSERT(buffers_out_ < buffers_max);
   ++buffers_out_;
-  if (buffers_.empty()) return AlignedBuffer(storage::extent_bytes);
+  if (buffers_.empty()) return AlignedBuffer(storage::extent_bytes, AlignedBuffer::Content::any);
   AlignedBuffer buffer = std::move(buffers_.back());
   buffers_.pop_back();
   return buffer;

@@ -31,8 +31,8 @@ DiskVerifier::DiskVerifier(Clock& clock, PageFile& file, const PageDigests& dige
       file_(file),
       digests_(digests),
       bucket_({options.bytes_per_second, 0}),
-      extent_(extent_bytes),
-      page_(file.page_size()),
+      extent_(extent_bytes, AlignedBuffer::Content::any),
+      page_(file.page_size(), AlignedBuffer::Content::any),
       position_(options.from) {
   CCR_ASSERT(position_ >= 1);
   CCR_ASSERT(file.page_size() == digests.page_size());

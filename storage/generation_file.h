@@ -41,7 +41,7 @@ Task<Result<GenerationHeader>> read_header(File& file);
 // Reads the blocks of a file one after another through one buffer of copy_bytes.
 class BlockCursor {
  public:
-  explicit BlockCursor(File& file) : file_(file), buffer_(copy_bytes) {}
+  explicit BlockCursor(File& file) : file_(file), buffer_(copy_bytes, AlignedBuffer::Content::any) {}
   // The next block; empty at the end of the file. A part of a block at its end counts as a block of zeros behind that part.
   Task<Result<ByteView>> next();
   std::uint32_t number() const noexcept { return number_ - 1; }  // of the block next() gave

@@ -82,7 +82,7 @@ class LogWriter final : public LogStream {
   Clock& clock_;
   LogOptions options_;
   LogEnd recovered_;
-  AlignedBuffer batch_{batch_bytes};
+  AlignedBuffer batch_{batch_bytes, AlignedBuffer::Content::any};
   GenerationWriter writer_;
   std::optional<RecordHeader> last_;   // that ended
   std::optional<Digest64> root_;       // after last_; unknown after open()

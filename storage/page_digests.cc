@@ -134,7 +134,8 @@ Task<Result<void>> PageDigests::load() {
   if (*size < header_bytes) co_return Error{ErrorKind::corrupt, path_ + ": " + std::to_string(*size) + " bytes are too few", ""};
   // No longer than the file: a buffer of full length costs more than all else where the table is short.
   AlignedBuffer buffer(
-      static_cast<std::size_t>(std::min<std::uint64_t>(io_bytes_max, (*size + header_bytes - 1) / header_bytes * header_bytes)));
+      static_cast<std::size_t>(std::min<std::uint64_t>(io_bytes_max, (*size + header_bytes - 1) / header_bytes * header_bytes)),
+      AlignedBuffer::Content::any);
   const ByteSpan block = buffer.span().first(header_bytes);
   const Result<std::size_t> got = co_await (*file)->read_at(0, block);
   if (!got.ok()) co_return got.error();
@@ -224,7 +225,7 @@ Task<Result<void>> PageDigests::rewrite() {
 Task<Result<void>> PageDigests::write_blocks(File& file, PageNumber count) {
   const std::size_t blocks = blocks_of(count);
   const auto dirty = [this](std::size_t block) { return block < dirty_blocks_.size() && dirty_blocks_[block]; };
-  AlignedBuffer buffer(std::min(io_blocks_max, blocks) * table_block_bytes);
+  AlignedBuffer buffer(std::min(io_blocks_max, blocks) * table_block_bytes, AlignedBuffer::Content::any);
   for (std::size_t block = 0; block < blocks;) {
     std::size_t end = block;
     for (; end < blocks && end - block < io_blocks_max && dirty(end); ++end) dirty_blocks_[end] = false;

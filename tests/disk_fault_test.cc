@@ -50,10 +50,9 @@ class TestMount {
 };
 
 Bytes content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const ByteView view = as_bytes(text);
-  return Bytes(view.begin(), view.end());
+  Bytes bytes(std::filesystem::file_size(path));
+  std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  return bytes;
 }
 
 // Lets the executor do what was posted before.

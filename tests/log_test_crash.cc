@@ -127,12 +127,12 @@ struct Torn : testing::Test {
     end = active.log->durable();
     active.log.reset();
   }
-  Bytes& open_file() { return disk.content(directory_a + "/current.log"); }
+  sim::Content& open_file() { return disk.file(directory_a + "/current.log"); }
   bool holds(Generation generation) {
     const auto files = disk.all();
     return std::any_of(files.begin(), files.end(), [&](const auto& file) { return file.first == directory_a + "/" + sealed_name(generation); });
   }
-  void flip(std::uint64_t block) { open_file()[block * block_bytes + 100] ^= std::byte{1}; }
+  void flip(std::uint64_t block) { open_file().flip(block * block_bytes + 100, 0); }
   ErrorKind refused(Position proven) {
     const auto before = disk.all();
     const Result<void> opened = active.open(proven);
@@ -152,7 +152,8 @@ TEST_F(Torn, ATornLastBlockIsCutAndSaid) {
   EXPECT_EQ(active.log->last_commit(), 3u);
   EXPECT_EQ(active.log->recovered().cut_bytes, 4096u);
   EXPECT_EQ(active.log->recovered().last_record, header_of(3, 1));
-  EXPECT_TRUE(std::all_of(open_file().begin() + 3 * 4096, open_file().end(), [](std::byte b) { return b == std::byte{0}; }));
+  const Bytes file = open_file().all();
+  EXPECT_TRUE(std::all_of(file.begin() + 3 * 4096, file.end(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
 TEST_F(Torn, ATornLastBlockThatIsProvenIsDamage) {
@@ -166,13 +167,13 @@ TEST_F(Torn, DamageBeforeALaterBlocksProofIsRefused) {
 }
 
 TEST_F(Torn, AnEndBeforeTheProvenPositionIsAGap) {
-  std::fill(open_file().begin() + 3 * 4096, open_file().end(), std::byte{0});
+  open_file().write(3 * 4096, Bytes(open_file().size() - 3 * 4096));
   EXPECT_EQ(refused(end), ErrorKind::gap);
   EXPECT_EQ(refused(Position::start_of({3})), ErrorKind::gap);
 }
 
 TEST_F(Torn, DamageInASealedGenerationIsRefused) {
-  disk.content(directory_a + "/" + sealed_name({1}))[4096 + 200] ^= std::byte{1};
+  disk.file(directory_a + "/" + sealed_name({1})).flip(4096 + 200, 0);
   EXPECT_EQ(refused({}), ErrorKind::corrupt);
 }
 
@@ -191,11 +192,11 @@ TEST_F(Torn, AForeignSignatureIsRefused) {
 
 TEST_F(Torn, AStaleBlockOfARecycledFileIsNotTakenForANewOne) {
   // Block 2 of generation 1 would be a valid block of generation 2, were it not for its place in the checksum.
-  const Bytes old = open_file();
+  const Bytes old = open_file().all();
   ASSERT_OK(active.open());
   ASSERT_OK(run(active.log->roll()));
   active.log.reset();
-  std::copy(old.begin() + 4096, old.begin() + 2 * 4096, open_file().begin() + 4096);
+  open_file().write(4096, ByteView(old).subspan(4096, 4096));
   ASSERT_OK(active.open());
   EXPECT_EQ(active.log->durable(), Position::start_of({3}));
   EXPECT_EQ(active.log->recovered().cut_bytes, 4096u);

@@ -198,15 +198,15 @@ TEST(Inspector, FindsEveryBitFlippedBlockOfASealedFileAndNamesIt) {
   EXPECT_EQ(facts->link.bytes, 6 * 4096u);
   EXPECT_EQ(facts->link.digest, digest128(disk.content(path)));
   for (std::size_t block = 1; block < 5; ++block) {
-    disk.content(path)[block * block_bytes + 1234] ^= std::byte{1};
+    disk.file(path).flip(block * block_bytes + 1234, 0);
     const Result<GenerationFacts> damaged = run(inspect_generation(disk, path, signature_a));
     ASSERT_FALSE(damaged.ok());
     EXPECT_NE(damaged.error().message.find(path + ": generation 1 block " + std::to_string(block)), std::string::npos) << damaged.error().message;
-    disk.content(path)[block * block_bytes + 1234] ^= std::byte{1};
+    disk.file(path).flip(block * block_bytes + 1234, 0);
   }
-  disk.content(path).resize(7 * 4096);
+  disk.file(path).resize(7 * 4096);
   EXPECT_FALSE(run(inspect_generation(disk, path, signature_a)).ok()) << "bytes behind the seal";
-  disk.content(path).resize(5 * 4096);
+  disk.file(path).resize(5 * 4096);
   EXPECT_FALSE(run(inspect_generation(disk, path, signature_a)).ok()) << "no seal";
 }
 
@@ -223,7 +223,7 @@ TEST(Inspector, ReadsAnOpenFileUpToItsPreallocatedZeros) {
   EXPECT_FALSE(facts->seal.has_value());
   EXPECT_FALSE(facts->link.sealed);
   EXPECT_EQ(facts->link.digest, digest128(ByteView(disk.content(path)).first(3 * 4096)));
-  disk.content(path)[10 * 4096] = std::byte{1};
+  disk.file(path).flip(10 * 4096, 0);
   EXPECT_FALSE(run(inspect_generation(disk, path, signature_a)).ok());
 }
 

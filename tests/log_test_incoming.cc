@@ -160,7 +160,8 @@ TEST_F(Shipping, AForeignHistoryIsRefused) {
   ASSERT_OK(other.take(run(LogStream::create(other_disk, other.clock, other.options, foreign))));
   Passive passive(active);
   ASSERT_OK(passive.open());
-  const Bytes header(other_disk.content(directory_a + "/current.log").begin(), other_disk.content(directory_a + "/current.log").begin() + 4096);
+  Bytes header = other_disk.content(directory_a + "/current.log");
+  header.resize(4096);
   const Result<void> taken = run(passive.log->accept({1}, 0, header));
   ASSERT_FALSE(taken.ok());
   EXPECT_EQ(taken.error().kind, ErrorKind::identity);
@@ -207,7 +208,7 @@ TEST_F(Shipping, AnEndBeforeTheProvenPositionIsAGap) {
   ASSERT_OK(passive.ship(active, end, 64));
   ASSERT_OK(run(passive.log->sync()));
   passive.log.reset();
-  disk.content(incoming_path(directory_p, end.generation))[2 * 4096 + 77] ^= std::byte{1};
+  disk.file(incoming_path(directory_p, end.generation)).flip(2 * 4096 + 77, 0);
   const Result<void> opened = passive.open(end);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().kind, ErrorKind::gap);
@@ -345,7 +346,7 @@ TEST_F(Shipping, TheBlockReaderStopsAtTheDurablePositionAndAtSeals) {
 }
 
 TEST_F(Shipping, ADamagedBlockIsNeverHandedOut) {
-  disk.content(sealed_path(directory_a, {2}))[5 * 4096 + 900] ^= std::byte{4};
+  disk.file(sealed_path(directory_a, {2})).flip(5 * 4096 + 900, 2);
   BlockReader reader(disk, active.directory());
   Bytes buffer(8 * 4096);
   const ByteSpan into(buffer);

@@ -126,8 +126,8 @@ TEST(LogReader, NothingBehindTheLimitIsRead) {
   const Position first = active.log->durable();
   ASSERT_OK(active.commit(9));
   const Position second = active.log->durable();
-  Bytes& file = disk.content(directory_a + "/current.log");
-  std::fill(file.begin() + static_cast<std::ptrdiff_t>(first.offset), file.end(), std::byte{0x55});
+  sim::Content& file = disk.file(directory_a + "/current.log");
+  file.write(first.offset, Bytes(file.size() - first.offset, std::byte{0x55}));
   const ReadLog read = read_all(disk, active.directory(), Position::start_of({1}), first);
   EXPECT_FALSE(read.error);
   EXPECT_EQ(read.records.size(), 1u);

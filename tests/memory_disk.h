@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "storage/disk.h"
+#include "tests/sim/sim_content.h"
 
 namespace ccr::storage {
 
@@ -23,7 +24,7 @@ enum class Survives { nothing, names, content, everything };
 class MemoryDisk final : public Disk {
  public:
   struct Inode {
-    Bytes live, synced;
+    sim::Content live, synced;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
 
@@ -89,17 +90,19 @@ class MemoryDisk final : public Disk {
   bool died_already() const { return operations_ >= left_; }
 
   bool has(const std::string& path) const { return live_.contains(path); }
-  Bytes& content(const std::string& path) { return live_.at(path)->live; }
+  Bytes content(const std::string& path) const { return live_.at(path)->live.all(); }
+  sim::Content& file(const std::string& path) { return live_.at(path)->live; }  // to damage it; not synced
   // Puts bytes in place durably, as rot or a careless hand would.
-  void put(const std::string& path, Bytes bytes) {
+  void put(const std::string& path, ByteView bytes) {
     auto inode = std::make_shared<Inode>();
-    inode->live = inode->synced = std::move(bytes);
+    inode->live.write(0, bytes);
+    inode->synced = inode->live;
     live_[path] = synced_[path] = inode;
   }
   void drop(const std::string& path) { live_.erase(path), synced_.erase(path); }
   std::vector<std::pair<std::string, Bytes>> all() const {
     std::vector<std::pair<std::string, Bytes>> files;
-    for (const auto& [name, inode] : live_) files.emplace_back(name, inode->live);
+    for (const auto& [name, inode] : live_) files.emplace_back(name, inode->live.all());
     return files;
   }
 
@@ -121,17 +124,13 @@ class MemoryFile final : public File {
   MemoryFile(MemoryDisk& disk, std::shared_ptr<MemoryDisk::Inode> inode) : disk_(disk), inode_(std::move(inode)) {}
   Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override {
     if (!disk_.step()) co_return MemoryDisk::died();
-    const Bytes& live = inode_->live;
-    const std::size_t count = offset >= live.size() ? 0 : std::min<std::size_t>(into.size(), live.size() - offset);
-    if (count > 0) std::memcpy(into.data(), live.data() + offset, count);
-    co_return count;
+    co_return inode_->live.read(offset, into);
   }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override {
     const bool alive = disk_.step();
     if (!alive && disk_.operations_ > disk_.left_) co_return MemoryDisk::died();
     const std::size_t count = alive ? from.size() : from.size() / 2 / sector * sector;  // torn
-    if (inode_->live.size() < offset + count) inode_->live.resize(offset + count);
-    std::copy_n(from.begin(), count, inode_->live.begin() + static_cast<std::ptrdiff_t>(offset));
+    inode_->live.write(offset, from.first(count));
     if (!alive) co_return MemoryDisk::died();
     co_return Result<void>();
   }
@@ -152,7 +151,7 @@ class MemoryFile final : public File {
   }
   Task<Result<std::uint64_t>> size() override {
     if (!disk_.step()) co_return MemoryDisk::died();
-    co_return std::uint64_t(inode_->live.size());
+    co_return inode_->live.size();
   }
 
  private:

@@ -74,7 +74,7 @@ std::uint64_t pages_here(const FakeCopy& copy, const FakeSource& source) {
   std::uint64_t equal = 0;
   for (PageNumber page = 1; page <= source.page_count() && std::uint64_t(page) * page_size <= content.size(); ++page) {
     const ByteView here = ByteView(content).subspan(std::uint64_t(page - 1) * page_size, page_size);
-    equal += std::equal(here.begin(), here.end(), source.page(page).begin()) ? 1 : 0;
+    equal += std::memcmp(here.data(), source.page(page).data(), page_size) == 0 ? 1 : 0;
   }
   return equal;
 }

@@ -330,7 +330,7 @@ class FakeCopy final : public SeedObserver {
     ASSERT_EQ(content.size(), std::uint64_t(source_.page_count()) * source_.page_size());
     for (PageNumber page = 1; page <= source_.page_count(); ++page) {
       const ByteView here = ByteView(content).subspan(std::uint64_t(page - 1) * source_.page_size(), source_.page_size());
-      ASSERT_TRUE(std::equal(here.begin(), here.end(), source_.page(page).begin())) << "page " << page;
+      ASSERT_EQ(std::memcmp(here.data(), source_.page(page).data(), here.size()), 0) << "page " << page;
     }
   }
   const SeedCounters& live_counters() const { return running_ == nullptr ? counters : running_->counters(); }

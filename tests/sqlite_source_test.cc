@@ -63,13 +63,14 @@ TEST(SqliteSource, BaseMarkerCarriesOnlyWhatWasTouchedSince) {
   expect_equal(directory, database, follower);
 }
 
-TEST(SqliteSource, AWriterAtFullSpeedLosesNothingOverManyResets) {
+// At full speed: tools/trial sqlite-load. Under sanitizers the worker is no match for such a program, and the WAL would not be reset once.
+TEST(SqliteSource, AWriterLosesNothingOverManyResets) {
   const Directory directory;
   const std::string database = directory.file("a.db");
   Directory::sql(database, create_wal);
   Follower follower(database);
   ASSERT_TRUE(follower.wait_serving());
-  Program writer(database, {"write", "4", "PRAGMA synchronous=NORMAL"});
+  Program writer(database, {"pace", "4", "PRAGMA synchronous=NORMAL"});
   std::uint64_t wal_bytes_max = 0;
   double lag_max = 0;
   auto late_max = Duration::zero();  // how much later than due this process got a processor
@@ -99,7 +100,7 @@ TEST(SqliteSource, AWriterAtFullSpeedLosesNothingOverManyResets) {
     EXPECT_EQ(follower.losses(), 1u) << "a gap was found";
   }
   EXPECT_EQ(follower.scrub_differences, 0u);
-  EXPECT_LT(wal_bytes_max, 128 * MiB) << "4.3 MB when both threads get a core";
+  EXPECT_LT(wal_bytes_max, 128 * MiB) << "4.1 MB when both threads get a core";
   expect_equal(directory, database, follower);
 }
 

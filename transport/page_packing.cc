@@ -57,7 +57,7 @@ Result<ByteView> PageUnpacker::unpack(ByteView packed, std::size_t images_bytes)
   if (context_ == nullptr) {
     context_ = new_unpacking();
     if (context_ == nullptr) return no_room_for_pages();
-    images_ = AlignedBuffer(tail_bytes_max);
+    images_ = AlignedBuffer(tail_bytes_max, AlignedBuffer::Content::any);
   }
   const ByteSpan images = images_.span().first(images_bytes);
   const std::size_t made = ZSTD_decompressDCtx(context_.get(), images.data(), images.size(), packed.data(), packed.size());

@@ -225,7 +225,7 @@ bool WalCapture::answer(const ReadRequest& request) {
   answer.page_count = place_.page_count;
   if (request.first >= 1 && request.first <= place_.page_count) {
     answer.count = std::min(request.count, place_.page_count - request.first + 1);
-    answer.images = AlignedBuffer(std::size_t(answer.count) * page_size_);
+    answer.images = AlignedBuffer(std::size_t(answer.count) * page_size_, AlignedBuffer::Content::any);
     if (!newest_.read_range(request.first, answer.count, place_.shape.salts, answer.images.span())) return false;
   }
   return channel_.push(std::move(answer));

@@ -66,6 +66,4 @@ Bytes Content::all() const {
   return bytes;
 }
 
-bool Content::operator==(const Content& other) const { return size_ == other.size_ && all() == other.all(); }
-
 }  // namespace ccr::sim

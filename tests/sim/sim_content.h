@@ -19,7 +19,6 @@ class Content {
   void resize(std::uint64_t size);                              // new bytes are zeros
   void flip(std::uint64_t offset, unsigned bit);
   Bytes all() const;
-  bool operator==(const Content& other) const;
 
  private:
   static constexpr std::uint64_t chunk_bytes = 4 * KiB;
