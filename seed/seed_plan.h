@@ -19,9 +19,9 @@
 
 namespace ccr::seed {
 
-// How many extents a target may have asked for and not received yet: enough to keep a gigabit full at 64 ms of round trip, and
+// How many extents a target may have asked for and not received yet: enough to keep a gigabit full at 130 ms of round trip, and
 // little to send again after a cut.
-inline constexpr std::size_t seed_asks_in_flight_max = 8;
+inline constexpr std::size_t seed_asks_in_flight_max = 16;
 
 // A peer that breaks the rules of a seed.
 Error violation(std::string what);

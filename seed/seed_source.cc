@@ -19,7 +19,7 @@ using transport::Message;
 
 constexpr std::size_t reads_in_flight_max = 4;  // hides the latency of a disk behind the sending; more gave nothing on one stream
 constexpr std::size_t answers_queued_max = 2;
-constexpr std::size_t asks_queued_max = 32;             // a target's extents in flight, its digest asks, and some room
+constexpr std::size_t asks_queued_max = 48;             // a target's extents in flight, its digest asks, and some room
 constexpr std::uint64_t read_gap_bytes_max = 64 * KiB;  // pages this close are read in one go: cheaper than a second read
 static_assert(asks_queued_max > 2 * seed_asks_in_flight_max);
 

@@ -1,9 +1,11 @@
 #include "storage/page_digests.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "storage/file_replacement.h"
+#include "storage/log_format.h"
 
 namespace ccr::storage {
 namespace {
@@ -80,11 +82,14 @@ class PageDigests::FlushAttempt {
 };
 
 PageDigests::PageDigests(Disk& disk, std::string path, std::uint32_t page_size)
-    : disk_(disk), path_(std::move(path)), page_size_(page_size), zeros_(page_size) {
-  CCR_ASSERT(page_size_ > 0);
+    : disk_(disk), path_(std::move(path)), page_size_(page_size) {
+  CCR_ASSERT(page_size_ > 0 && page_size_ <= page_size_max);
 }
 
-Digest64 PageDigests::of_zeros(PageNumber page) const { return page_digest(page, zeros_.view()); }
+Digest64 PageDigests::of_zeros(PageNumber page) const {
+  static constexpr std::array<std::byte, page_size_max> zeros{};
+  return page_digest(page, ByteView(zeros).first(page_size_));
+}
 
 void PageDigests::mark_dirty(PageNumber page) { dirty_blocks_[(page - 1) / digests_per_block] = true; }
 

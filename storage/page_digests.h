@@ -63,7 +63,6 @@ class PageDigests {
   Disk& disk_;
   std::string path_;
   std::uint32_t page_size_;
-  AlignedBuffer zeros_;
   std::vector<Digest64> digests_;
   std::vector<bool> dirty_blocks_;
   Digest64 root_ = 0;      // kept in memory only; load() sums it up anew

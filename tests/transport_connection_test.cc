@@ -156,6 +156,38 @@ TEST(FramedConnection, FramesOfSeveralTasksArriveWholeAndInTheOrderOfTheCalls) {
   });
 }
 
+// Many heartbeats in one read, each where it lies; then the buffer for log, which went meanwhile, comes back.
+Task<Result<void>> send_tips_and_log(FramedConnection& connection, ByteView bytes, std::uint64_t tips, int rounds) {
+  for (int round = 0; round < rounds; ++round) {
+    CCR_CO_TRY(co_await send_tips(connection, round * tips, tips));
+    CCR_CO_TRY(co_await send_log(connection, bytes, 1));
+  }
+  co_return Result<void>();
+}
+
+TEST(FramedConnection, HeartbeatsThatFillTheReadAheadArriveAndLogBehindThem) {
+  run([&](Executor executor) -> Task<void> {
+    constexpr std::uint64_t tips = 150;
+    FramedPair pair(executor, 64 * KiB);
+    const Bytes bytes = random_bytes(5 * log_block_bytes, 4);
+    TaskGroup group(executor);
+    group.spawn(send_tips_and_log(pair.left, bytes, tips, 3));
+    std::uint64_t heard = 0, logs = 0;
+    for (std::uint64_t i = 0; i < 3 * (tips + 1); ++i) {
+      const Result<Message> received = co_await pair.right.receive();
+      EXPECT_TRUE(received.ok());
+      if (!received.ok()) break;
+      if (const auto* tip = std::get_if<Tip>(&*received)) heard += tip->sent_at == heard ? 1 : 0;
+      if (const auto* log = std::get_if<LogData>(&*received)) logs += std::ranges::equal(log->bytes, bytes) ? 1 : 0;
+    }
+    EXPECT_EQ(heard, 3 * tips);
+    EXPECT_EQ(logs, 3u);
+    const Result<void> sent = co_await group.join();
+    EXPECT_TRUE(sent.ok());
+    EXPECT_EQ(pair.left.bytes_sent(), pair.right.bytes_received());
+  });
+}
+
 TEST(FramedConnection, AStoppedReceiveLosesNothing) {
   run([&](Executor executor) -> Task<void> {
     MemoryPair ends = memory_pair(executor);

@@ -13,7 +13,7 @@ namespace ccr::transport {
 namespace {
 
 constexpr std::size_t body_buffer_min = 8 * KiB;
-constexpr int small_in_a_row_max = 16;  // bodies that fit body_buffer_min; then a larger buffer is given up
+constexpr int small_in_a_row_max = 16;  // bodies for which a smaller buffer, or none, is enough; then the one that is there is given up
 constexpr std::uint8_t handshake_type_max = 3;  // Hello, Welcome, Refuse
 static_assert(AlignedBuffer::alignment % log_block_bytes == 0);
 
@@ -32,8 +32,10 @@ struct FramedConnection::State {
       : connection(std::move(opened)), peer(connection->peer()), turn(executor), ahead(read_ahead_bytes) {}
 
   Error fail(const Error& error);
+  Task<Result<void>> read_ahead(std::size_t size);
   Task<Result<void>> read_header();
   Task<Result<void>> read_body();
+  Task<Result<void>> read_into_buffer();
   Result<void> check_header(const FrameHeader& header) const;
   Result<Message> take_message();
 
@@ -55,8 +57,9 @@ struct FramedConnection::State {
   Bytes ahead;  // [ahead_begin, ahead_end) was read and not used yet
   std::size_t ahead_begin = 0, ahead_end = 0;
   std::optional<FrameHeader> incoming;  // the header of the body that is being read
-  AlignedBuffer buffer;
-  int small_in_a_row = 0;
+  AlignedBuffer buffer;                 // of bodies that do not fit into `ahead`, or whose tail is to be aligned
+  ByteView body;                        // in one of the two
+  int small_in_a_row = 0, without_buffer_in_a_row = 0;
   std::size_t body_filled = 0;
   std::uint64_t sequence_received = 0;
   std::uint64_t bytes_received = 0;
@@ -122,13 +125,15 @@ Result<void> FramedConnection::State::check_header(const FrameHeader& header) co
   return {};
 }
 
-Task<Result<void>> FramedConnection::State::read_header() {
-  if (ahead_end - ahead_begin < frame_header_bytes && ahead_begin > 0) {
+// Until that much lies ahead.
+Task<Result<void>> FramedConnection::State::read_ahead(std::size_t size) {
+  CCR_ASSERT(size <= ahead.size());
+  if (ahead_end - ahead_begin < size && ahead_begin > 0) {
     std::copy(ahead.begin() + std::ptrdiff_t(ahead_begin), ahead.begin() + std::ptrdiff_t(ahead_end), ahead.begin());
     ahead_end -= ahead_begin;
     ahead_begin = 0;
   }
-  while (ahead_end - ahead_begin < frame_header_bytes) {
+  while (ahead_end - ahead_begin < size) {
     const ByteSpan room = ByteSpan(ahead).subspan(ahead_end);
     const Result<std::size_t> count = co_await connection->read_some(room);
     if (!count.ok()) co_return count.error();
@@ -136,6 +141,11 @@ Task<Result<void>> FramedConnection::State::read_header() {
     ahead_end += *count;
     bytes_received += *count;
   }
+  co_return Result<void>();
+}
+
+Task<Result<void>> FramedConnection::State::read_header() {
+  CCR_CO_TRY(co_await read_ahead(frame_header_bytes));
   const ByteView bytes = ByteView(ahead).subspan(ahead_begin, frame_header_bytes);
   const Result<FrameHeader> header = decode_frame_header(bytes, established ? frame_body_max : handshake_body_max);
   if (!header.ok()) co_return header.error();
@@ -146,8 +156,22 @@ Task<Result<void>> FramedConnection::State::read_header() {
   co_return Result<void>();
 }
 
+// Heartbeats stay where they were read: a connection on which nothing else comes has no other buffer.
 Task<Result<void>> FramedConnection::State::read_body() {
   CCR_ASSERT(incoming.has_value());
+  const std::size_t size = incoming->body_bytes;
+  if (tail_offset(incoming->type) != 0 || size > ahead.size()) {
+    without_buffer_in_a_row = 0;
+    co_return co_await read_into_buffer();
+  }
+  CCR_CO_TRY(co_await read_ahead(size));
+  if (++without_buffer_in_a_row >= small_in_a_row_max) buffer = AlignedBuffer();
+  body = ByteView(ahead).subspan(ahead_begin, size);
+  ahead_begin += size;
+  co_return Result<void>();
+}
+
+Task<Result<void>> FramedConnection::State::read_into_buffer() {
   const std::size_t start = body_start(incoming->type);
   const std::size_t size = incoming->body_bytes;
   small_in_a_row = start + size > body_buffer_min ? 0 : small_in_a_row + 1;
@@ -158,9 +182,10 @@ Task<Result<void>> FramedConnection::State::read_body() {
     const std::size_t wanted = std::min(std::max(std::bit_ceil(start + size), body_buffer_min), buffer_max);
     buffer = AlignedBuffer(wanted, AlignedBuffer::Content::any);
   }
-  const ByteSpan body = buffer.span().subspan(start, size);
+  const ByteSpan into = buffer.span().subspan(start, size);
+  body = into;
   while (body_filled < size) {
-    const ByteSpan room = body.subspan(body_filled);
+    const ByteSpan room = into.subspan(body_filled);
     if (ahead_begin < ahead_end) {
       const std::size_t count = std::min(ahead_end - ahead_begin, room.size());
       std::memcpy(room.data(), ahead.data() + ahead_begin, count);
@@ -178,9 +203,8 @@ Task<Result<void>> FramedConnection::State::read_body() {
 }
 
 Result<Message> FramedConnection::State::take_message() {
-  CCR_ASSERT(incoming && body_filled == incoming->body_bytes);
+  CCR_ASSERT(incoming && body.size() == incoming->body_bytes);
   const FrameHeader header = *incoming;
-  const ByteView body = buffer.view().subspan(body_start(header.type), header.body_bytes);
   const Digest64 computed = body_checksum({&body, 1});
   if (computed != header.body_checksum) {
     return Error{ErrorKind::corrupt,

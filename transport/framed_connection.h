@@ -9,7 +9,7 @@
 // connection, and every later or waiting call gives that error, with the peer's address in front. Kinds: protocol and unsupported
 // (the peer's fault), corrupt (checksum), disconnected. Bounds: frame_body_max, and before set_session() handshake_body_max and
 // only the messages of the handshake, checked before allocation; one receive buffer that grows with need up to frame_body_max and
-// shrinks where only heartbeats come, and one read-ahead of read_ahead_bytes.
+// goes where only heartbeats come, and one read-ahead of read_ahead_bytes, in which bodies that fit and have no tail stay.
 #pragma once
 
 #include <memory>
