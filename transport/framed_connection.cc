@@ -13,7 +13,8 @@ namespace ccr::transport {
 namespace {
 
 constexpr std::size_t body_buffer_min = 8 * KiB;
-constexpr int small_in_a_row_max = 16;  // bodies for which a smaller buffer, or none, is enough; then the one that is there is given up
+constexpr int small_in_a_row_max = 16;  // bodies that fit body_buffer_min; then a larger buffer is given up
+constexpr int without_buffer_in_a_row_max = 8;  // bodies; then there is no buffer any more. Fewer than come before a connection rests
 constexpr std::uint8_t handshake_type_max = 3;  // Hello, Welcome, Refuse
 static_assert(AlignedBuffer::alignment % log_block_bytes == 0);
 
@@ -165,7 +166,7 @@ Task<Result<void>> FramedConnection::State::read_body() {
     co_return co_await read_into_buffer();
   }
   CCR_CO_TRY(co_await read_ahead(size));
-  if (++without_buffer_in_a_row >= small_in_a_row_max) buffer = AlignedBuffer();
+  if (++without_buffer_in_a_row >= without_buffer_in_a_row_max) buffer = AlignedBuffer();
   body = ByteView(ahead).subspan(ahead_begin, size);
   ahead_begin += size;
   co_return Result<void>();
