@@ -35,10 +35,7 @@ def measure(options, directory):
         place = link_table.LabPlace(lab)
         bench = argparse.Namespace(options=options, place=place, dir=directory)
         with compare.Nodes(bench, "pages", tls=True) as nodes:
-            nodes.until_state("alpha", ("mounted",))
-            nodes.until_state("beta", ("needs_seed",))
-            nodes.crowd.run(nodes.command("beta", "seed", "bench@beta"), stdout=subprocess.DEVNULL)
-            nodes.until_state("beta", ("healthy",))
+            nodes.seed()
             nodes.ask("beta", "suspend", "bench@beta", "--comment", "while the load goes on")
             seconds = options.suspended + WARM_SECONDS + options.seconds + 20
             nodes.crowd.start(nodes.command("alpha", "load", "bench", "--rate", f"{options.load}MB/s", "--seconds", str(seconds), "--pattern", "seq",

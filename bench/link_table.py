@@ -169,10 +169,7 @@ class CatchUp:
     def __init__(self, options, directory):
         self.options, self.dir, self.kept = options, directory, directory / "kept"
         with self.nodes(Here, "") as nodes:
-            nodes.until_state("alpha", ("mounted",))
-            nodes.until_state("beta", ("needs_seed", "healthy"))
-            nodes.crowd.run(nodes.command("beta", "seed", "bench@beta"), stdout=subprocess.DEVNULL)
-            nodes.until_state("beta", ("healthy",))
+            nodes.seed()
             nodes.ask("beta", "suspend", "bench@beta", "--comment", "until the link is there")
             nodes.ask("alpha", "load", "bench", "--rate", "unlimited", "--seconds", str(options.load_seconds), "--pattern", "seq",
                       "--transaction-pages", "64")

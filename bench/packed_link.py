@@ -8,8 +8,6 @@ default. Printed: MB/s of log and on the wire, as alpha counts them, and the cor
 what iperf3 carries beside it. The gigabit needs root, iperf3 and the link emulator."""
 
 import argparse
-import importlib.machinery
-import importlib.util
 import os
 import shutil
 import sqlite3
@@ -24,14 +22,10 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 
 
-def load(path):
-    loader = importlib.machinery.SourceFileLoader(path.stem, str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(path.stem, loader))
-    loader.exec_module(module)
-    return module
+sys.path.insert(0, str(HERE))
 
+import link_table  # noqa: E402
 
-link_table = load(HERE / "link_table.py")
 compare = link_table.compare
 WARM_SECONDS = 3
 ROW_BYTES = 3900  # one row on a page
@@ -50,10 +44,7 @@ class Backlog:
     def __init__(self, options, directory):
         self.options, self.dir, self.kept = options, directory, directory / "kept"
         with self.nodes(link_table.Here, "none") as nodes:
-            nodes.until_state("alpha", ("mounted",))
-            nodes.until_state("beta", ("needs_seed",))
-            nodes.crowd.run(nodes.command("beta", "seed", "bench@beta"), stdout=subprocess.DEVNULL)
-            nodes.until_state("beta", ("healthy",))
+            nodes.seed()
             beta = list(nodes.crowd.running.values())[1]  # in the order of their starts
             beta.terminate()
             nodes.crowd.wait(beta)

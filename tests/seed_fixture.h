@@ -7,6 +7,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <map>

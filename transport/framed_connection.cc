@@ -169,6 +169,7 @@ Task<Result<void>> FramedConnection::State::read_body() {
   if (++without_buffer_in_a_row >= without_buffer_in_a_row_max) buffer = AlignedBuffer();
   body = ByteView(ahead).subspan(ahead_begin, size);
   ahead_begin += size;
+  body_filled = size;
   co_return Result<void>();
 }
 
@@ -204,7 +205,7 @@ Task<Result<void>> FramedConnection::State::read_into_buffer() {
 }
 
 Result<Message> FramedConnection::State::take_message() {
-  CCR_ASSERT(incoming && body.size() == incoming->body_bytes);
+  CCR_ASSERT(incoming && body_filled == incoming->body_bytes && body.size() == body_filled);
   const FrameHeader header = *incoming;
   const Digest64 computed = body_checksum({&body, 1});
   if (computed != header.body_checksum) {

@@ -8,7 +8,7 @@ import shutil
 import time
 from contextlib import closing
 
-from cluster import Database
+from cluster import Database, until
 from control import Refused
 from garbage import flood_greetings, send_samples, trickle
 from oracle import check_files, check_verify, open_copy
@@ -253,7 +253,7 @@ def full_passive(trial, which):
         load = Load(alpha, pattern="seq", rate=10_000_000)
         copy = wait_broken(trial, beta, "No space")
         before = load.acknowledged
-        time.sleep(0.5)
+        until(lambda: load.acknowledged > before, HEAL_SECONDS, "alpha goes on meanwhile")
         trial.check("alpha goes on meanwhile", load.running and load.acknowledged > before, load.acknowledged)
         trial.require("it is tried again, not given up", copy["state"] == "failed", copy)
         disk.resize(400)
@@ -329,7 +329,7 @@ def garbage(trial):
                 trial.check(f"beta comes in again during the flood, {time.monotonic() - began:.1f} s after its start", True)
         load.leave()
         heal(trial, cluster)
-        time.sleep(0.5)
+        until(lambda: alpha.usage()["descriptors"] <= before["descriptors"] + 2, HEAL_SECONDS, "no descriptor is left behind")
         after = alpha.usage()
         trial.check(f"no descriptor is left behind ({after['descriptors']})", after["descriptors"] <= before["descriptors"] + 2, after)
 
