@@ -55,16 +55,52 @@ void read_addresses(const ConfigTable& table, NodeConfig& node) {
   }
 }
 
+// Hexadecimal digits as other programs print them too: colons are left out, letters are small.
+std::optional<std::string> hex_digits(const std::string& text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c == ':') continue;
+    const char small = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (!((small >= '0' && small <= '9') || (small >= 'a' && small <= 'f'))) return std::nullopt;
+    digits += small;
+  }
+  return digits;
+}
+
+struct HexList {
+  std::size_t entries_max, digits_min, digits_max;
+  const char* of;    // what stands in it
+  const char* hint;
+};
+
+void read_hex_list(const ConfigTable& table, const char* key, const HexList& list, std::vector<std::string>& out) {
+  std::vector<std::string> texts;
+  if (!table.texts(key, texts)) return;
+  const std::string label = table.label(key);
+  if (texts.size() > list.entries_max)
+    return table.fault(key, fmt::format("{}: expected at most {}, found {}", label, list.entries_max, texts.size()));
+  for (const std::string& text : texts) {
+    const std::optional<std::string> digits = hex_digits(text);
+    if (!digits || digits->size() < list.digits_min || digits->size() > list.digits_max)
+      return table.fault(key, fmt::format("{}: expected {}, found '{}'", label, list.of, text), list.hint);
+    out.push_back(*digits);
+  }
+}
+
+constexpr HexList pin_list{pins_max, 64, 64, "the SHA-256 of a key, 64 hex digits", "ccr cert show has it, behind the key"};
+constexpr HexList denied_list{denied_max, 2, 40, "the serial number of a certificate in hex", "ccr cert show has it"};
+
 void read_nodes(const ConfigTable& root, Reading& reading) {
   root.require("nodes", "[nodes.alpha]");
   const std::optional<ConfigTable> nodes = root.table("nodes");
   if (!nodes) return;
   std::map<transport::Endpoint, std::string> owners;
   nodes->each_table([&](const std::string& name, const ConfigTable& table) {
-    table.only({"addresses"});
+    table.only({"addresses", "pins"});
     NodeConfig node;
     node.name = name;
     read_addresses(table, node);
+    read_hex_list(table, "pins", pin_list, node.pins);
     for (const transport::Endpoint& address : node.addresses) {
       const auto [owner, fresh] = owners.emplace(address, name);
       if (!fresh)
@@ -80,12 +116,13 @@ void read_nodes(const ConfigTable& root, Reading& reading) {
 void read_tls(const ConfigTable& root, Reading& reading) {
   Config& config = reading.config;
   if (const std::optional<ConfigTable> tls = root.table("tls")) {
-    tls->only({"mode", "ca", "cert", "key"});
+    tls->only({"mode", "ca", "cert", "key", "denied"});
     std::string mode = "require";
     tls->word("mode", mode, {"require", "off"});
     tls->path("ca", config.tls_ca);
     tls->path("cert", config.tls_cert);
     tls->path("key", config.tls_key);
+    read_hex_list(*tls, "denied", denied_list, config.tls_denied);
     config.tls_off = mode == "off";
   }
   for (std::string* path : {&config.tls_ca, &config.tls_cert, &config.tls_key}) *path = replace_node(*path, config.node);

@@ -55,7 +55,11 @@ inline constexpr std::size_t addresses_max = 8;  // of a node
 struct NodeConfig {
   std::string name;
   std::vector<transport::Endpoint> addresses;
+  std::vector<std::string> pins;  // SHA-256 of the keys one of which it must prove, in hex; none: any key that its authority signed
 };
+
+inline constexpr std::size_t pins_max = 2;  // the key in use, and the one that follows it
+inline constexpr std::size_t denied_max = 256;
 
 struct Config {
   std::string cluster;
@@ -66,6 +70,7 @@ struct Config {
   std::string tls_ca = "/etc/ccr/tls/ca.pem";  // {node} replaced in all three; not in force while tls_off
   std::string tls_cert = "/etc/ccr/tls/{node}.pem";
   std::string tls_key = "/etc/ccr/tls/{node}.key";
+  std::vector<std::string> tls_denied;  // serial numbers of certificates that are not believed any more, in hex
   std::map<std::string, NodeConfig> nodes;
   std::map<std::string, DatabaseConfig> databases;
   TransportConfig transport;

@@ -55,16 +55,18 @@ std::string list_of(const Items& items, Text text) {
   return "[" + out + "]";
 }
 
+const std::string& itself(const std::string& text) { return text; }
+
 std::string show_tls(const Config& config) {
   std::string out = fmt::format("\n[tls]\nmode = \"{}\"\n", config.tls_off ? "off" : "require");
   if (!config.tls_ca.empty()) out += fmt::format("ca = {}\n", quoted(config.tls_ca));
   if (!config.tls_cert.empty()) out += fmt::format("cert = {}\n", quoted(config.tls_cert));
   if (!config.tls_key.empty()) out += fmt::format("key = {}\n", quoted(config.tls_key));
+  if (!config.tls_denied.empty()) out += fmt::format("denied = {}\n", list_of(config.tls_denied, itself));
   return out;
 }
 
 std::string show_database(const DatabaseConfig& database) {
-  const auto itself = [](const std::string& name) { return name; };
   std::string out = fmt::format("\n[databases.{}]\nkind = \"{}\"\npath = {}\nlogs = {}\n", database.name, name_of(database.kind),
                                 quoted(database.path), quoted(database.logs));
   out += fmt::format("copies = {}\n", list_of(database.copies, itself));
@@ -99,6 +101,7 @@ std::string show_config(const Config& config) {
   for (const auto& [name, node] : config.nodes) {
     const auto text = [](const transport::Endpoint& endpoint) { return endpoint.text(); };
     out += fmt::format("\n[nodes.{}]\naddresses = {}\n", name, list_of(node.addresses, text));
+    if (!node.pins.empty()) out += fmt::format("pins = {}\n", list_of(node.pins, itself));
   }
   out += show_tls(config);
   for (const auto& [name, database] : config.databases) out += show_database(database);

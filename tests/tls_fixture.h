@@ -63,7 +63,9 @@ inline std::shared_ptr<const TlsIdentity> identity_of(const KeyPair& authority, 
 }
 
 inline PeerExpectation expectation(const TlsIdentity& identity, const std::string& looked_for, const std::string& where) {
-  return {identity.own(), {"alpha", "beta"}, looked_for, where, "ca.pem"};
+  const auto rules = std::make_shared<PeerRules>();
+  rules->nodes = {"alpha", "beta"};
+  return {identity.own(), rules, looked_for, where, "ca.pem"};
 }
 
 inline std::unique_ptr<TlsConnection> connecting(std::unique_ptr<Connection> inner, std::shared_ptr<const TlsIdentity> identity,

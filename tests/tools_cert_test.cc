@@ -114,6 +114,42 @@ TEST_F(CertTest, RenewReplacesTheCertificateAndNeedsNoKeyOfTheNode) {
   EXPECT_EQ(run("config check --node beta").code, 0);
 }
 
+TEST_F(CertTest, ARequestIsSignedWithoutItsKey) {
+  ASSERT_EQ(run("cert ca --out tls").code, 0);
+  const Outcome asked = run("cert request beta --out there");
+  ASSERT_EQ(asked.code, 0) << asked.err;
+  EXPECT_TRUE(asked.out.starts_with("there/beta.csr\nthere/beta.key\n  key        SHA-256 ")) << asked.out;
+  EXPECT_EQ(mode("there/beta.key"), 0600u);
+  EXPECT_EQ(run("cert issue alpha --request there/beta.csr --out tls").code, 4);
+  ASSERT_EQ(run("cert issue beta --request there/beta.csr --out tls").code, 0);
+  EXPECT_NE(asked.out.find(shown("beta.pem")["key_sha256"].get<std::string>()), std::string::npos);
+  EXPECT_FALSE(there("tls/beta.key"));
+  EXPECT_EQ(run("cert issue beta --request there/beta.csr --out tls").code, 1) << "nothing is replaced";
+  EXPECT_EQ(run("cert request beta --out there").code, 1) << "nor is a key";
+  const Outcome garbage = run("cert issue gamma --request ccr.toml --out tls");
+  EXPECT_EQ(garbage.code, 2);
+  EXPECT_TRUE(garbage.err.starts_with("ccr: 'ccr.toml': no request in PEM form")) << garbage.err;
+}
+
+TEST_F(CertTest, TheAuthoritysKeyMayBeEncrypted) {
+  std::ofstream(path("secret")) << "correct horse battery\n";
+  std::ofstream(path("wrong")) << "correct horse batteries\n";
+  std::ofstream(path("short")) << "horse\n";
+  for (const char* file : {"secret", "wrong", "short"}) std::filesystem::permissions(path(file), std::filesystem::perms(0600));
+  EXPECT_EQ(run("cert ca --out tls --passphrase-file short").code, 2);
+  EXPECT_FALSE(there("tls"));
+  ASSERT_EQ(run("cert ca --out tls --passphrase-file secret").code, 0);
+  EXPECT_NE(read("tls/ca.key").find("ENCRYPTED"), std::string::npos);
+  const Outcome without = run("cert issue beta --out tls");
+  EXPECT_EQ(without.code, 2);
+  EXPECT_EQ(without.err, "ccr: 'tls/ca.key' is encrypted\nhint: --passphrase-file FILE, or - for the terminal\n");
+  EXPECT_EQ(run("cert issue beta --out tls --passphrase-file wrong").code, 2);
+  EXPECT_FALSE(there("tls/beta.pem"));
+  EXPECT_EQ(run("cert issue beta --out tls --passphrase-file secret").code, 0);
+  EXPECT_EQ(read("tls/beta.key").find("ENCRYPTED"), std::string::npos) << "a node must read its own without a person";
+  EXPECT_EQ(run("config check --node beta").code, 0);
+}
+
 TEST_F(CertTest, ADryRunWritesNothing) {
   EXPECT_EQ(run("cert ca --out tls --dry-run").code, 0);
   EXPECT_FALSE(there("tls"));

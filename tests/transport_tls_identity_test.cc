@@ -63,6 +63,44 @@ TEST(Issuer, ARenewedCertificateHasTheSameNameAndKeyAndAnotherNumber) {
   EXPECT_TRUE(TlsIdentity::make(content, file_names, name).ok());
 }
 
+TEST(Issuer, ARequestBecomesACertificateOfItsKeyAndOfNothingElseThatItSays) {
+  const KeyPair authority = authority_of("lab");
+  const Result<NodeRequest> asked = make_request("beta");
+  ASSERT_TRUE(asked.ok());
+  const Result<RequestHandle> arrived = read_request(pem_of(*asked->request));
+  ASSERT_TRUE(arrived.ok());
+  EXPECT_EQ(facts_of(**arrived).node, "beta");
+  const Result<CertificateHandle> made = issue_requested(authority, "beta", **arrived, around_noon(1, 365));
+  ASSERT_TRUE(made.ok());
+  const CertificateFacts facts = facts_of(**made);
+  EXPECT_EQ(facts.key_fingerprint, facts_of(*asked->request).key_fingerprint);
+  EXPECT_EQ(facts.name->text(), "ccr://lab/beta");
+  EXPECT_FALSE(facts.authority);
+  const Result<CertificateHandle> other = issue_requested(authority, "gamma", **arrived, around_noon(1, 365));
+  expect_message(other, "the request is of 'beta', not of 'gamma'");
+}
+
+TEST(Issuer, ARequestThatItsKeyDidNotSignIsRefused) {
+  const KeyPair authority = authority_of("lab");
+  const Result<NodeRequest> asked = make_request("beta");
+  ASSERT_TRUE(asked.ok());
+  const KeyHandle other = make_key();
+  ASSERT_EQ(X509_REQ_set_pubkey(asked->request.get(), other.get()), 1);
+  expect_kind(issue_requested(authority, "beta", *asked->request, around_noon(1, 365)), ErrorKind::refused);
+  expect_kind(read_request("-----BEGIN CERTIFICATE REQUEST-----\n"), ErrorKind::config);
+}
+
+TEST(Issuer, AnEncryptedKeyIsReadWithItsPassphraseOnly) {
+  const KeyHandle key = make_key();
+  const std::string pem = pem_of(*key, "a long passphrase");
+  EXPECT_NE(pem.find("ENCRYPTED"), std::string::npos);
+  expect_kind(read_private_key(pem), ErrorKind::config);
+  expect_kind(read_private_key(pem, "another passphrase"), ErrorKind::config);
+  const Result<KeyHandle> back = read_private_key(pem, "a long passphrase");
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(EVP_PKEY_eq(back->get(), key.get()), 1);
+}
+
 TEST(Issuer, ANodeOfAnotherClusterIsNotRenewed) {
   const KeyPair lab = authority_of("lab"), shop = authority_of("shop");
   const KeyPair beta = node_of(shop, "beta");

@@ -61,13 +61,17 @@ class TlsNetworkTest : public testing::Test {
       EXPECT_TRUE(listener.ok());
       if (!listener.ok()) co_return;
       const Endpoint at = (*listener)->local();
-      TlsNetwork beta(tcp, their_clock_, {{at, "alpha"}}, identity_of(authority_, node_of(authority_, "beta")));
+      const KeyPair pair = node_of(authority_, "beta");
+      beta_number_ = facts_of(*pair.certificate).serial;
+      beta_key_ = facts_of(*pair.certificate).key_fingerprint;
+      TlsNetwork beta(tcp, their_clock_, {{at, "alpha"}}, identity_of(authority_, pair));
       co_await body(executor, alpha, beta, **listener, at);
     });
   }
 
   StillClock clock_, their_clock_;
   KeyPair authority_ = authority_of("lab");
+  std::string beta_number_, beta_key_;
 };
 
 TEST_F(TlsNetworkTest, TheNodeOfTheAddressIsReachedAndBothAreNamed) {
@@ -113,6 +117,54 @@ TEST_F(TlsNetworkTest, ANewIdentityIsForNewConnectionsAndOpenSessionsGoOn) {
     Met after;
     (void)co_await meet(executor, beta, listener, at, after);
     EXPECT_TRUE(after.left_proof.ok() && after.right_proof.ok());
+  });
+}
+
+TEST_F(TlsNetworkTest, ADeniedCertificateIsCutOffInOpenSessionsAndRefusedInNewOnes) {
+  with_nodes([&](Executor executor, TlsNetwork& alpha, TlsNetwork& beta, Listener& listener, Endpoint at) -> Task<void> {
+    Met open;
+    (void)co_await meet(executor, beta, listener, at, open);
+    EXPECT_TRUE(open.left_proof.ok() && open.right_proof.ok());
+    if (!open.right_proof.ok() || !open.left_proof.ok()) co_return;
+    alpha.hold_to({"00"}, {});
+    const Result<void> crossed = co_await one_byte_crosses(*open.left, *open.right);
+    EXPECT_TRUE(crossed.ok()) << "it is another's number that is denied";
+    alpha.hold_to({beta_number_}, {});
+    const Result<void> heard = co_await one_byte_crosses(*open.left, *open.right);
+    const std::string words = " (ccr://lab/beta) has the number " + beta_number_ + ", which [tls] denied has";
+    expect_message(heard, "certificate of " + open.right->peer().text() + words);
+    expect_kind(heard, ErrorKind::identity);
+    const Result<void> told = co_await one_byte_crosses(*open.right, *open.left);
+    expect_kind(told, ErrorKind::identity);
+    Met refused;
+    (void)co_await meet(executor, beta, listener, at, refused);
+    expect_kind(refused.right_proof, ErrorKind::identity);
+    std::byte unused;
+    const ByteSpan one(&unused, 1);
+    const Result<std::size_t> why = co_await refused.left->read_some(one);
+    expect_message(why, "alpha refused our certificate: revoked");
+    alpha.hold_to({}, {});
+    Met again;
+    (void)co_await meet(executor, beta, listener, at, again);
+    EXPECT_TRUE(again.left_proof.ok() && again.right_proof.ok());
+  });
+}
+
+TEST_F(TlsNetworkTest, APinnedNodeIsBelievedWithOneOfItsKeysOnly) {
+  with_nodes([&](Executor executor, TlsNetwork& alpha, TlsNetwork& beta, Listener& listener, Endpoint at) -> Task<void> {
+    const std::string other(64, 'a');
+    alpha.hold_to({}, {{"beta", {other, beta_key_}}, {"gamma", {other}}});
+    Met believed;
+    (void)co_await meet(executor, beta, listener, at, believed);
+    EXPECT_TRUE(believed.left_proof.ok() && believed.right_proof.ok());
+    alpha.hold_to({}, {{"beta", {other}}});
+    Met refused;
+    (void)co_await meet(executor, beta, listener, at, refused);
+    expect_kind(refused.right_proof, ErrorKind::identity);
+    expect_message(refused.right_proof, "certificate of " + refused.right->peer().text() + " (ccr://lab/beta) has the key " + beta_key_ + ", expected " + other);
+    if (!believed.right_proof.ok() || !believed.left_proof.ok()) co_return;
+    const Result<void> told = co_await one_byte_crosses(*believed.right, *believed.left);
+    expect_kind(told, ErrorKind::identity);
   });
 }
 

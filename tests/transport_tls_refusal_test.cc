@@ -164,13 +164,13 @@ TEST_F(RefusalTest, AListenerOfAForeignAuthorityIsRefusedAndHearsIt) {
 TEST_F(RefusalTest, AnotherNodeAtTheAddressIsRefusedWithBothNames) {
   const Ends ends = meet(beta_, identity_of(authority_, node_of(authority_, "gamma")));
   expect_message(ends.connecting, "certificate of 10.77.0.1:64327 names ccr://lab/gamma, expected ccr://lab/alpha");
-  expect_message(ends.accepting, "10.77.0.2:5000 refused our certificate: it does not bear the name expected there");
+  expect_message(ends.accepting, "10.77.0.2:5000 refused our certificate: it does not bear the name, or not the key, that is expected there");
 }
 
 TEST_F(RefusalTest, ANodeThatTheConfigurationLacksIsRefused) {
   const Ends ends = meet(identity_of(authority_, node_of(authority_, "gamma")), alpha_);
   expect_message(ends.accepting, "certificate of 10.77.0.2:5000 names ccr://lab/gamma, which is no node of the configuration here");
-  expect_message(ends.first_read, "alpha refused our certificate: it does not bear the name expected there");
+  expect_message(ends.first_read, "alpha refused our certificate: it does not bear the name, or not the key, that is expected there");
 }
 
 TEST_F(RefusalTest, OurOwnCertificateReflectedIsRefused) {

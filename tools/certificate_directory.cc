@@ -79,23 +79,44 @@ Result<void> CertificateDirectory::make() const {
   return failed("make the directory", path_, errno);
 }
 
+Error CertificateDirectory::taken(const std::string& path, const std::string& name) const {
+  return {ErrorKind::exists, "'" + path + "' is there already; it is not replaced",
+          name == "ca" ? "a new authority needs a directory of its own, and new certificates for every node"
+                       : "ccr cert renew " + name + " --out " + path_ + " gives it new dates; or move it away"};
+}
+
 Result<void> CertificateDirectory::expect_free(const std::string& name) const {
-  for (const std::string& path : {key_path(name), certificate_path(name)}) {
-    if (::access(path.c_str(), F_OK) != 0) continue;
-    return Error{ErrorKind::exists, "'" + path + "' is there already; it is not replaced",
-                 name == "ca" ? "a new authority needs a directory of its own, and new certificates for every node"
-                              : "ccr cert renew " + name + " --out " + path_ + " gives it new dates; or move it away"};
-  }
+  const std::string key = key_path(name);
+  if (::access(key.c_str(), F_OK) == 0) return taken(key, name);
+  return expect_no_certificate(name);
+}
+
+Result<void> CertificateDirectory::expect_no_certificate(const std::string& name) const {
+  const std::string path = certificate_path(name);
+  if (::access(path.c_str(), F_OK) == 0) return taken(path, name);
   return {};
 }
 
-Result<void> CertificateDirectory::create(const std::string& name, const transport::KeyPair& pair) const {
-  const Result<void> key = create_file(key_path(name), transport::pem_of(*pair.key), key_mode);
-  if (!key.ok()) return key.error();
-  const Result<void> certificate = create_file(certificate_path(name), transport::pem_of(*pair.certificate), certificate_mode);
-  if (!certificate.ok()) {
+Result<void> CertificateDirectory::create(const std::string& name, const transport::KeyPair& pair, const std::string& passphrase) const {
+  return create_with_key(name, transport::pem_of(*pair.key, passphrase), certificate_path(name), transport::pem_of(*pair.certificate));
+}
+
+Result<void> CertificateDirectory::create(const std::string& name, const transport::NodeRequest& request) const {
+  return create_with_key(name, transport::pem_of(*request.key), request_path(name), transport::pem_of(*request.request));
+}
+
+Result<void> CertificateDirectory::create(const std::string& name, const X509& certificate) const {
+  CCR_TRY(create_file(certificate_path(name), transport::pem_of(certificate), certificate_mode));
+  return sync_directory(path_);
+}
+
+Result<void> CertificateDirectory::create_with_key(const std::string& name, const std::string& key, const std::string& beside,
+                                                   const std::string& content) const {
+  CCR_TRY(create_file(key_path(name), key, key_mode));
+  const Result<void> written = create_file(beside, content, certificate_mode);
+  if (!written.ok()) {
     ::unlink(key_path(name).c_str());  // made just now, and of no use alone
-    return certificate.error();
+    return written.error();
   }
   return sync_directory(path_);
 }
@@ -117,14 +138,17 @@ Result<transport::CertificateHandle> CertificateDirectory::certificate(const std
   return std::move(certificates->front());
 }
 
-Result<transport::KeyPair> CertificateDirectory::authority() const {
+Result<transport::KeyPair> CertificateDirectory::authority(const std::string& passphrase) const {
   transport::KeyPair pair;
   Result<transport::CertificateHandle> found = certificate("ca");
   if (!found.ok()) return found.error();
   const std::string path = key_path("ca");
   const Result<std::string> pem = transport::read_pem_file(path, FileSecrecy::secret);
   if (!pem.ok()) return pem.error();
-  Result<transport::KeyHandle> key = transport::read_private_key(*pem);
+  const bool encrypted = pem->find("BEGIN ENCRYPTED PRIVATE KEY") != std::string::npos;
+  if (encrypted && passphrase.empty())
+    return Error{ErrorKind::usage, "'" + path + "' is encrypted", "--passphrase-file FILE, or - for the terminal"};
+  Result<transport::KeyHandle> key = transport::read_private_key(*pem, encrypted ? passphrase : "");
   if (!key.ok()) return key.error().within("'" + path + "'");
   pair.certificate = std::move(*found);
   pair.key = std::move(*key);

@@ -216,14 +216,18 @@ void CommandLine::add_cert_commands() {
   CLI::App* cert = group("cert", "certificates for mutual TLS");
   CLI::App* ca = add(*cert, "ca", "make the cluster's own authority: ca.pem and ca.key", [this] { return run_cert_ca(common_, cert_); });
   CLI::App* issue = add(*cert, "issue", "make key and certificate of a node", [this] { return run_cert_issue(common_, cert_); });
+  CLI::App* request = add(*cert, "request", "make a node's key where it stays, and a request for its certificate", [this] { return run_cert_request(common_, cert_); });
   CLI::App* renew = add(*cert, "renew", "give a node's certificate new dates; its key stays", [this] { return run_cert_renew(common_, cert_); });
-  for (CLI::App* command : {issue, renew}) command->add_option("node", cert_.node, "the node")->type_name("NODE")->required();
+  for (CLI::App* command : {issue, request, renew}) command->add_option("node", cert_.node, "the node")->type_name("NODE")->required();
   for (CLI::App* command : {ca, issue, renew}) {
     command->add_option("--out", cert_.directory, "directory with ca.pem and ca.key")->type_name("DIR")->required();
     command->add_option("--cluster", cert_.cluster, "its name [the configuration's, or the authority's]")->type_name("NAME");
     command->add_option("--days", cert_.days, "how long it is valid [a node 365, an authority 3650]")->type_name("N");
-    command->add_flag("--dry-run", cert_.dry_run, "print checks and plan, write nothing");
+    command->add_option("--passphrase-file", cert_.passphrase_file, "of ca.key, which is encrypted with it; - is the terminal's next line")->type_name("FILE");
   }
+  request->add_option("--out", cert_.directory, "directory for NODE.key and NODE.csr")->type_name("DIR")->required();
+  issue->add_option("--request", cert_.request, "sign this request, made on the node; its key is not here")->type_name("FILE");
+  for (CLI::App* command : {ca, issue, request, renew}) command->add_flag("--dry-run", cert_.dry_run, "print checks and plan, write nothing");
   CLI::App* show = add(*cert, "show", "print what is in certificates", [this] { return run_cert_show(common_, cert_files_); });
   show->add_option("files", cert_files_, "files in PEM form")->type_name("FILE")->required();
 }

@@ -72,6 +72,7 @@ struct EventsOptions {
 
 struct CertOptions {
   std::string node, directory, cluster;
+  std::string request, passphrase_file;  // files
   int days = 0;  // 0: a year for a node, ten for an authority
   bool dry_run = false;
 };
@@ -101,6 +102,7 @@ ExitCode run_log_verify(const CommonOptions& common, const std::string& director
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options);
 ExitCode run_cert_ca(const CommonOptions& common, const CertOptions& options);
 ExitCode run_cert_issue(const CommonOptions& common, const CertOptions& options);
+ExitCode run_cert_request(const CommonOptions& common, const CertOptions& options);
 ExitCode run_cert_renew(const CommonOptions& common, const CertOptions& options);
 ExitCode run_cert_show(const CommonOptions& common, const std::vector<std::string>& files);
 ExitCode run_tune(const CommonOptions& common, const TuneOptions& options);

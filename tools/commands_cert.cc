@@ -1,4 +1,6 @@
-// ccr cert ca, issue, renew, show: certificates for mutual TLS.
+// ccr cert ca, issue, request, renew, show: certificates for mutual TLS.
+#include <iostream>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -17,6 +19,8 @@ namespace {
 using nlohmann::json;
 using transport::CertificateFacts;
 
+constexpr std::size_t passphrase_bytes_min = 12, passphrase_bytes_max = 1023;  // OpenSSL reads at most 1,024
+
 std::int64_t days_left(const CertificateFacts& facts) {
   const transport::OwnCertificate dates{"", "", facts.not_before, facts.not_after};
   return engine::days_left(dates, SystemClock().wall_now());
@@ -31,6 +35,7 @@ json facts_json(const CertificateFacts& facts) {
           {"valid_until", to_rfc3339(facts.not_after)},
           {"days_left", days_left(facts)},
           {"key", facts.key},
+          {"key_sha256", facts.key_fingerprint},
           {"serial", facts.serial},
           {"sha256", facts.fingerprint}};
 }
@@ -41,9 +46,9 @@ std::string facts_text(const CertificateFacts& facts) {
   const std::int64_t left = days_left(facts);
   const std::string rest = left >= 0 ? fmt::format("{} days left", left) : fmt::format("expired {} days ago", -left);
   return fmt::format(
-      "  name       {}{}\n  signed by  {}\n  valid      {} to {}, {}\n  key        {}\n  serial     {}\n  SHA-256    {}\n",
+      "  name       {}{}\n  signed by  {}\n  valid      {} to {}, {}\n  key        {}, SHA-256 {}\n  serial     {}\n  SHA-256    {}\n",
       names.empty() ? "none" : names, facts.authority ? ", an authority" : "", facts.issuer, to_rfc3339(facts.not_before),
-      to_rfc3339(facts.not_after), rest, facts.key, facts.serial, facts.fingerprint);
+      to_rfc3339(facts.not_after), rest, facts.key, facts.key_fingerprint, facts.serial, facts.fingerprint);
 }
 
 Result<int> days_of(const CertOptions& options, int otherwise) {
@@ -77,8 +82,25 @@ ExitCode show_made(const CommonOptions& common, const CertOptions& options, cons
   return ExitCode::done;
 }
 
+// Empty where none was asked for.
+Result<std::string> passphrase_of(const CertOptions& options) {
+  if (options.passphrase_file.empty()) return std::string();
+  std::string line;
+  if (options.passphrase_file == "-") {
+    std::getline(std::cin, line);
+  } else {
+    Result<std::string> text = transport::read_pem_file(options.passphrase_file, transport::FileSecrecy::secret);
+    if (!text.ok()) return text;
+    line = text->substr(0, text->find('\n'));
+  }
+  if (line.size() >= passphrase_bytes_min && line.size() <= passphrase_bytes_max) return line;
+  return Error{ErrorKind::usage, fmt::format("a passphrase of {} bytes: expected {} to {}, on one line", line.size(), passphrase_bytes_min, passphrase_bytes_max), ""};
+}
+
 Result<transport::KeyPair> authority_for(const CertificateDirectory& directory, const CertOptions& options) {
-  Result<transport::KeyPair> authority = directory.authority();
+  const Result<std::string> passphrase = passphrase_of(options);
+  if (!passphrase.ok()) return passphrase.error();
+  Result<transport::KeyPair> authority = directory.authority(*passphrase);
   if (!authority.ok()) return authority;
   const CertificateFacts facts = transport::facts_of(*authority->certificate);
   if (options.cluster.empty() || (facts.name && facts.name->cluster == options.cluster)) return authority;
@@ -92,6 +114,25 @@ Error not_a_node(const std::string& node) {
   return {ErrorKind::usage, "'" + node + "' is no node's name: expected letters, digits, - and _", ""};
 }
 
+ExitCode sign_request(const CommonOptions& common, const CertOptions& options, const transport::KeyPair& authority,
+                      transport::Validity validity) {
+  const CertificateDirectory directory(options.directory);
+  const Result<void> free = directory.expect_no_certificate(options.node);
+  if (!free.ok()) return report(free.error());
+  const Result<std::string> pem = transport::read_pem_file(options.request, transport::FileSecrecy::open);
+  if (!pem.ok()) return report(pem.error());
+  const Result<transport::RequestHandle> request = transport::read_request(*pem);
+  if (!request.ok()) return report(request.error().within("'" + options.request + "'"));
+  const Result<transport::CertificateHandle> made = transport::issue_requested(authority, options.node, **request, validity);
+  if (!made.ok()) return report(made.error().within("'" + options.request + "'"));
+  if (!options.dry_run) {
+    const Result<void> written = directory.create(options.node, **made);
+    if (!written.ok()) return report(written.error());
+  }
+  return show_made(common, options, {directory.certificate_path(options.node)}, transport::facts_of(**made),
+                   fmt::format("is the key's SHA-256 the one that {0} showed? Then: copy ca.pem and {0}.pem to where [tls] says, on {0}", options.node));
+}
+
 }  // namespace
 
 ExitCode run_cert_ca(const CommonOptions& common, const CertOptions& options) {
@@ -101,6 +142,8 @@ ExitCode run_cert_ca(const CommonOptions& common, const CertOptions& options) {
     return report({ErrorKind::usage, "'" + *cluster + "' is no cluster's name: expected letters, digits, - and _", ""});
   const Result<int> days = days_of(options, transport::authority_days_default);
   if (!days.ok()) return report(days.error());
+  const Result<std::string> passphrase = passphrase_of(options);
+  if (!passphrase.ok()) return report(passphrase.error());
   const CertificateDirectory directory(options.directory);
   const Result<void> free = directory.expect_free("ca");
   if (!free.ok()) return report(free.error());
@@ -110,7 +153,7 @@ ExitCode run_cert_ca(const CommonOptions& common, const CertOptions& options) {
   if (!options.dry_run) {
     const Result<void> there = directory.make();
     if (!there.ok()) return report(there.error());
-    const Result<void> written = directory.create("ca", *made);
+    const Result<void> written = directory.create("ca", *made, *passphrase);
     if (!written.ok()) return report(written.error());
   }
   const std::vector<std::string> files{directory.certificate_path("ca"), directory.key_path("ca")};
@@ -125,9 +168,10 @@ ExitCode run_cert_issue(const CommonOptions& common, const CertOptions& options)
   const CertificateDirectory directory(options.directory);
   const Result<transport::KeyPair> authority = authority_for(directory, options);
   if (!authority.ok()) return report(authority.error());
+  const transport::Validity validity = transport::validity_from(SystemClock().wall_now(), *days);
+  if (!options.request.empty()) return sign_request(common, options, *authority, validity);
   const Result<void> free = directory.expect_free(options.node);
   if (!free.ok()) return report(free.error());
-  const transport::Validity validity = transport::validity_from(SystemClock().wall_now(), *days);
   const Result<transport::KeyPair> made = transport::issue_node(*authority, options.node, validity);
   if (!made.ok()) return report(made.error());
   if (!options.dry_run) {
@@ -137,6 +181,32 @@ ExitCode run_cert_issue(const CommonOptions& common, const CertOptions& options)
   const std::vector<std::string> files{directory.certificate_path(options.node), directory.key_path(options.node)};
   return show_made(common, options, files, transport::facts_of(*made->certificate),
                    fmt::format("next: copy ca.pem, {0}.pem and {0}.key to where [tls] says, on {0} only", options.node));
+}
+
+ExitCode run_cert_request(const CommonOptions& common, const CertOptions& options) {
+  if (!is_node_name(options.node) || options.node == "ca") return report(not_a_node(options.node));
+  const CertificateDirectory directory(options.directory);
+  const Result<void> free = directory.expect_free(options.node);
+  if (!free.ok()) return report(free.error());
+  const Result<transport::NodeRequest> made = transport::make_request(options.node);
+  if (!made.ok()) return report(made.error());
+  if (!options.dry_run) {
+    const Result<void> there = directory.make();
+    if (!there.ok()) return report(there.error());
+    const Result<void> written = directory.create(options.node, *made);
+    if (!written.ok()) return report(written.error());
+  }
+  const std::string fingerprint = transport::facts_of(*made->request).key_fingerprint;
+  const std::vector<std::string> files{directory.request_path(options.node), directory.key_path(options.node)};
+  if (common.json) {
+    print_json({{"dry_run", options.dry_run}, {"files", files}, {"node", options.node}, {"key_sha256", fingerprint}});
+    return ExitCode::done;
+  }
+  for (const std::string& file : files) print((options.dry_run ? "would write " : "") + file + "\n");
+  print(fmt::format("  key        SHA-256 {}\n", fingerprint));
+  if (!options.dry_run)
+    note(fmt::format("next, where ca.key is, with {0}.csr: ccr cert issue {0} --request {0}.csr --out DIR; compare the key's SHA-256 there", options.node));
+  return ExitCode::done;
 }
 
 ExitCode run_cert_renew(const CommonOptions& common, const CertOptions& options) {

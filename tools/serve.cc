@@ -70,7 +70,9 @@ class Daemon {
         trace_(clock_),
         disk_(storage::open_system_disk(executor_, storage::DiskChoice::automatic)),
         tcp_(executor_, std::move(tcp)) {
-    if (identity != nullptr) tls_.emplace(tcp_, clock_, node_addresses(config_), std::move(identity));
+    if (identity == nullptr) return;
+    tls_.emplace(tcp_, clock_, node_addresses(config_), std::move(identity));
+    hold_to_rules(config_, *tls_);
   }
 
   Task<Result<void>> run();
@@ -172,7 +174,7 @@ Task<Result<void>> Daemon::watch_signals(TaskGroup& group, engine::Node& node) {
   }
 }
 
-// Says what a restart would change; what runs goes on as it is.
+// Whom to believe is in force at once. Of all else it says what a restart would change; what runs goes on as it is.
 void Daemon::read_again(engine::Node& node) {
   const Result<engine::Config> config = load_config(common_.config_file, config_.node);
   if (!config) {
@@ -180,9 +182,15 @@ void Daemon::read_again(engine::Node& node) {
     return;
   }
   const std::vector<std::string> changes = config_changes(config_, *config);
+  config_.tls_denied = config->tls_denied;
+  for (auto& [name, known] : config_.nodes) {
+    if (const auto read = config->nodes.find(name); read != config->nodes.end()) known.pins = read->second.pins;
+  }
+  if (tls_) hold_to_rules(config_, *tls_);
+  const bool restart = !config_changes(config_, *config).empty();
   node.events().record({"config_read",
                         config_.node,
-                        {{"changes", changes.empty() ? "none" : joined(changes)}, {"restart", changes.empty() ? "no" : "needed"}}});
+                        {{"changes", changes.empty() ? "none" : joined(changes)}, {"restart", restart ? "needed" : "no"}}});
 }
 
 // Open sessions stay; a file that is no good leaves what was in force.

@@ -2,7 +2,26 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace ccr::tools {
+namespace {
+
+bool holds(const std::vector<std::string>& list, const std::string& text) { return std::find(list.begin(), list.end(), text) != list.end(); }
+
+// The same file serves all nodes, so what it says about this one is what the others will do.
+Result<void> check_own_trust(const engine::Config& config, const transport::CertificateFacts& facts) {
+  const std::string what = "'" + config.tls_cert + "': ";
+  if (holds(config.tls_denied, facts.serial))
+    return Error{ErrorKind::config, what + "number " + facts.serial + " is in [tls] denied: other nodes do not believe it",
+                 "ccr cert issue " + config.node + " where ca.key is makes another"};
+  const std::vector<std::string>& pins = config.nodes.at(config.node).pins;
+  if (pins.empty() || holds(pins, facts.key_fingerprint)) return {};
+  return Error{ErrorKind::config, what + "its key " + facts.key_fingerprint + " is none of [nodes." + config.node + "] pins: other nodes do not believe it",
+               "ccr cert show has the key of a certificate"};
+}
+
+}  // namespace
 
 std::map<transport::Endpoint, std::string> node_addresses(const engine::Config& config) {
   std::map<transport::Endpoint, std::string> nodes;
@@ -21,6 +40,14 @@ Result<std::shared_ptr<const transport::TlsIdentity>> load_identity(const engine
   return identity;
 }
 
+void hold_to_rules(const engine::Config& config, transport::TlsNetwork& network) {
+  std::map<std::string, std::vector<std::string>> pins;
+  for (const auto& [name, node] : config.nodes) {
+    if (!node.pins.empty()) pins.emplace(name, node.pins);
+  }
+  network.hold_to({config.tls_denied.begin(), config.tls_denied.end()}, std::move(pins));
+}
+
 std::vector<std::string> missing_tls_files(const engine::Config& config) {
   std::vector<std::string> missing;
   if (config.tls_off) return missing;
@@ -36,7 +63,7 @@ Result<void> check_tls_files(const engine::Config& config, WallTime now) {
   if (!identity.ok()) return identity.error();
   const Result<void> dates = (*identity)->check_dates(now);
   if (!dates.ok()) return Error{ErrorKind::config, dates.error().message, dates.error().hint};
-  return {};
+  return check_own_trust(config, (*identity)->facts());
 }
 
 }  // namespace ccr::tools

@@ -30,12 +30,6 @@ std::string text_of(const ASN1_STRING* string) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)), static_cast<std::size_t>(ASN1_STRING_length(string))};
 }
 
-std::string common_name(const X509_NAME* name) {
-  const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-  if (at < 0) return "(no common name)";
-  return one_line(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at))));
-}
-
 // Dates beyond what WallTime holds (the year 2262) are its end.
 WallTime wall_of(const ASN1_TIME* time) {
   constexpr std::int64_t second = 1'000'000'000;
@@ -75,6 +69,13 @@ std::string fingerprint_of(const X509& certificate) {
   return to_hex(std::as_bytes(std::span(digest.data(), size)));
 }
 
+std::string digest_text(const unsigned char* content, std::size_t size) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned digest_size = 0;
+  CCR_ASSERT(EVP_Digest(content, size, digest.data(), &digest_size, EVP_sha256(), nullptr) == 1);
+  return to_hex(std::as_bytes(std::span(digest.data(), digest_size)));
+}
+
 std::string serial_of(const X509& certificate) {
   BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(&certificate), nullptr);
   char* text = number == nullptr ? nullptr : BN_bn2hex(number);
@@ -101,6 +102,13 @@ std::string content_of(BIO* bio) {
 // Without it OpenSSL would ask for a passphrase on the terminal.
 int no_passphrase(char*, int, int, void*) { return -1; }
 
+int give_passphrase(char* into, int size, int, void* passphrase) {
+  const auto& text = *static_cast<const std::string*>(passphrase);
+  if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
+  std::copy(text.begin(), text.end(), into);
+  return static_cast<int>(text.size());
+}
+
 }  // namespace
 
 std::string NodeName::text() const { return std::string(scheme) + cluster + (node.empty() ? "" : "/" + node); }
@@ -119,6 +127,12 @@ std::optional<NodeName> parse_node_name(const std::string& uri) {
   return name;
 }
 
+std::string common_name_of(const X509_NAME* name) {
+  const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+  if (at < 0) return "(no common name)";
+  return one_line(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at))));
+}
+
 std::string one_line(const std::string& foreign) {
   std::string line;
   for (const char c : foreign) {
@@ -132,8 +146,8 @@ std::string one_line(const std::string& foreign) {
 CertificateFacts facts_of(const X509& certificate) {
   auto& mutable_certificate = const_cast<X509&>(certificate);  // OpenSSL decodes extensions on demand, behind a lock of its own
   CertificateFacts facts;
-  facts.subject = common_name(X509_get_subject_name(&certificate));
-  facts.issuer = common_name(X509_get_issuer_name(&certificate));
+  facts.subject = common_name_of(X509_get_subject_name(&certificate));
+  facts.issuer = common_name_of(X509_get_issuer_name(&certificate));
   const std::uint32_t flags = X509_get_extension_flags(&mutable_certificate);
   facts.authority = (flags & EXFLAG_CA) != 0;
   if ((flags & EXFLAG_XKUSAGE) != 0) {
@@ -149,6 +163,7 @@ CertificateFacts facts_of(const X509& certificate) {
   facts.serial = serial_of(certificate);
   facts.fingerprint = fingerprint_of(certificate);
   facts.key = key_text(certificate);
+  facts.key_fingerprint = key_fingerprint_of(*X509_get_X509_PUBKEY(&certificate));
   return facts;
 }
 
@@ -171,10 +186,22 @@ Result<std::vector<CertificateHandle>> read_certificates(const std::string& pem)
   return Error{ErrorKind::config, "no certificate in PEM form: " + take_openssl_reason(), "ccr cert issue makes one"};
 }
 
-Result<KeyHandle> read_private_key(const std::string& pem) {
+std::string key_fingerprint_of(const X509_PUBKEY& key) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(&key, &der);
+  std::string text = size > 0 ? digest_text(der, static_cast<std::size_t>(size)) : "";
+  OPENSSL_free(der);
+  return text;
+}
+
+Result<KeyHandle> read_private_key(const std::string& pem, const std::string& passphrase) {
   if (pem.size() > pem_bytes_max) return Error{ErrorKind::config, "more than 64 KiB: not a private key", ""};
   const BioHandle bio = memory_of(pem);
-  KeyHandle key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
+  std::string given = passphrase;
+  KeyHandle key(PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &given));
+  OPENSSL_cleanse(given.data(), given.size());
+  if (key == nullptr && !passphrase.empty())
+    return Error{ErrorKind::config, "no private key in PEM form with this passphrase: " + take_openssl_reason(), ""};
   if (key == nullptr) {
     return Error{ErrorKind::config, "no private key in PEM form without a passphrase: " + take_openssl_reason(),
                  "ccr cert issue makes one"};
@@ -188,10 +215,18 @@ std::string pem_of(const X509& certificate) {
   return content_of(bio.get());
 }
 
-std::string pem_of(const EVP_PKEY& private_key) {
+std::string pem_of(const X509_REQ& request) {
+  const BioHandle bio(BIO_new(BIO_s_mem()));
+  CCR_ASSERT(bio != nullptr && PEM_write_bio_X509_REQ(bio.get(), &request) == 1);
+  return content_of(bio.get());
+}
+
+std::string pem_of(const EVP_PKEY& private_key, const std::string& passphrase) {
   const BioHandle bio(BIO_new(BIO_s_secmem()));
   CCR_ASSERT(bio != nullptr);
-  CCR_ASSERT(PEM_write_bio_PKCS8PrivateKey(bio.get(), &private_key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
+  const EVP_CIPHER* cipher = passphrase.empty() ? nullptr : EVP_aes_256_cbc();
+  const char* secret = passphrase.empty() ? nullptr : passphrase.data();
+  CCR_ASSERT(PEM_write_bio_PKCS8PrivateKey(bio.get(), &private_key, cipher, secret, static_cast<int>(passphrase.size()), nullptr, nullptr) == 1);
   return content_of(bio.get());
 }
 

@@ -40,16 +40,22 @@ struct CertificateFacts {
   WallTime not_before, not_after;
   std::string serial, fingerprint;  // hex; SHA-256 of the whole certificate
   std::string key;                  // EC P-256
+  std::string key_fingerprint;      // hex; SHA-256 of the public key (SubjectPublicKeyInfo), which a renewal keeps
 };
 
 CertificateFacts facts_of(const X509& certificate);
 
 Result<std::vector<CertificateHandle>> read_certificates(const std::string& pem);  // one at least
-Result<KeyHandle> read_private_key(const std::string& pem);
+// `passphrase`: of an encrypted key; empty: the key must not be encrypted.
+Result<KeyHandle> read_private_key(const std::string& pem, const std::string& passphrase = "");
 std::string pem_of(const X509& certificate);
-std::string pem_of(const EVP_PKEY& private_key);
+std::string pem_of(const X509_REQ& request);
+std::string pem_of(const EVP_PKEY& private_key, const std::string& passphrase = "");  // AES-256 where there is a passphrase
+
+std::string key_fingerprint_of(const X509_PUBKEY& key);  // empty where there is no key to read
 
 // On one line, for a terminal: control characters become '?', the rest after foreign_text_max is cut.
 std::string one_line(const std::string& foreign);
+std::string common_name_of(const X509_NAME* name);  // on one line
 
 }  // namespace ccr::transport

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 namespace ccr::transport {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t day = 86'400 * second;
 constexpr std::int64_t backdated = 3600 * second;
+constexpr int security_bits_min = 112;  // what a peer takes (tls_identity.h)
 constexpr int serial_bits = 127;  // random, and positive in 16 bytes
 
 bool set_serial(X509* certificate) {
@@ -24,9 +26,8 @@ bool set_serial(X509* certificate) {
   return good;
 }
 
-bool set_subject(X509* certificate, const std::string& common_name) {
+bool set_common_name(X509_NAME* name, const std::string& common_name) {
   const auto* text = reinterpret_cast<const unsigned char*>(common_name.data());
-  X509_NAME* name = X509_get_subject_name(certificate);
   return X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, text, static_cast<int>(common_name.size()), -1, 0) == 1;
 }
 
@@ -99,7 +100,7 @@ Result<CertificateHandle> sign_certificate(const CertificateContent& content, co
   const X509* signer = issuer == nullptr ? made : issuer;
   auto* public_key = const_cast<EVP_PKEY*>(&key);  // OpenSSL counts owners and signs through pointers that are not const
   auto* signing_key = const_cast<EVP_PKEY*>(&issuer_key);
-  const bool good = X509_set_version(made, X509_VERSION_3) == 1 && set_serial(made) && set_subject(made, content.common_name) &&
+  const bool good = X509_set_version(made, X509_VERSION_3) == 1 && set_serial(made) && set_common_name(X509_get_subject_name(made), content.common_name) &&
                     X509_set_issuer_name(made, X509_get_subject_name(signer)) == 1 && set_dates(made, content.validity) &&
                     X509_set_pubkey(made, public_key) == 1 && add_extensions(made, signer, content) &&
                     X509_sign(made, signing_key, EVP_sha256()) > 0;
@@ -134,6 +135,49 @@ Result<KeyPair> issue_node(const KeyPair& authority, const std::string& node, Va
   if (!certificate.ok()) return certificate.error();
   pair.certificate = std::move(*certificate);
   return pair;
+}
+
+Result<NodeRequest> make_request(const std::string& node) {
+  ERR_clear_error();
+  NodeRequest made{RequestHandle(X509_REQ_new()), make_key()};
+  X509_REQ* request = made.request.get();
+  CCR_ASSERT(request != nullptr);
+  const bool good = X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+                    set_common_name(X509_REQ_get_subject_name(request), node) == 1 && X509_REQ_set_pubkey(request, made.key.get()) == 1 &&
+                    X509_REQ_sign(request, made.key.get(), EVP_sha256()) > 0;
+  if (!good) return Error{ErrorKind::io, "the request of '" + one_line(node) + "' could not be made: " + take_openssl_reason(), ""};
+  return made;
+}
+
+RequestFacts facts_of(const X509_REQ& request) {
+  auto* read = const_cast<X509_REQ*>(&request);
+  return {common_name_of(X509_REQ_get_subject_name(&request)), key_fingerprint_of(*X509_REQ_get_X509_PUBKEY(read))};
+}
+
+Result<RequestHandle> read_request(const std::string& pem) {
+  ERR_clear_error();
+  const BioHandle bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  CCR_ASSERT(bio != nullptr);
+  RequestHandle request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  if (request != nullptr) return request;
+  return Error{ErrorKind::config, "no request in PEM form: " + take_openssl_reason(), "ccr cert request NODE makes one, on that node"};
+}
+
+Result<CertificateHandle> issue_requested(const KeyPair& authority, const std::string& node, const X509_REQ& request, Validity validity) {
+  const Result<NodeName> cluster = authority_name(*authority.certificate);
+  CCR_TRY(cluster);
+  auto* read = const_cast<X509_REQ*>(&request);
+  EVP_PKEY* key = X509_REQ_get0_pubkey(read);
+  if (key == nullptr || X509_REQ_verify(read, key) != 1)
+    return Error{ErrorKind::refused, "the request is not signed by the key that it names: " + take_openssl_reason(), "make it anew: ccr cert request " + node};
+  const RequestFacts facts = facts_of(request);
+  if (facts.node != node)
+    return Error{ErrorKind::refused, "the request is of '" + facts.node + "', not of '" + node + "'", "ccr cert issue " + facts.node + ", if that is meant"};
+  if (EVP_PKEY_get_security_bits(key) < security_bits_min)
+    return Error{ErrorKind::refused, "the key of the request has " + std::to_string(EVP_PKEY_get_security_bits(key)) + " bits of security, expected at least " +
+                 std::to_string(security_bits_min), "ccr cert request makes one of EC P-256"};
+  const CertificateContent content = node_content({cluster->cluster, node}, validity);
+  return sign_certificate(content, *key, authority.certificate.get(), *authority.key);
 }
 
 Result<CertificateHandle> renew_node(const KeyPair& authority, const X509& previous, Validity validity) {

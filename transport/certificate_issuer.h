@@ -44,6 +44,20 @@ Result<CertificateHandle> sign_certificate(const CertificateContent& content, co
 Result<KeyPair> make_authority(const std::string& cluster, Validity validity);
 // `authority` must be one with a name; the node belongs to its cluster.
 Result<KeyPair> issue_node(const KeyPair& authority, const std::string& node, Validity validity);
+// A node's wish for a certificate: only this travels, its key stays where it was made. It says the node's name, and is signed with the key.
+struct NodeRequest {
+  RequestHandle request;
+  KeyHandle key;
+};
+Result<NodeRequest> make_request(const std::string& node);
+struct RequestFacts {
+  std::string node;             // its common name, on one line
+  std::string key_fingerprint;  // for people to compare on both consoles
+};
+RequestFacts facts_of(const X509_REQ& request);
+Result<RequestHandle> read_request(const std::string& pem);
+// `request` must be of this node, and signed by the key that it names: refused. Of what else it asks for nothing is taken.
+Result<CertificateHandle> issue_requested(const KeyPair& authority, const std::string& node, const X509_REQ& request, Validity validity);
 // The same name and the same key with other dates and another number: the key need not be here.
 Result<CertificateHandle> renew_node(const KeyPair& authority, const X509& previous, Validity validity);
 

@@ -9,6 +9,7 @@
 namespace ccr::transport {
 
 void OpensslFree::operator()(X509* certificate) const noexcept { X509_free(certificate); }
+void OpensslFree::operator()(X509_REQ* request) const noexcept { X509_REQ_free(request); }
 void OpensslFree::operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
 void OpensslFree::operator()(BIO* bio) const noexcept { BIO_free_all(bio); }
 void OpensslFree::operator()(SSL* session) const noexcept { SSL_free(session); }

@@ -7,10 +7,13 @@
 
 #include <openssl/types.h>
 
+using X509_REQ = struct X509_req_st;  // which types.h leaves out
+
 namespace ccr::transport {
 
 struct OpensslFree {
   void operator()(X509* certificate) const noexcept;
+  void operator()(X509_REQ* request) const noexcept;
   void operator()(EVP_PKEY* key) const noexcept;
   void operator()(BIO* bio) const noexcept;
   void operator()(SSL* session) const noexcept;
@@ -18,6 +21,7 @@ struct OpensslFree {
 };
 
 using CertificateHandle = std::unique_ptr<X509, OpensslFree>;
+using RequestHandle = std::unique_ptr<X509_REQ, OpensslFree>;
 using KeyHandle = std::unique_ptr<EVP_PKEY, OpensslFree>;
 using BioHandle = std::unique_ptr<BIO, OpensslFree>;
 using SessionHandle = std::unique_ptr<SSL, OpensslFree>;

@@ -5,6 +5,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/timeout.h"
 
@@ -142,6 +143,7 @@ Task<Result<void>> TlsConnection::shake_hands() {
 Task<Result<void>> TlsConnection::prove() {
   CCR_ASSERT(!proven_);
   handshake_.now = clock_.wall_now();
+  rules_version_ = handshake_.expected.rules->version;
   CCR_CO_TRY(identity_->check_dates(handshake_.now));
   CCR_CO_TRY(co_await shake_hands());
   const unsigned char* protocol = nullptr;
@@ -156,6 +158,21 @@ Task<Result<void>> TlsConnection::prove() {
   co_return Result<void>();
 }
 
+Result<void> TlsConnection::judge_again() {
+  const std::uint64_t version = handshake_.expected.rules->version;
+  if (rules_version_ == version) return {};
+  const X509* certificate = SSL_get0_peer_certificate(records_->session());
+  CCR_ASSERT(certificate != nullptr);
+  CertificateVerdict verdict = judge_by_rules(facts_of(*certificate), handshake_.expected);
+  if (verdict.x509_error != X509_V_OK) {
+    inner_->close();
+    failure_ = verdict.error;
+    return std::move(verdict.error);
+  }
+  rules_version_ = version;
+  return {};
+}
+
 std::string TlsConnection::proven_node() const { return proven_ ? handshake_.proven->node : std::string(); }
 
 Task<Result<std::size_t>> TlsConnection::read_some(ByteSpan into) {
@@ -163,6 +180,7 @@ Task<Result<std::size_t>> TlsConnection::read_some(ByteSpan into) {
   const Flag alone(reading_);
   while (!failure_) {
     std::size_t count = 0;
+    CCR_CO_TRY(judge_again());
     const TlsRecords::Outcome outcome = records_->decrypt(into, count);
     if (outcome == TlsRecords::Outcome::failed || outcome == TlsRecords::Outcome::ended) failure_ = explain(outcome);
     if (count > 0) {
@@ -170,7 +188,8 @@ Task<Result<std::size_t>> TlsConnection::read_some(ByteSpan into) {
       co_return count;
     }
     if (failure_) break;
-    CCR_CO_TRY(co_await fill());
+    const Result<void> filled = co_await fill();
+    if (!filled.ok()) co_return failure_ ? *failure_ : filled.error();
   }
   co_return *failure_;
 }
@@ -198,6 +217,7 @@ Task<Result<void>> TlsConnection::write(std::span<const ByteView> pieces) {
   std::vector<ByteView> left(pieces.begin(), pieces.end());
   std::span<ByteView> rest(left);
   do {
+    CCR_CO_TRY(judge_again());
     const TlsRecords::Outcome outcome = records_->encrypt(rest);
     if (outcome != TlsRecords::Outcome::done) co_return explain(outcome);
     const Result<void> sent = co_await flush();

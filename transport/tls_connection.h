@@ -7,7 +7,8 @@
 // or of a write() that fails before anything was read. Records are 16 KiB; write() encrypts batch_bytes of them before each inner
 // write, small pieces together with what follows them; read_some() asks the inner one for many records at once and decrypts as many
 // as there is room for. One copy of the cipher text on each side is the price for the Network seam below. The end of the stream
-// needs no notice: ccr's frames know their lengths. Stopping: a stopped read_some() loses nothing; a stopped write() leaves the
+// needs no notice: ccr's frames know their lengths. Where the rules about peers change
+// (PeerRules), who was believed is judged again before the next byte in either direction, and cut off with identity. Stopping: a stopped read_some() loses nothing; a stopped write() leaves the
 // connection unusable, as the seam says. Bounds: certificate_bytes_max, handshake_bytes_max read before the peer is proven; then a
 // read buffer of read_bytes_min to read_bytes_max that follows the rate, and one batch while writing. Keys are changed after
 // key_bytes_max (RFC 8446, 5.5).
@@ -55,6 +56,7 @@ class TlsConnection final : public Connection {
   Task<Result<void>> drain();
   Task<Result<void>> refusal_after(Error error);
   Error explain(TlsRecords::Outcome outcome) const;
+  Result<void> judge_again();
 
   std::unique_ptr<Connection> inner_;
   std::shared_ptr<const TlsIdentity> identity_;
@@ -62,6 +64,7 @@ class TlsConnection final : public Connection {
   TlsHandshake handshake_;
   std::unique_ptr<TlsRecords> records_;
   std::optional<Error> failure_;  // that came with the last bytes before it
+  std::uint64_t rules_version_ = 0;  // by which the peer was believed
   bool proven_ = false, heard_ = false, reading_ = false, writing_ = false;
 };
 

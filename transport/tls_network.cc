@@ -27,12 +27,12 @@ TlsNetwork::TlsNetwork(Network& inner, Clock& clock, std::map<Endpoint, std::str
                        std::shared_ptr<const TlsIdentity> identity)
     : inner_(inner), clock_(clock), nodes_(std::move(nodes)), identity_(std::move(identity)) {
   CCR_ASSERT(identity_ != nullptr);
-  for (const auto& [address, node] : nodes_) names_.insert(node);
+  for (const auto& [address, node] : nodes_) rules_->nodes.insert(node);
 }
 
 std::unique_ptr<Connection> TlsNetwork::protect(std::unique_ptr<Connection> inner, TlsConnection::Side side,
                                                 std::string looked_for) {
-  PeerExpectation expected{identity_->own(), names_, std::move(looked_for), inner->peer().text(), identity_->ca_file()};
+  PeerExpectation expected{identity_->own(), rules_, std::move(looked_for), inner->peer().text(), identity_->ca_file()};
   return std::make_unique<TlsConnection>(std::move(inner), identity_, std::move(expected), side, clock_);
 }
 
@@ -60,6 +60,12 @@ std::optional<OwnCertificate> TlsNetwork::own_certificate() const {
 void TlsNetwork::use(std::shared_ptr<const TlsIdentity> identity) {
   CCR_ASSERT(identity != nullptr && identity->own() == identity_->own());
   identity_ = std::move(identity);
+}
+
+void TlsNetwork::hold_to(std::set<std::string> denied, std::map<std::string, std::vector<std::string>> pins) {
+  rules_->denied = std::move(denied);
+  rules_->pins = std::move(pins);
+  ++rules_->version;
 }
 
 }  // namespace ccr::transport

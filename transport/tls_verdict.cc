@@ -77,11 +77,24 @@ CertificateVerdict judge_name(const CertificateFacts& facts, const PeerExpectati
     return refuse(other_name, who + " names " + found + ", expected " + form,
                   "compare the addresses in the configuration, and the files of [tls] on that host: ccr cert show FILE");
   }
-  if (!expected.nodes.contains(facts.name->node)) {
+  if (!expected.rules->nodes.contains(facts.name->node)) {
     return refuse(other_name, who + " names " + found + ", which is no node of the configuration here",
                   "add [nodes." + facts.name->node + "] on both nodes");
   }
   return {};
+}
+
+CertificateVerdict judge_key(const CertificateFacts& facts, const PeerExpectation& expected) {
+  const auto pinned = expected.rules->pins.find(facts.name->node);
+  if (pinned == expected.rules->pins.end()) return {};
+  std::string keys;
+  for (const std::string& pin : pinned->second) {
+    if (pin == facts.key_fingerprint) return {};
+    keys += (keys.empty() ? "" : " or ") + pin;
+  }
+  return refuse(X509_V_ERR_APPLICATION_VERIFICATION,
+                "certificate of " + expected.where + " (" + names_of(facts) + ") has the key " + facts.key_fingerprint + ", expected " + keys,
+                "compare with ccr cert show on that node; [nodes." + facts.name->node + "] pins here, then SIGHUP");
 }
 
 }  // namespace
@@ -98,7 +111,18 @@ CertificateVerdict judge_certificate(const CertificateFacts& facts, int chain_er
                       " only, expected servers and clients",
                   "ccr cert issue makes one for nodes");
   }
-  return judge_name(facts, expected);
+  return judge_by_rules(facts, expected);
+}
+
+CertificateVerdict judge_by_rules(const CertificateFacts& facts, const PeerExpectation& expected) {
+  if (expected.rules->denied.contains(facts.serial)) {
+    return refuse(X509_V_ERR_CERT_REVOKED,
+                  "certificate of " + expected.where + " (" + names_of(facts) + ") has the number " + facts.serial +
+                      ", which [tls] denied has",
+                  "that node needs a new one: ccr cert issue where ca.key is");
+  }
+  const CertificateVerdict named = judge_name(facts, expected);
+  return named.x509_error == X509_V_OK ? judge_key(facts, expected) : named;
 }
 
 Error words_of_alert(const std::string& who, int alert) {
@@ -114,7 +138,7 @@ Error words_of_alert(const std::string& who, int alert) {
       Words{SSL_AD_CERTIFICATE_REVOKED, "revoked"},
       Words{SSL_AD_CERTIFICATE_UNKNOWN, "not accepted"},
       Words{SSL_AD_DECRYPT_ERROR, "a signature that does not fit"},
-      Words{SSL_AD_HANDSHAKE_FAILURE, "it does not bear the name expected there"},
+      Words{SSL_AD_HANDSHAKE_FAILURE, "it does not bear the name, or not the key, that is expected there"},
       Words{SSL_AD_CERTIFICATE_REQUIRED, "none was sent"},
   };
   const std::string hint = "which name, key, date or authority failed is said there: ccr events on that node";

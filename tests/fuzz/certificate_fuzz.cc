@@ -18,7 +18,9 @@ void judge(const X509& certificate) {
   check_line(facts.subject);
   check_line(facts.issuer);
   for (const std::string& uri : facts.uris) check_line(uri);
-  const PeerExpectation expected{{"lab", "alpha"}, {"alpha", "beta"}, "", "10.77.0.2:1", "ca.pem"};
+  const auto rules = std::make_shared<PeerRules>();
+  rules->nodes = {"alpha", "beta"};
+  const PeerExpectation expected{{"lab", "alpha"}, rules, "", "10.77.0.2:1", "ca.pem"};
   const CertificateVerdict verdict = judge_certificate(facts, X509_V_OK, expected, {1'800'000'000'000'000'000});
   CCR_ASSERT((verdict.x509_error == X509_V_OK) == verdict.error.message.empty());
   check_line(verdict.error.message);

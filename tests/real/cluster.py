@@ -245,8 +245,9 @@ class Node:
 
 
 class Cluster:
-    def __init__(self, ccr, databases=(), nodes=("alpha", "beta"), network=Loopback, top=None, transport=None, keep=False):
-        """`network` makes the place where nodes live; `top` and `transport` are further keys of the configuration.
+    def __init__(self, ccr, databases=(), nodes=("alpha", "beta"), network=Loopback, top=None, transport=None, tls=False, keep=False):
+        """`network` makes the place where nodes live; `top` and `transport` are further keys of the configuration. `tls`: each node
+        has a certificate of the cluster's own authority; without it TLS is off.
 
         `keep`: the directory stays when the `with` ends by an exception.
         """
@@ -256,6 +257,8 @@ class Cluster:
         self._make_network = network
         self._top = top or {}
         self._transport = transport or {}
+        self.tls = tls
+        self.denied, self.pins = [], {}  # serial numbers; fingerprints of keys by node: as write_config() says them
         self._keep = keep
         self._stack = contextlib.ExitStack()
         self.directory = None
@@ -271,6 +274,8 @@ class Cluster:
             self.nodes = {name: Node(self, name) for name in self.names}
             self._stack.callback(self._end_all)
             self.write_config()
+            if self.tls:
+                self.make_certificates()
         except BaseException:
             self._stack.close()
             raise
@@ -303,7 +308,15 @@ class Cluster:
         for name in self.names:
             found_at = [addresses[name]] if name in (addresses or {}) else self.network.addresses(name)
             lines += [f"[nodes.{name}]", f"addresses = {toml(found_at)}"]
-        lines += ["[tls]", 'mode = "off"', "[transport]"]
+            lines += [f"pins = {toml(self.pins[name])}"] if name in self.pins else []
+        lines += ["[tls]"]
+        if self.tls:
+            lines += [f"{key} = {toml(str(self.certificates / file))}" for key, file in
+                      (("ca", "ca.pem"), ("cert", "{node}.pem"), ("key", "{node}.key"))]
+            lines += [f"denied = {toml(self.denied)}"] if self.denied else []
+        else:
+            lines += ['mode = "off"']
+        lines += ["[transport]"]
         lines += [f"{key} = {toml(value)}" for key, value in self._transport.items()]
         for name, database in self.databases.items():
             lines += [f"[databases.{name}]", f"kind = {toml(database.kind)}",
@@ -313,6 +326,26 @@ class Cluster:
         path = path or self.directory / "ccr.toml"
         path.write_text("\n".join(lines) + "\n")
         return path
+
+    @property
+    def certificates(self):
+        return self.directory / "tls"
+
+    def cert(self, *arguments):
+        """What a `ccr cert` command says, as JSON."""
+        command = [str(self.ccr), "--config", str(self.directory / "ccr.toml"), "cert", *arguments, "--json"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+        assert done.returncode == 0, f"{' '.join(command)}: exit code {done.returncode}: {done.stderr}"
+        return json.loads(done.stdout)
+
+    def certificate(self, name):
+        """What is in a node's certificate."""
+        return self.cert("show", str(self.certificates / f"{name}.pem"))["certificates"][0]
+
+    def make_certificates(self):
+        self.cert("ca", "--out", str(self.certificates))
+        for name in self.names:
+            self.cert("issue", name, "--out", str(self.certificates))
 
     def start(self, *names):
         """Starts nodes (all when none is named) and waits until what is active serves, and what is passive knows what it is."""

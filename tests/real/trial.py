@@ -37,6 +37,7 @@ TRIALS = {
     "sqlite-refusals": "sqlite_refusals",
     "sqlite-load": "sqlite_load",
     "sqlite-manners": "sqlite_manners",
+    "trust": "trust",
 }
 
 
