@@ -280,7 +280,7 @@ TEST(SqliteSource, EveryPageSizeIsCaptured) {
     Directory::sql(database, create);
     Follower follower(database);
     ASSERT_TRUE(follower.wait_serving());
-    Directory::app(database, {"write", "0.3", "PRAGMA synchronous=OFF"});
+    Directory::app(database, {"pace", "0.6", "PRAGMA synchronous=OFF"});
     expect_equal(directory, database, follower);
     EXPECT_EQ(follower.page_size, static_cast<std::uint32_t>(size));
     EXPECT_EQ(follower.losses(), 1u);
