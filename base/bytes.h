@@ -1,6 +1,7 @@
 // Bytes as views, and the one place where integers become bytes: little endian, bounds checked.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,15 +27,17 @@ inline constexpr std::uint64_t KiB = 1024;
 inline constexpr std::uint64_t MiB = 1024 * KiB;
 inline constexpr std::uint64_t GiB = 1024 * MiB;
 
+static_assert(std::endian::native == std::endian::little, "integers are copied as they lie in memory");
+
 // Writes integers at a cursor of a buffer that the caller sized; running over the end is a broken invariant.
 class Encoder {
  public:
   explicit Encoder(ByteSpan out) : out_(out) {}
 
-  void u8(std::uint8_t value) { put(value, 1); }
-  void u16(std::uint16_t value) { put(value, 2); }
-  void u32(std::uint32_t value) { put(value, 4); }
-  void u64(std::uint64_t value) { put(value, 8); }
+  void u8(std::uint8_t value) { put(value); }
+  void u16(std::uint16_t value) { put(value); }
+  void u32(std::uint32_t value) { put(value); }
+  void u64(std::uint64_t value) { put(value); }
   void bytes(ByteView value) {
     CCR_ASSERT(value.size() <= out_.size() - at_);
     if (!value.empty()) std::memcpy(out_.data() + at_, value.data(), value.size());
@@ -48,10 +51,11 @@ class Encoder {
   std::size_t written() const noexcept { return at_; }
 
  private:
-  void put(std::uint64_t value, std::size_t size) {
-    CCR_ASSERT(size <= out_.size() - at_);
-    for (std::size_t i = 0; i < size; ++i) out_[at_ + i] = static_cast<std::byte>(value >> (8 * i));
-    at_ += size;
+  template <class Integer>
+  void put(Integer value) {
+    CCR_ASSERT(sizeof value <= out_.size() - at_);
+    std::memcpy(out_.data() + at_, &value, sizeof value);
+    at_ += sizeof value;
   }
 
   ByteSpan out_;
@@ -64,10 +68,10 @@ class Decoder {
  public:
   explicit Decoder(ByteView in) : in_(in) {}
 
-  std::uint8_t u8() { return static_cast<std::uint8_t>(get(1)); }
-  std::uint16_t u16() { return static_cast<std::uint16_t>(get(2)); }
-  std::uint32_t u32() { return static_cast<std::uint32_t>(get(4)); }
-  std::uint64_t u64() { return get(8); }
+  std::uint8_t u8() { return get<std::uint8_t>(); }
+  std::uint16_t u16() { return get<std::uint16_t>(); }
+  std::uint32_t u32() { return get<std::uint32_t>(); }
+  std::uint64_t u64() { return get<std::uint64_t>(); }
   ByteView bytes(std::size_t count) {
     if (count > in_.size() - at_) {
       ok_ = false;
@@ -83,10 +87,11 @@ class Decoder {
   bool finished() const noexcept { return ok_ && remaining() == 0; }
 
  private:
-  std::uint64_t get(std::size_t size) {
-    const ByteView view = bytes(size);
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < view.size(); ++i) value |= std::uint64_t(view[i]) << (8 * i);
+  template <class Integer>
+  Integer get() {
+    const ByteView view = bytes(sizeof(Integer));
+    Integer value = 0;
+    if (!view.empty()) std::memcpy(&value, view.data(), sizeof value);
     return value;
   }
 

@@ -1,7 +1,12 @@
 #include "base/digest.h"
 
-#define XXH_INLINE_ALL
+#define XXH_STATIC_LINKING_ONLY  // for the state's size
+// Its functions choose AVX2 or AVX-512 where the processor has them, and replace the plain ones by name.
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 namespace ccr {
 namespace {
@@ -22,6 +27,15 @@ struct StreamDigest::State {
 };
 
 Digest64 digest64(ByteView bytes, std::uint64_t seed) noexcept { return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed); }
+
+Digest64 digest64(std::span<const ByteView> pieces) noexcept {
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  for (const ByteView piece : pieces) {
+    if (!piece.empty()) XXH3_64bits_update(&state, piece.data(), piece.size());
+  }
+  return XXH3_64bits_digest(&state);
+}
 
 Digest128 digest128(ByteView bytes) noexcept { return canonical(XXH3_128bits(bytes.data(), bytes.size())); }
 

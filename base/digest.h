@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/bytes.h"
@@ -29,6 +30,7 @@ struct Signature {
 };
 
 Digest64 digest64(ByteView bytes, std::uint64_t seed = 0) noexcept;
+Digest64 digest64(std::span<const ByteView> pieces) noexcept;  // as if they were one
 Digest128 digest128(ByteView bytes) noexcept;
 
 // The digest of a page: its number is mixed in, so the same content on another page differs. The root is the sum of them.

@@ -2,6 +2,7 @@
 // exception, see base/task.h. Each kind is translated once, at the seam that met it, and decided upon by kind, never by text.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -45,6 +46,26 @@ struct Error {
   Error within(const std::string& context) const { return {kind, context + ": " + message, hint}; }
 };
 
+// An Error elsewhere, so that a Result that holds none is small and moves for next to nothing; it is copied with its content.
+class ErrorBox {
+ public:
+  ErrorBox() = default;
+  explicit ErrorBox(Error error) : error_(std::make_unique<Error>(std::move(error))) {}
+  ErrorBox(const ErrorBox& other) : error_(other.error_ ? std::make_unique<Error>(*other.error_) : nullptr) {}
+  ErrorBox(ErrorBox&&) noexcept = default;
+  ErrorBox& operator=(ErrorBox other) noexcept {
+    error_ = std::move(other.error_);
+    return *this;
+  }
+  ~ErrorBox() = default;
+
+  bool empty() const noexcept { return error_ == nullptr; }
+  const Error& get() const { CCR_ASSERT(!empty()); return *error_; }
+
+ private:
+  std::unique_ptr<Error> error_;
+};
+
 template <class T>
 class [[nodiscard]] Result {
  public:
@@ -63,25 +84,24 @@ class [[nodiscard]] Result {
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const Error& error() const { CCR_ASSERT(!ok()); return std::get<1>(state_); }
+  const Error& error() const { CCR_ASSERT(!ok()); return std::get<1>(state_).get(); }
 
  private:
-  std::variant<T, Error> state_;
+  std::variant<T, ErrorBox> state_;
 };
 
 template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)), failed_(true) {}
+  Result(Error error) : error_(std::move(error)) {}
 
-  bool ok() const noexcept { return !failed_; }
+  bool ok() const noexcept { return error_.empty(); }
   explicit operator bool() const noexcept { return ok(); }
-  const Error& error() const { CCR_ASSERT(failed_); return error_; }
+  const Error& error() const { return error_.get(); }
 
  private:
-  Error error_;
-  bool failed_ = false;
+  ErrorBox error_;
 };
 
 }  // namespace ccr

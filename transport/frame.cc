@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 namespace ccr::transport {
 namespace {
 
@@ -73,15 +70,6 @@ Result<FrameHeader> decode_frame_header(ByteView bytes, std::size_t body_bytes_m
                    " are allowed here");
   }
   return header;
-}
-
-Digest64 body_checksum(std::span<const ByteView> pieces) noexcept {
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  for (const ByteView piece : pieces) {
-    if (!piece.empty()) XXH3_64bits_update(&state, piece.data(), piece.size());
-  }
-  return XXH3_64bits_digest(&state);
 }
 
 }  // namespace ccr::transport

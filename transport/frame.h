@@ -38,6 +38,6 @@ void encode_frame_header(const FrameHeader& header, ByteSpan out);
 Result<FrameHeader> decode_frame_header(ByteView bytes, std::size_t body_bytes_max);
 
 // XXH3-64 over the pieces as if they were one.
-Digest64 body_checksum(std::span<const ByteView> pieces) noexcept;
+inline Digest64 body_checksum(std::span<const ByteView> pieces) noexcept { return digest64(pieces); }
 
 }  // namespace ccr::transport
