@@ -35,7 +35,7 @@ Task<Result<void>> ActiveCopy::keep_house() {
       if (*rolled) publish_tip();
       const bool still = seen == tip_.durable;
       if (still && !gave_back) {
-        log_->give_back();
+        CCR_CO_TRY(co_await log_->give_back());
         if (replayer_) replayer_->give_back();
       }
       gave_back = still;
@@ -120,9 +120,9 @@ Task<Result<void>> ActiveCopy::truncate() {
   }
   const Generation below = std::min(verdict.below, facts.open.previous());  // the newest sealed one stays whatever is wanted
   if (below <= first_generation_) co_return Result<void>();
-  const Result<std::uint64_t> removed = co_await storage::truncate_generations(context_.disk, paths_.log_directory, below);
-  if (!removed.ok()) co_return removed.error();
-  first_generation_.number += *removed;
+  const Result<Generation> first = co_await log_->truncate_below(below);
+  if (!first.ok()) co_return first.error();
+  if (first->number != 0) first_generation_ = *first;
   co_return Result<void>();
 }
 

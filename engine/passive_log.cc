@@ -363,7 +363,10 @@ Task<Result<void>> PassiveCopy::keep_house() {
     co_await context_.clock.sleep(turn);
     const bool moved = files_->replayer->position() != seen;
     seen = files_->replayer->position();
-    if (!moved && !rested) files_->replayer->give_back();
+    if (!moved && !rested) {
+      files_->replayer->give_back();
+      CCR_CO_TRY(co_await files_->log->give_back());
+    }
     rested = !moved;
     if (files_->replayer->base_marker_met()) {
       need_difference("a base marker in the log");
@@ -379,8 +382,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
     if (state.seeded && needed > sealed_generations_kept) {
       const Generation below{needed - sealed_generations_kept};
       if (files_->log->first() < below) {
-        const Result<std::uint64_t> removed = co_await files_->log->truncate_below(below);
-        if (!removed.ok()) co_return removed.error();
+        CCR_CO_TRY(co_await files_->log->truncate_below(below));
       }
     }
   }

@@ -9,6 +9,7 @@ struct BlockReader::State {
   State(Disk& d, LogDirectory place) : disk(d), directory(std::move(place)) {}
 
   Task<Result<bool>> open(Generation generation);
+  Task<bool> is_gone(Generation generation);
   Result<Chunk> verify(Generation generation, std::uint64_t offset, ByteView bytes);
 
   Disk& disk;
@@ -27,6 +28,13 @@ Task<Result<bool>> BlockReader::State::open(Generation generation) {
   if (!found.ok()) co_return found.error();
   opened = std::move(*found);
   co_return opened.has_value();
+}
+
+// Truncated while its file was open here: another generation's bytes may lie in that file now (spare_files.h).
+Task<bool> BlockReader::State::is_gone(Generation generation) {
+  opened.reset();
+  const Result<bool> there = co_await open(generation);
+  co_return there.ok() && !*there;
 }
 
 Result<BlockReader::Chunk> BlockReader::State::verify(Generation generation, std::uint64_t offset, ByteView bytes) {
@@ -80,7 +88,11 @@ Task<Result<BlockReader::Chunk>> BlockReader::read(Generation generation, std::u
   if (whole.empty() || (!behind && whole.size() != wanted))
     co_return Error{ErrorKind::corrupt, state_->opened->path + ": ends at " + std::to_string(offset + *count) + ", but " + to_text(durable) +
                     " is durable", ""};
-  co_return state_->verify(generation, offset, whole);
+  Result<Chunk> chunk = state_->verify(generation, offset, whole);
+  if (chunk.ok()) co_return chunk;
+  const bool gone = co_await state_->is_gone(generation);
+  if (gone) co_return Error{ErrorKind::gap, "generation " + to_text(generation) + " is not in " + state_->directory.path + " any more", ""};
+  co_return chunk;
 }
 
 }  // namespace ccr::storage

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/spare_files.h"
+
 namespace ccr::storage {
 namespace {
 
@@ -137,17 +139,18 @@ Task<Result<std::vector<GenerationFile>>> numbered_files(Disk& disk, std::string
   co_return files;
 }
 
-Task<Result<std::uint64_t>> truncate_generations(Disk& disk, std::string directory, Generation below) {
+Task<Result<Generation>> truncate_generations(Disk& disk, std::string directory, Generation below, SpareFiles& spares, std::uint64_t length) {
   Result<std::vector<GenerationFile>> sealed = co_await numbered_files(disk, directory, true);
   if (!sealed.ok()) co_return sealed.error();
-  std::uint64_t removed = 0;
-  for (std::size_t i = 0; i + 1 < sealed->size() && (*sealed)[i].generation < below; ++i) {
-    CCR_CO_TRY(co_await disk.remove((*sealed)[i].path));
+  if (sealed->empty()) co_return Generation{};
+  std::size_t first = 0;
+  for (; first + 1 < sealed->size() && (*sealed)[first].generation < below; ++first) {
+    CCR_CO_TRY(co_await spares.keep_or_remove((*sealed)[first], length));
     // One by one: after a crash a later removal without an earlier one would be a hole.
     CCR_CO_TRY(co_await disk.sync_directory(directory));
-    ++removed;
+    spares.settle();
   }
-  co_return removed;
+  co_return (*sealed)[first].generation;
 }
 
 }  // namespace ccr::storage

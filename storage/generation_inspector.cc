@@ -18,16 +18,23 @@ bool in_incoming(const std::string& path) {
   return name_of_path(folder) == incoming_folder;
 }
 
-// Behind the end of an open file: preallocated zeros and nothing else; behind a seal whose truncation a crash undid, too.
-Task<Result<void>> expect_zeros(BlockCursor& cursor, ByteView first, const Error& because) {
+// Behind the end of an open file: preallocated zeros, or what is left of a lower generation, and nothing else; behind a seal whose
+// truncation a crash undid, too.
+Task<Result<void>> expect_nothing(BlockCursor& cursor, ByteView first, const GenerationHeader& header, const Error& because) {
   ByteView block = first;
   while (!block.empty()) {
-    if (!is_zero(block)) co_return because;
+    if (!is_zero(block) && !is_left_over(header.signature, header.generation, cursor.number(), block)) co_return because;
     Result<ByteView> next = co_await cursor.next();
     if (!next.ok()) co_return next.error();
     block = *next;
   }
   co_return Result<void>();
+}
+
+// A generation that is truncated while it is read may have another one's bytes soon (spare_files.h).
+Task<bool> is_gone(Disk& disk, std::string path) {
+  const Result<std::unique_ptr<File>> again = co_await disk.open(path, OpenMode::read);
+  co_return !again.ok() && again.error().kind == ErrorKind::not_found;
 }
 
 struct Inspection {
@@ -49,14 +56,14 @@ Task<Result<Inspection>> inspect_file(File& file, GenerationScan::Expected expec
     if (found.scan.sealed()) {
       const Error behind{ErrorKind::corrupt, place + ": bytes behind the seal", ""};
       if (must_be_sealed) co_return behind;
-      CCR_CO_TRY(co_await expect_zeros(cursor, *block, behind));
+      CCR_CO_TRY(co_await expect_nothing(cursor, *block, found.scan.header(), behind));
       break;
     }
     begun.clear();
     const Result<void> taken = found.scan.take(*block, &begun);
     if (!taken.ok()) {
       if (must_be_sealed || !found.scan.begun()) co_return taken.error();
-      CCR_CO_TRY(co_await expect_zeros(cursor, *block, taken.error()));
+      CCR_CO_TRY(co_await expect_nothing(cursor, *block, found.scan.header(), taken.error()));
       break;
     }
     const std::size_t room = GenerationFacts::records_max - found.records.size();
@@ -90,7 +97,11 @@ Task<Result<GenerationFacts>> inspect_generation(Disk& disk, std::string path, s
   if (number) expected.generation = *number;
   const bool must_be_sealed = number && !in_incoming(path);
   Result<Inspection> found = co_await inspect_file(**file, expected, must_be_sealed);
-  if (!found.ok()) co_return found.error().within(context);
+  if (!found.ok()) {
+    const bool gone = co_await is_gone(disk, path);
+    if (gone) co_return Error{ErrorKind::not_found, path + " was truncated meanwhile", ""};
+    co_return found.error().within(context);
+  }
   co_return facts_of(std::move(*found));
 }
 
@@ -124,11 +135,17 @@ Task<Result<std::vector<ChainLink>>> verify_chain(Disk& disk, std::string direct
   std::optional<RecordScan> records;
   for (const GenerationFile& file : *files) {
     Result<std::unique_ptr<File>> opened = co_await disk.open(file.path, OpenMode::read);
+    const bool at_the_front = chain.links().empty();  // where a log is truncated
+    if (!opened.ok() && opened.error().kind == ErrorKind::not_found && at_the_front) continue;
     if (!opened.ok()) co_return opened.error();
     GenerationScan::Expected expected;
     expected.generation = file.generation;
     Result<Inspection> found = co_await inspect_file(**opened, expected, file.sealed);
-    if (!found.ok()) co_return found.error().within("inspect " + file.path);
+    if (!found.ok()) {
+      const bool gone = co_await is_gone(disk, file.path);
+      if (gone && at_the_front) continue;
+      co_return found.error().within("inspect " + file.path);
+    }
     const GenerationScan& scan = found->scan;
     const Result<void> added = chain.add(scan.header(), scan.link());
     if (!added.ok()) co_return added.error().within("inspect " + file.path);

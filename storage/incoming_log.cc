@@ -8,6 +8,7 @@
 #include "storage/incoming_opening.h"
 #include "storage/quarantine.h"
 #include "storage/sealed_files.h"
+#include "storage/spare_files.h"
 
 namespace ccr::storage {
 namespace {
@@ -15,7 +16,11 @@ namespace {
 class IncomingWriter final : public IncomingLog {
  public:
   IncomingWriter(Disk& disk, LogDirectory directory, IncomingState state)
-      : disk_(disk), directory_(std::move(directory)), folder_(path_in(directory_.path, incoming_folder)), scan_(state.scan) {
+      : disk_(disk),
+        directory_(std::move(directory)),
+        folder_(path_in(directory_.path, incoming_folder)),
+        spares_(disk_, directory_.path),
+        scan_(state.scan) {
     adopt(std::move(state));
   }
 
@@ -30,7 +35,8 @@ class IncomingWriter final : public IncomingLog {
   Epoch epoch() const override { return epoch_; }
   Task<Result<void>> set_aside(Generation from) override;
   Task<Result<void>> restart_at(Generation start, std::optional<Generation> keep_from) override;
-  Task<Result<std::uint64_t>> truncate_below(Generation below) override;
+  Task<Result<void>> truncate_below(Generation below) override;
+  Task<Result<void>> give_back() override { return spares_.clear(); }
 
  private:
   // Marks the log failed when a call that writes ends with an error or is unwound in the middle: what is on disk is then not known.
@@ -55,6 +61,7 @@ class IncomingWriter final : public IncomingLog {
 
   Result<GenerationScan> verified(Generation generation, std::uint64_t offset, ByteView bytes) const;
   Task<Result<void>> write(GenerationScan verified, std::uint64_t offset, ByteView bytes);
+  Task<Result<std::unique_ptr<File>>> new_file(std::string path, Generation generation);
   Task<Result<void>> sync_files();
   Task<Result<void>> sync_all();
   Task<Result<void>> move_aside(Generation from);
@@ -66,6 +73,8 @@ class IncomingWriter final : public IncomingLog {
   Disk& disk_;
   LogDirectory directory_;
   std::string folder_;                 // incoming/ of it
+  SpareFiles spares_;
+  std::uint64_t generation_bytes_ = 0;  // of the newest header
   GenerationScan scan_;                // of the open generation
   std::unique_ptr<File> file_;         // of the open generation; none while its header is not here
   bool name_synced_ = true;            // file_'s entry in incoming/
@@ -120,16 +129,26 @@ Task<Result<void>> IncomingWriter::accept(Generation generation, std::uint64_t o
   co_return call.end(co_await write(std::move(*scan), offset, bytes));
 }
 
+// A file of the length of a generation at `path`.
+Task<Result<std::unique_ptr<File>>> IncomingWriter::new_file(std::string path, Generation generation) {
+  CCR_CO_TRY(co_await remove_if_there(disk_, path));
+  Result<std::unique_ptr<File>> spare = co_await spares_.take(path, generation, generation_bytes_);
+  if (!spare.ok() || *spare != nullptr) co_return std::move(spare);
+  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
+  if (!file.ok()) co_return file.error();
+  CCR_CO_TRY(co_await (*file)->allocate(generation_bytes_));
+  co_return std::move(*file);
+}
+
 Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint64_t offset, ByteView bytes) {
   if (!file_) {
     CCR_ASSERT(offset == 0);
     const std::string path = incoming_path(directory_.path, verified_scan.generation());
-    CCR_CO_TRY(co_await remove_if_there(disk_, path));
-    Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
+    generation_bytes_ = verified_scan.header().generation_bytes;
+    Result<std::unique_ptr<File>> file = co_await new_file(path, verified_scan.generation());
     if (!file.ok()) co_return file.error();
     file_ = std::move(*file);
     name_synced_ = false;
-    CCR_CO_TRY(co_await file_->allocate(verified_scan.header().generation_bytes));
   }
   CCR_CO_TRY(co_await file_->write_at(offset, bytes));
   scan_ = std::move(verified_scan);
@@ -187,7 +206,9 @@ Task<Result<void>> IncomingWriter::move_aside(Generation from) {
   co_return co_await set_aside_generations(disk_, directory_.path, from);
 }
 
+// The log may go back, and numbers that lie in spare files come again.
 Task<Result<void>> IncomingWriter::open_again(Generation start) {
+  CCR_CO_TRY(co_await spares_.clear());
   const Position nothing_proven;
   Result<IncomingState> state = co_await open_incoming(disk_, directory_, start, nothing_proven);
   if (!state.ok()) co_return state.error();
@@ -231,11 +252,12 @@ Task<Result<void>> IncomingWriter::restart_at(Generation start, std::optional<Ge
   co_return call.end(co_await restart(start, keep_from));
 }
 
-Task<Result<std::uint64_t>> IncomingWriter::truncate_below(Generation below) {
+Task<Result<void>> IncomingWriter::truncate_below(Generation below) {
   if (failed_) co_return failed_->within("the incoming log failed before");
-  Result<std::uint64_t> removed = co_await truncate_generations(disk_, directory_.path, below);
-  if (removed.ok()) first_.number += *removed;
-  co_return removed;
+  const Result<Generation> first = co_await truncate_generations(disk_, directory_.path, below, spares_, generation_bytes_);
+  if (!first.ok()) co_return first.error();
+  if (first->number != 0) first_ = *first;
+  co_return Result<void>();
 }
 
 }  // namespace

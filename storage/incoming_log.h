@@ -46,8 +46,10 @@ class IncomingLog {
   // Forgets everything and starts at another generation (a new seed pass). Generations from `keep_from` on go to quarantine/, the others are
   // removed: they must be known to be part of the history that follows, or no longer of any. nullopt: all are.
   virtual Task<Result<void>> restart_at(Generation start, std::optional<Generation> keep_from) = 0;
-  // Removes sealed generations below `below`, lowest first.
-  virtual Task<Result<std::uint64_t>> truncate_below(Generation below) = 0;
+  // Takes sealed generations below `below` out of the log, lowest first; first() tells what is left. May run beside the other calls.
+  virtual Task<Result<void>> truncate_below(Generation below) = 0;
+  // Nothing will come for a while: files of truncated generations go back to the system.
+  virtual Task<Result<void>> give_back() = 0;
 };
 
 }  // namespace ccr::storage

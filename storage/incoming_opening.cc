@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/spare_files.h"
+
 namespace ccr::storage {
 namespace {
 
@@ -67,6 +69,7 @@ Position end_of_incoming(const SealedSurvey& sealed, const GenerationScan& scan)
 Task<Result<IncomingState>> open_incoming(Disk& disk, LogDirectory directory, Generation start, Position proven) {
   const std::string folder = path_in(directory.path, incoming_folder);
   CCR_CO_TRY(co_await disk.make_directories(folder));
+  CCR_CO_TRY(co_await remove_spares(disk, directory.path));
   CCR_CO_TRY(co_await promote_sealed(disk, directory));
   Result<SealedSurvey> sealed = co_await survey_sealed(disk, directory);
   if (!sealed.ok()) co_return sealed.error();

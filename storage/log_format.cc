@@ -206,6 +206,16 @@ Digest64 block_checksum(const Signature& signature, Generation generation, std::
   return digest64(block.subspan(checksum_bytes), digest64(place));
 }
 
+bool is_left_over(const Signature& signature, Generation generation, std::uint32_t number, ByteView block) noexcept {
+  CCR_ASSERT(block.size() == block_bytes);
+  Decoder in(block);
+  const Digest64 checksum = in.u64();
+  const std::uint32_t magic = in.u32();
+  if ((magic != block_magic && magic != seal_magic) || in.u32() != number) return false;
+  const Generation found{in.u64()};
+  return found.number != 0 && found < generation && checksum == block_checksum(signature, found, number, block);
+}
+
 void encode_generation_header(const GenerationHeader& header, ByteSpan out) {
   CCR_ASSERT(out.size() == block_bytes);
   CCR_ASSERT(header.generation.number != 0 && header.signature.known());

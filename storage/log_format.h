@@ -104,6 +104,8 @@ void encode_seal(const Signature& signature, Generation generation, const Seal& 
 Result<Seal> decode_seal(const Signature& signature, Generation generation, std::uint32_t number, ByteView block);
 bool is_seal(ByteView block) noexcept;  // by its magic alone; decode_seal proves it
 bool is_zero(ByteView bytes) noexcept;  // the preallocated rest of an open file
+// Data block or seal `number` of a lower generation of this log, whole: the rest of an open file that served that one before.
+bool is_left_over(const Signature& signature, Generation generation, std::uint32_t number, ByteView block) noexcept;
 
 // What the first 8 bytes of a data block or a seal must hold: XXH3-64 of the other 4088, seeded by the place.
 Digest64 block_checksum(const Signature& signature, Generation generation, std::uint32_t number, ByteView block) noexcept;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/sealed_files.h"
+#include "storage/spare_files.h"
 
 namespace ccr::storage {
 namespace {
@@ -93,7 +94,7 @@ LogEnd end_of(const GenerationScan& scan, std::uint64_t cut_bytes) {
 Task<Result<void>> remove_temporaries(Disk& disk, std::string directory) {
   const std::string paths[] = {path_in(directory, prepared_name), path_in(directory, next_name), path_in(directory, recovered_name)};
   for (const std::string& path : paths) CCR_CO_TRY(co_await remove_if_there(disk, path));
-  co_return Result<void>();
+  co_return co_await remove_spares(disk, directory);
 }
 
 namespace {

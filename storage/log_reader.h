@@ -101,9 +101,10 @@ struct GenerationFile {
 };
 Task<Result<std::vector<GenerationFile>>> list_generations(Disk& disk, std::string directory);
 
-// Removes sealed generations below `below`, lowest first, each durably; returns how many. The newest sealed one always stays: the
-// header behind it is checked against it.
-Task<Result<std::uint64_t>> truncate_generations(Disk& disk, std::string directory, Generation below);
+class SpareFiles;
+// Takes sealed generations below `below` out of the log, lowest first and durably; files of `length` bytes become spare ones. Answers the
+// lowest sealed one that is left, none where there is none. The newest sealed one always stays: the header behind it is checked against it.
+Task<Result<Generation>> truncate_generations(Disk& disk, std::string directory, Generation below, SpareFiles& spares, std::uint64_t length);
 
 // Reads and verifies one generation whole: header, blocks, continuity, seal (when sealed). The digest is the chain digest.
 struct GenerationFacts {

@@ -5,6 +5,7 @@
 #include "storage/generation_writer.h"
 #include "storage/log_opening.h"
 #include "storage/sealed_files.h"
+#include "storage/spare_files.h"
 
 namespace ccr::storage {
 namespace {
@@ -31,7 +32,8 @@ class LogWriter final : public LogStream {
   Task<Result<void>> roll() override;
   Task<Result<bool>> roll_if_idle(Duration older_than) override;
   Task<Result<void>> prepare() override;
-  void give_back() override;
+  Task<Result<Generation>> truncate_below(Generation below) override;
+  Task<Result<void>> give_back() override;
   void know_root(Digest64 root) override;
 
   const LogEnd& recovered() const override { return recovered_; }
@@ -91,6 +93,7 @@ class LogWriter final : public LogStream {
   CommitNumber durable_commit_ = 0;
   Instant first_record_at_;            // of the open generation, where it has one
   SealedFiles waiting_;                // the first lies at current.log, and writer_'s file at next.log while there is one
+  SpareFiles spares_;
   std::unique_ptr<File> prepared_;     // lies at prepared_name
   bool preparing_ = false;
   std::optional<Error> failed_;
@@ -99,10 +102,15 @@ class LogWriter final : public LogStream {
 LogWriter::LogWriter(Disk& disk, Clock& clock, LogOptions options, RecoveredLog log)
     : disk_(disk), clock_(clock), options_(std::move(options)), recovered_(std::move(log.end)),
       writer_(std::move(log.file), std::move(log.scan), batch_), last_(recovered_.last_record), durable_(recovered_.end),
-      durable_commit_(recovered_.last_commit), first_record_at_(clock.now()) {}
+      durable_commit_(recovered_.last_commit), first_record_at_(clock.now()), spares_(disk_, options_.directory) {}
 
-void LogWriter::give_back() {
+Task<Result<Generation>> LogWriter::truncate_below(Generation below) {
+  return truncate_generations(disk_, options_.directory, below, spares_, options_.generation_bytes);
+}
+
+Task<Result<void>> LogWriter::give_back() {
   if (!record_ && writer_.clean()) batch_.forget();
+  return spares_.clear();
 }
 
 void LogWriter::know_root(Digest64 root) {
@@ -260,6 +268,8 @@ Task<Result<std::unique_ptr<File>>> LogWriter::next_file(std::string path) {
     CCR_CO_TRY(co_await disk_.rename(prepared, path));
     co_return std::move(prepared_);
   }
+  Result<std::unique_ptr<File>> spare = co_await spares_.take(path, open_generation().next(), options_.generation_bytes);
+  if (!spare.ok() || *spare != nullptr) co_return std::move(spare);
   Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
   if (!file.ok()) co_return file.error();
   CCR_CO_TRY(co_await (*file)->allocate(options_.generation_bytes));
@@ -267,7 +277,7 @@ Task<Result<std::unique_ptr<File>>> LogWriter::next_file(std::string path) {
 }
 
 Task<Result<void>> LogWriter::prepare() {
-  if (failed_ || prepared_ || preparing_) co_return Result<void>();
+  if (failed_ || prepared_ || preparing_ || !spares_.empty()) co_return Result<void>();
   // Reset also when the task is stopped; the half-made file is then replaced by the next call.
   struct Flag {
     bool& value;

@@ -68,10 +68,15 @@ class LogStream {
   virtual Task<Result<void>> roll() = 0;                     // seals the open generation now; nothing where it holds no record
   // True when it rolled. The age is that of the first record of the generation, or of open() where it was there before.
   virtual Task<Result<bool>> roll_if_idle(Duration older_than) = 0;
-  // Makes the next generation's file beforehand, full of zeros and synced, so that syncs in it write no metadata (DESIGN.md section 10).
+  // Makes the next generation's file beforehand, full of zeros and synced, so that syncs in it write no metadata (DESIGN.md section 10);
+  // not where a truncated generation's file waits to serve again.
   // To be called when nothing is urgent; may run beside the other calls; a failure leaves the stream usable.
   virtual Task<Result<void>> prepare() = 0;
-  virtual void give_back() = 0;  // nothing will come for a while: memory for what was just synced goes back to the system
+  // Takes sealed generations below `below` out of the log, lowest first; answers the lowest one that is left. May run beside the other calls.
+  virtual Task<Result<Generation>> truncate_below(Generation below) = 0;
+  // Nothing will come for a while: memory for what was just synced and files of truncated generations go back to the system. May run
+  // beside the other calls.
+  virtual Task<Result<void>> give_back() = 0;
   // After open(): the root of the database after last_commit(), once the owner knows it. A seal that comes before either this or a
   // new record's end() says last_commit 0, that is: no root to compare.
   virtual void know_root(Digest64 root) = 0;

@@ -113,7 +113,7 @@ Task<Result<Assessment>> assess_open(Disk& disk, std::string path, GenerationSca
       outcome.kind = found.scan.sealed() ? BlockOutcome::Kind::seal : BlockOutcome::Kind::valid;
       outcome.ends_record = !found.scan.records().pending();
       outcome.durable = found.scan.sealed() ? Position{} : found.scan.block().durable;
-    } else if (!is_zero(*block)) {
+    } else if (!is_zero(*block) && !is_left_over(found.scan.header().signature, found.scan.header().generation, cursor.number(), *block)) {
       const GenerationHeader& header = found.scan.header();
       Result<Block> alone = decode_block(header.signature, header.generation, cursor.number(), *block);
       outcome.kind = alone.ok() && !prefix ? BlockOutcome::Kind::valid : BlockOutcome::Kind::bad;

@@ -190,8 +190,8 @@ TEST_F(Torn, AForeignSignatureIsRefused) {
   EXPECT_EQ(opened.error().kind, ErrorKind::identity);
 }
 
-TEST_F(Torn, AStaleBlockOfARecycledFileIsNotTakenForANewOne) {
-  // Block 2 of generation 1 would be a valid block of generation 2, were it not for its place in the checksum.
+TEST_F(Torn, WhatIsLeftOfALowerGenerationIsTheEndOfTheFile) {
+  // Block 1 of generation 2 would be a valid block of generation 3, were it not for its place in the checksum.
   const Bytes old = open_file().all();
   ASSERT_OK(active.open());
   ASSERT_OK(run(active.log->roll()));
@@ -199,7 +199,27 @@ TEST_F(Torn, AStaleBlockOfARecycledFileIsNotTakenForANewOne) {
   open_file().write(4096, ByteView(old).subspan(4096, 4096));
   ASSERT_OK(active.open());
   EXPECT_EQ(active.log->durable(), Position::start_of({3}));
-  EXPECT_EQ(active.log->recovered().cut_bytes, 4096u);
+  EXPECT_EQ(active.log->recovered().cut_bytes, 0u) << "it is no torn tail either";
+}
+
+TEST_F(Torn, ABlockOfAnotherLogOrOfAHigherGenerationIsATornTail) {
+  const Bytes payload(500, std::byte{7});
+  Block stray;
+  stray.number = 5;
+  stray.payload = payload;
+  Signature other = signature_a;
+  other.bytes[0] ^= std::byte{1};
+  for (const auto& [signature, generation, cut] : {std::tuple(signature_a, 9, 2u), std::tuple(other, 1, 2u), std::tuple(signature_a, 1, 0u)}) {
+    Bytes block(block_bytes);
+    encode_block(signature, {std::uint64_t(generation)}, stray, block);
+    EXPECT_EQ(is_left_over(signature_a, {2}, 5, block), cut == 0);
+    EXPECT_FALSE(is_left_over(signature_a, {2}, 4, block));
+    open_file().write(5 * block_bytes, block);
+    ASSERT_OK(active.open());
+    EXPECT_EQ(active.log->durable(), end);
+    EXPECT_EQ(active.log->recovered().cut_bytes, cut * block_bytes) << generation;
+    active.log.reset();
+  }
 }
 
 TEST_F(Torn, ALowerEpochIsRefusedAndAHigherOneBeginsAGeneration) {

@@ -307,11 +307,12 @@ TEST_F(Shipping, TruncationRemovesFromBelowAndKeepsTheNewestSealedGeneration) {
   ASSERT_OK(passive.open());
   ASSERT_OK(passive.ship(active, end, 64));
   ASSERT_OK(run(passive.log->sync()));
-  EXPECT_EQ(*run(passive.log->truncate_below({3})), 2u);
+  ASSERT_OK(run(passive.log->truncate_below({3})));
   EXPECT_EQ(passive.log->first().number, 3u);
   EXPECT_FALSE(disk.has(sealed_path(directory_p, {2})));
-  EXPECT_EQ(*run(passive.log->truncate_below({3})), 0u);
-  EXPECT_EQ(*run(passive.log->truncate_below({1000})), end.generation.number - 4);
+  ASSERT_OK(run(passive.log->truncate_below({3})));
+  EXPECT_EQ(passive.log->first().number, 3u);
+  ASSERT_OK(run(passive.log->truncate_below({1000})));
   EXPECT_EQ(passive.log->first(), end.generation.previous());
   passive.log.reset();
   ASSERT_OK(passive.open(end));
