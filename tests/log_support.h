@@ -203,6 +203,13 @@ struct Passive {
 
 inline std::string text(Position position) { return to_text(position); }
 
+// What a disk may keep of that which was not synced, for tests of all of it.
+inline const auto any_part = testing::Values(Survives::nothing, Survives::names, Survives::content, Survives::everything);
+inline std::string survives_name(const testing::TestParamInfo<Survives>& survives) {
+  static constexpr const char* names[] = {"KeepsNothing", "KeepsNames", "KeepsContent", "KeepsEverything"};
+  return names[static_cast<int>(survives.param)];
+}
+
 }  // namespace ccr::storage::test
 
 namespace ccr {

@@ -110,12 +110,7 @@ TEST_P(Crash, InsideRecoveryAtEveryOperationIsRecoveredFrom) {
   }
 }
 
-std::string name_of(const testing::TestParamInfo<Survives>& survives) {
-  static constexpr const char* names[] = {"KeepsNothing", "KeepsNames", "KeepsContent", "KeepsEverything"};
-  return names[static_cast<int>(survives.param)];
-}
-
-INSTANTIATE_TEST_SUITE_P(Disks, Crash, testing::Values(Survives::nothing, Survives::names, Survives::content, Survives::everything), name_of);
+INSTANTIATE_TEST_SUITE_P(Disks, Crash, any_part, survives_name);
 
 // A log with one sealed generation and three commits in the open one, the last two of one block each.
 struct Torn : testing::Test {

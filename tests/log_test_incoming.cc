@@ -110,12 +110,7 @@ TEST_P(Restarted, AtAnyOperationItHoldsWhatWasDurableAndGoesOn) {
   }
 }
 
-std::string name_of(const testing::TestParamInfo<Survives>& survives) {
-  static constexpr const char* names[] = {"KeepsNothing", "KeepsNames", "KeepsContent", "KeepsEverything"};
-  return names[static_cast<int>(survives.param)];
-}
-
-INSTANTIATE_TEST_SUITE_P(Disks, Restarted, testing::Values(Survives::nothing, Survives::names, Survives::content, Survives::everything), name_of);
+INSTANTIATE_TEST_SUITE_P(Disks, Restarted, any_part, survives_name);
 
 TEST_F(Shipping, CorruptBlocksAreRefusedAndChangeNothing) {
   Passive passive(active);
