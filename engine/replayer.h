@@ -29,7 +29,7 @@ class Replayer {
  public:
   static constexpr std::size_t batch_bytes_max = 32 * MiB;
   // A batch costs some syncs however small it is: between two of them log is left to gather, but for one that is large, or wanted.
-  static constexpr Duration gathering_max = std::chrono::milliseconds(100);
+  static constexpr Duration gathering_max = std::chrono::milliseconds(250);
   static constexpr std::uint64_t generations_gathered_max = 16;
 
   // `through`: the required range is kept in this state. Starts at state.min_required.

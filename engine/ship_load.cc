@@ -1,5 +1,6 @@
 #include "engine/ship_load.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/measure_stream.h"
@@ -24,6 +25,22 @@ std::optional<std::uint64_t> between(const std::optional<std::uint64_t>& before,
 }
 
 }  // namespace
+
+void ShipCount::add(const ShipCount& later) {
+  const double both = seconds + later.seconds;
+  const bool known = later.processors_here >= 0 && (seconds == 0 || processors_here >= 0);
+  processors_here = !known ? -1 : both > 0 ? (std::max(processors_here, 0.0) * seconds + later.processors_here * later.seconds) / both : 0;
+  wire_bytes = seconds == 0 ? later.wire_bytes : wire_bytes && later.wire_bytes ? std::optional(*wire_bytes + *later.wire_bytes) : std::nullopt;
+  load.commits += later.load.commits;
+  load.bytes += later.load.bytes;
+  load.seconds += later.load.seconds;
+  load.latency.add(later.load.latency);
+  durable_there.add(later.durable_there);
+  unfinished += later.unfinished;
+  log_bytes += later.log_bytes;
+  seconds = both;
+  each_second.insert(each_second.end(), later.each_second.begin(), later.each_second.end());
+}
 
 ShipLoad::ShipLoad(ActiveCopy& active, std::string copy, LoadOptions options, WireBytes wire_bytes)
     : active_(active),

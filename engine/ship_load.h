@@ -35,6 +35,7 @@ struct ShipCount {
   double seconds = 0;  // of writing
   double processors_here = -1;
   std::vector<ShipSecond> each_second;
+  void add(const ShipCount& later);
 };
 
 class ShipLoad {

@@ -8,6 +8,7 @@ namespace {
 
 // Parts of the time; together a little less than all of it.
 constexpr double link_part = 0.08, disk_part = 0.08, bare_part = 0.1, one_client_part = 0.2, many_clients_part = 0.4;
+constexpr int turns = 5;                             // of the bare one and of one client
 constexpr std::uint32_t disk_block_bytes = 4 * MiB;  // the log's greatest group
 constexpr std::uint32_t record_overhead_max = 512;   // of a commit of one page, in its blocks
 constexpr Duration look_interval = std::chrono::milliseconds(50);
@@ -38,14 +39,11 @@ Task<Result<ShipReport>> ShipMeasurement::run() {
   const Instant begun = context_.clock.now();
   const Result<std::unique_ptr<MeasureClient>> client = co_await MeasureClient::connect(context_, request_.peer, run_);
   if (!client.ok()) co_return client.error();
-  CCR_CO_TRY(co_await limits(**client, report));
-  LoadOptions one;
-  one.pattern = LoadPattern::random;
-  one.transaction_pages = one.clients = 1;
-  one.seconds = request_.seconds * one_client_part;
-  Result<ShipCount> one_client = co_await load(one, "one client");
-  if (!one_client.ok()) co_return one_client.error();
-  report.one_client = std::move(*one_client);
+  std::string directory = co_await probe_directory(context_, hosted_.config.name);
+  const Result<std::unique_ptr<ProbeFile>> file = co_await ProbeFile::open(context_.disk, std::move(directory));
+  if (!file.ok()) co_return file.error();
+  CCR_CO_TRY(co_await limits(**client, **file, report));
+  CCR_CO_TRY(co_await one_client(**client, **file, report));
   const Result<transport::MeasureEnd> before = co_await (*client)->look();
   if (!before.ok()) co_return before.error();
   const Instant from = context_.clock.now();
@@ -64,7 +62,7 @@ Task<Result<ShipReport>> ShipMeasurement::run() {
   co_return std::move(report);
 }
 
-Task<Result<void>> ShipMeasurement::limits(MeasureClient& client, ShipReport& report) {
+Task<Result<void>> ShipMeasurement::limits(MeasureClient& client, ProbeFile& file, ShipReport& report) {
   LinkRequest link;
   link.peer = request_.peer;
   LinkMeasurement streams(context_, std::move(link), run_, progress_);
@@ -76,25 +74,35 @@ Task<Result<void>> ShipMeasurement::limits(MeasureClient& client, ShipReport& re
   report.link_four = std::move(*four);
 
   const std::string database = hosted_.config.name;
-  std::string directory = co_await probe_directory(context_, database);
-  const Result<std::unique_ptr<ProbeFile>> file = co_await ProbeFile::open(context_.disk, std::move(directory));
-  if (!file.ok()) co_return file.error();
   progress_.enter("the disk of " + context_.config.node, context_.clock.now());
-  Result<transport::MeasureEnd> here = co_await probe_disk(context_.clock, **file, disk_block_bytes, share(disk_part));
+  Result<transport::MeasureEnd> here = co_await probe_disk(context_.clock, file, disk_block_bytes, share(disk_part));
   if (!here.ok()) co_return here.error();
   report.disk_here = {context_.config.node, disk_block_bytes, std::move(*here)};
   progress_.enter("the disk of " + request_.peer, context_.clock.now());
   Result<transport::MeasureEnd> there = co_await client.disk(database, disk_block_bytes, share(disk_part));
   if (!there.ok()) co_return there.error();
   report.disk_there = {request_.peer, disk_block_bytes, std::move(*there)};
+  co_return Result<void>();
+}
 
-  progress_.enter("sync, round trip, sync", context_.clock.now());
+Task<Result<void>> ShipMeasurement::one_client(MeasureClient& client, ProbeFile& file, ShipReport& report) {
+  const std::string database = hosted_.config.name;
   const std::uint32_t page_size =
       hosted_.active && hosted_.active->ready() ? hosted_.active->digests().page_size() : hosted_.config.page_size;
   const std::uint32_t bare_bytes =
       (page_size + record_overhead_max + storage::block_bytes - 1) / storage::block_bytes * storage::block_bytes;
+  LoadOptions one;
+  one.pattern = LoadPattern::random;
+  one.transaction_pages = one.clients = 1;
+  one.seconds = request_.seconds * one_client_part / turns;
   LatencyHistogram bare;
-  CCR_CO_TRY(co_await client.echo(bare_bytes, share(bare_part), bare, file->get(), database));
+  for (int turn = 0; turn < turns; ++turn) {
+    progress_.enter("sync, round trip, sync", context_.clock.now());
+    CCR_CO_TRY(co_await client.echo(bare_bytes, share(bare_part / turns), bare, &file, database));
+    const Result<ShipCount> loaded = co_await load(one, "one client");
+    if (!loaded.ok()) co_return loaded.error();
+    report.one_client.add(*loaded);
+  }
   report.bare = bare.summary();
   co_return Result<void>();
 }

@@ -1,8 +1,8 @@
 // ShipMeasurement measures the whole pipe of one page store: append, sync, ship, sync on a passive copy, acknowledge; and in the
 // same run each of its limits alone, so that the rate is a share of something.
 //
-// In order: the link to the peer, the disk here, the disk there, a bare 'sync, round trip, sync' without any engine, one client,
-// many clients. run() completes with the report, or with the first error; stopping it ends the load at its next turn. Lifetime: the
+// In order: the link to the peer, the disk here, the disk there, then in turns a bare 'sync, round trip, sync' without any engine and one
+// client, since a disk is not as fast a second later as it was, and many clients. run() completes with the report, or with the first error; stopping it ends the load at its next turn. Lifetime: the
 // context and the hosted copy outlive run(); its load lives in the active copy's group. Threads: the node's executor. Bounds:
 // measure_seconds_max in all but for ShipLoad::answer_max after each load.
 #pragma once
@@ -41,7 +41,8 @@ class ShipMeasurement {
   Task<Result<ShipReport>> run();
 
  private:
-  Task<Result<void>> limits(MeasureClient& client, ShipReport& report);
+  Task<Result<void>> limits(MeasureClient& client, ProbeFile& file, ShipReport& report);
+  Task<Result<void>> one_client(MeasureClient& client, ProbeFile& file, ShipReport& report);
   Task<Result<ShipCount>> load(LoadOptions options, std::string phase);
   Duration share(double part) const;
 

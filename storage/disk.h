@@ -27,6 +27,10 @@ enum class OpenMode {
   create_new,     // must not exist (ErrorKind::exists)
 };
 
+struct FilePart {
+  std::uint64_t offset = 0, bytes = 0;
+};
+
 class File {
  public:
   virtual ~File() = default;
@@ -35,10 +39,16 @@ class File {
   // Writes all of `from`; extends the file where needed, with zeros in a hole.
   virtual Task<Result<void>> write_at(std::uint64_t offset, ByteView from) = 0;
   virtual Task<Result<void>> sync() = 0;  // fdatasync: content and length
+  // Brings parts that were written to the disk, and waits for that: no more of them are in its queue at once, and a sync() finds little to do.
+  // Nothing is durable by it; a back end may do nothing. Failure: as of sync().
+  virtual Task<Result<void>> write_back(std::vector<FilePart> parts) { return write_nothing_back(std::move(parts)); }
   virtual Task<Result<void>> truncate(std::uint64_t size) = 0;
   // Reserves blocks up to `size` and extends the file with zeros, so that writes below it meet no ENOSPC.
   virtual Task<Result<void>> allocate(std::uint64_t size) = 0;
   virtual Task<Result<std::uint64_t>> size() = 0;
+
+ private:
+  static Task<Result<void>> write_nothing_back(std::vector<FilePart>) { co_return Result<void>(); }
 };
 
 // What tells whether a file is still the one it was. A change of its content changes one of them; after a power cut `modified` may be an

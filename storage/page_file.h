@@ -35,6 +35,7 @@ class PageFile {
   Task<Result<void>> read_what_is_there(PageNumber first, std::uint32_t count, ByteSpan into);
   Task<Result<void>> write(PageNumber first, ByteView images);  // one or more whole pages; extends the file where needed
   Task<Result<void>> resize(PageNumber count);                  // grown pages are zeros
+  Task<Result<void>> write_back(std::vector<FilePart> parts) { return file_->write_back(std::move(parts)); }  // as File's
   Task<Result<void>> sync();
   PageNumber page_count() const noexcept { return page_count_; }
   std::uint32_t page_size() const noexcept { return page_size_; }

@@ -100,6 +100,20 @@ Result<void> sync_file(const OpenFile& file) {
   return {};
 }
 
+// All are begun before the first is waited for. An error that is told here is not told again by a sync of this descriptor.
+Result<void> write_back_file(const OpenFile& file, const std::vector<FilePart>& parts) {
+  constexpr unsigned begin = SYNC_FILE_RANGE_WRITE;
+  constexpr unsigned wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  for (const unsigned flags : {begin, wait}) {
+    for (const FilePart& part : parts) {
+      if (::sync_file_range(file.descriptor(), static_cast<off_t>(part.offset), static_cast<off_t>(part.bytes), flags) == 0) continue;
+      if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ESPIPE) return {};
+      return error_at("write back", file, part.offset, errno);
+    }
+  }
+  return {};
+}
+
 Result<void> truncate_file(const OpenFile& file, std::uint64_t size) {
   if (!offset_is_usable(size, 0)) return posix_error("truncate " + file.path(), EINVAL);
   const int failed = uninterrupted([&] { return ::ftruncate(file.descriptor(), static_cast<off_t>(size)); });

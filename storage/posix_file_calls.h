@@ -39,6 +39,7 @@ Result<SharedFile> open_file(const std::string& path, OpenMode mode);
 Result<std::size_t> read_file(const OpenFile& file, std::uint64_t offset, ByteSpan into);
 Result<void> write_file(const OpenFile& file, std::uint64_t offset, ByteView from);
 Result<void> sync_file(const OpenFile& file);
+Result<void> write_back_file(const OpenFile& file, const std::vector<FilePart>& parts);
 Result<void> truncate_file(const OpenFile& file, std::uint64_t size);
 // fallocate, or extend_with_zeros() where the file system has none.
 Result<void> allocate_file(const OpenFile& file, std::uint64_t size);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/task_group.h"
+#include "base/side_by_side.h"
 
 namespace ccr::storage {
 
@@ -50,8 +50,29 @@ Task<Result<void>> PageFileTarget::write_runs(std::size_t& next, const std::vect
   co_return Result<void>();
 }
 
+// A log that trickles brings a few hundred pages at random places at a time. Left to the sync they would stand in the disk's queue all at
+// once, and each sync of the log behind them. Where much comes, that does not count, and whole runs are faster.
+Task<Result<void>> PageFileTarget::write_back(const std::vector<std::pair<PageNumber, std::size_t>>& pages) {
+  const std::uint64_t page_size = file_.page_size();
+  std::vector<FilePart> parts;
+  for (const auto& [page, place] : pages) {
+    const std::uint64_t offset = std::uint64_t(page - 1) * page_size;
+    if (!parts.empty() && parts.back().offset + parts.back().bytes == offset) {
+      parts.back().bytes += page_size;
+      continue;
+    }
+    if (parts.size() == parts_in_flight_max) {
+      CCR_CO_TRY(co_await file_.write_back(parts));
+      parts.clear();
+    }
+    parts.push_back({offset, page_size});
+  }
+  co_return co_await file_.write_back(std::move(parts));
+}
+
 Task<Result<void>> PageFileTarget::flush() {
   // Shrunk and grown again in one batch: what lay between is zeros, whatever the file still holds.
+  resized_ = resized_ || smallest_ < file_.page_count() || count_ > file_.page_count();
   if (smallest_ < file_.page_count()) CCR_CO_TRY(co_await file_.resize(smallest_));
   if (count_ > file_.page_count()) CCR_CO_TRY(co_await file_.resize(count_));
   const std::vector<std::pair<PageNumber, std::size_t>> pages(slots_.begin(), slots_.end());
@@ -61,6 +82,7 @@ Task<Result<void>> PageFileTarget::flush() {
     TaskGroup writers(executor);
     for (int i = 0; i < writes_in_flight_max; ++i) writers.spawn(write_runs(next, pages));
     CCR_CO_TRY(co_await writers.join());
+    if (used_ <= gentle_bytes_max) CCR_CO_TRY(co_await write_back(pages));
   }
   slots_.clear();
   used_ = 0;
@@ -68,9 +90,13 @@ Task<Result<void>> PageFileTarget::flush() {
   co_return Result<void>();
 }
 
+// The table never counts pages that the file may not have after a crash. Else both are synced at once: whoever is cut here applies again
+// what both were synced for.
 Task<Result<void>> PageFileTarget::sync() {
   CCR_CO_TRY(co_await flush());
+  if (!resized_) co_return co_await side_by_side(file_.sync(), digests_.flush());
   CCR_CO_TRY(co_await file_.sync());
+  resized_ = false;
   co_return co_await digests_.flush();
 }
 

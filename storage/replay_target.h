@@ -28,6 +28,8 @@ class PageFileTarget final : public ReplayTarget {
  public:
   static constexpr std::size_t buffer_bytes_max = 8 * MiB;
   static constexpr int writes_in_flight_max = 8;
+  static constexpr std::size_t gentle_bytes_max = 4 * MiB;  // up to this a batch is brought to the disk little by little
+  static constexpr std::size_t parts_in_flight_max = 16;    // then
 
   enum class Digests { set, leave };  // leave: an active page store's table is fed when its log is durable, ahead of the file
 
@@ -40,6 +42,7 @@ class PageFileTarget final : public ReplayTarget {
 
  private:
   Task<Result<void>> flush();
+  Task<Result<void>> write_back(const std::vector<std::pair<PageNumber, std::size_t>>& pages);
   Task<Result<void>> write_runs(std::size_t& next, const std::vector<std::pair<PageNumber, std::size_t>>& pages);
 
   PageFile& file_;
@@ -50,6 +53,7 @@ class PageFileTarget final : public ReplayTarget {
   std::size_t used_ = 0;
   PageNumber count_;
   PageNumber smallest_;  // smallest count since the last flush: what lay above it is gone
+  bool resized_ = true;  // since the last sync; at first nobody knows
 };
 
 // An active SQLite copy: its application writes the file, redo only brings the digest table up to the log.

@@ -21,6 +21,9 @@ class ThreadFile final : public File {
   Task<Result<void>> sync() override {
     return pool_.run([file = file_] { return sync_file(*file); });
   }
+  Task<Result<void>> write_back(std::vector<FilePart> parts) override {
+    return pool_.run([file = file_, parts = std::move(parts)] { return write_back_file(*file, parts); });
+  }
   Task<Result<void>> truncate(std::uint64_t size) override {
     return pool_.run([file = file_, size] { return truncate_file(*file, size); });
   }

@@ -19,6 +19,9 @@ class UringFile final : public File {
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override;
   Task<Result<void>> sync() override;
   Task<Result<void>> allocate(std::uint64_t size) override;
+  Task<Result<void>> write_back(std::vector<FilePart> parts) override {
+    return pool_.run([file = file_, parts = std::move(parts)] { return write_back_file(*file, parts); });
+  }
   Task<Result<void>> truncate(std::uint64_t size) override {
     return pool_.run([file = file_, size] { return truncate_file(*file, size); });
   }

@@ -162,6 +162,25 @@ TEST_P(SystemDiskTest, AReadIsShortOnlyAtTheEndOfTheFile) {
   });
 }
 
+TEST_P(SystemDiskTest, WritingBackLeavesTheContentAsItIs) {
+  run([this](Disk& disk) -> Task<void> {
+    const Bytes content = pattern(10000, 3);
+    const auto file = co_await opened(disk, at("a"), OpenMode::create);
+    EXPECT_TRUE((co_await file->write_at(4096, content)).ok());
+    std::vector<FilePart> parts(2);
+    parts[0] = FilePart{4096, 4096};
+    parts[1] = FilePart{8192, 100000};  // beyond the end too
+    EXPECT_TRUE((co_await file->write_back(parts)).ok());
+    Bytes back(10000);
+    const auto count = co_await file->read_at(4096, back);
+    EXPECT_TRUE(count.ok());
+    EXPECT_EQ(back, content);
+    parts[0].offset = std::uint64_t(1) << 63;
+    const auto refused = co_await file->write_back(parts);
+    EXPECT_FALSE(refused.ok());
+  });
+}
+
 TEST_P(SystemDiskTest, HolesAreZeros) {
   run([this](Disk& disk) -> Task<void> {
     const Bytes content = pattern(5, 4);
