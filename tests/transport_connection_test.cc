@@ -5,9 +5,7 @@
 #include "base/system_clock.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
-#include "tests/memory_network.h"
-#include "tests/transport_samples.h"
-#include "transport/framed_connection.h"
+#include "tests/transport_frames.h"
 
 namespace ccr::transport {
 namespace {
@@ -25,47 +23,6 @@ struct FramedPair {
   }
   FramedConnection left, right;
 };
-
-// A frame as this side would send it, with fields that a test may bend.
-Bytes frame_of(const Message& message, std::uint64_t in_session, std::uint64_t sequence) {
-  const Bytes body = encode(message);
-  const ByteView view(body);
-  const FrameHeader header{type_of(message), in_session, sequence, static_cast<std::uint32_t>(body.size()),
-                           body_checksum({&view, 1})};
-  Bytes frame(frame_header_bytes);
-  encode_frame_header(header, frame);
-  frame.insert(frame.end(), body.begin(), body.end());
-  return frame;
-}
-
-// What a FramedConnection says to raw bytes, followed by the end of the stream.
-Task<Result<Message>> receive_raw(Executor executor, Bytes bytes, bool established) {
-  MemoryPair ends = memory_pair(executor);
-  FramedConnection framed(executor, std::move(ends.left));
-  if (established) framed.set_session(session);
-  const ByteView view(bytes);
-  const std::span<const ByteView> pieces(&view, 1);
-  const Result<void> written = co_await ends.right->write(pieces);
-  EXPECT_TRUE(written.ok());
-  ends.right->close();
-  Result<Message> first = co_await framed.receive();
-  if (!first.ok()) {
-    const Result<Message> again = co_await framed.receive();
-    expect_message(again, first.error().message);
-    const Message any = SeedFinish{};
-    const Result<void> sent = co_await framed.send(any);
-    expect_message(sent, first.error().message);
-  }
-  co_return first;
-}
-
-void expect_error(Bytes bytes, bool established, ErrorKind kind, const std::string& message) {
-  run([&](Executor executor) -> Task<void> {
-    const Result<Message> received = co_await receive_raw(executor, bytes, established);
-    expect_kind(received, kind);
-    expect_message(received, "127.0.0.1:1: " + message);
-  });
-}
 
 Task<Result<void>> send_all(FramedConnection& connection, std::vector<Message> messages) {
   for (const Message& message : messages) CCR_CO_TRY(co_await connection.send(message));
@@ -297,73 +254,11 @@ TEST(FramedConnection, CloseEndsAWaitingReceiveAndAWaitingSend) {
   });
 }
 
-TEST(FramedConnection, AnotherSessionEndsTheConnection) {
-  expect_error(frame_of(sample_tip(), 0x52, 1), true, ErrorKind::protocol, "frame Tip of session 52, this connection's is 51");
-}
-
-TEST(FramedConnection, ASessionBeforeTheHandshakeEndsTheConnection) {
-  expect_error(frame_of(sample_hello(), 0x52, 1), false, ErrorKind::protocol, "frame Hello of session 52, this connection's is 0");
-}
-
-TEST(FramedConnection, ASkippedSequenceEndsTheConnection) {
-  expect_error(frame_of(sample_tip(), session, 2), true, ErrorKind::protocol, "frame Tip with sequence 2, expected 1");
-}
-
-TEST(FramedConnection, ARepeatedFrameEndsTheConnection) {
-  run([&](Executor executor) -> Task<void> {
-    MemoryPair ends = memory_pair(executor);
-    FramedConnection framed(executor, std::move(ends.left));
-    framed.set_session(session);
-    const Bytes frame = frame_of(sample_tip(), session, 1);
-    const std::array<ByteView, 2> twice{ByteView(frame), ByteView(frame)};
-    const std::span<const ByteView> pieces(twice);
-    const Result<void> written = co_await ends.right->write(pieces);
-    EXPECT_TRUE(written.ok());
-    const Result<Message> first = co_await framed.receive();
-    EXPECT_TRUE(first.ok());
-    const Result<Message> second = co_await framed.receive();
-    expect_message(second, "127.0.0.1:1: frame Tip with sequence 1, expected 2");
-  });
-}
-
-TEST(FramedConnection, OnlyTheHandshakeIsHeardBeforeItEnded) {
-  expect_error(frame_of(sample_tip(), 0, 1), false, ErrorKind::protocol, "frame Tip before the handshake ended");
-}
-
-TEST(FramedConnection, AnUnprovenPeerGetsNoRoomForABigBody) {
-  Bytes frame(frame_header_bytes);
-  encode_frame_header({1, 0, 1, 4097, 0}, frame);
-  expect_error(frame, false, ErrorKind::protocol, "frame: a body of 4097 bytes, at most 4096 are allowed here");
-}
-
-TEST(FramedConnection, AFlippedBitOfTheBodyEndsTheConnection) {
-  const Bytes good = frame_of(sample_tip(), session, 1);
-  for (std::size_t bit = 0; bit < (good.size() - frame_header_bytes) * 8; ++bit) {
-    Bytes bad = good;
-    bad[frame_header_bytes + bit / 8] ^= std::byte(1 << (bit % 8));
-    run([&](Executor executor) -> Task<void> {
-      const Result<Message> received = co_await receive_raw(executor, bad, true);
-      expect_kind(received, ErrorKind::corrupt);
-    });
-  }
-}
-
-TEST(FramedConnection, AFrameThatEndsEarlyIsADisconnection) {
-  const Bytes good = frame_of(sample_watermarks(), session, 1);
-  for (std::size_t size = 0; size < good.size(); ++size) {
-    const Bytes cut(good.begin(), good.begin() + std::ptrdiff_t(size));
-    expect_error(cut, true, ErrorKind::disconnected, "the peer closed the connection");
-  }
-}
-
 TEST(FramedConnection, AMessageThatDoesNotDecodeEndsTheConnection) {
-  Bytes body = encode(sample_tip());
-  body.push_back(std::byte{0});
-  const ByteView view(body);
-  Bytes frame(frame_header_bytes);
-  encode_frame_header({5, session, 1, static_cast<std::uint32_t>(body.size()), body_checksum({&view, 1})}, frame);
-  frame.insert(frame.end(), body.begin(), body.end());
-  expect_error(frame, true, ErrorKind::protocol, "message Tip: 1 bytes too many");
+  const Bytes body = encode(sample_tip()) + Bytes(1);
+  const Fault fault{
+      "a byte too many", session, frame_of(5, body, session, 1), 0, ErrorKind::protocol, "message Tip: 1 bytes too many"};
+  expect_ends({fault});
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ constexpr int small_in_a_row_max = 16;  // bodies that fit body_buffer_min; then
 constexpr int without_buffer_in_a_row_max = 8;  // bodies; then there is no buffer any more. Fewer than come before a connection rests
 constexpr std::uint8_t handshake_type_max = 3;  // Hello, Welcome, Refuse
 static_assert(AlignedBuffer::alignment % log_block_bytes == 0);
+static_assert(handshake_body_max <= FramedConnection::read_ahead_bytes);  // whoever is not proven has no other buffer
 
 // Where the body goes in the buffer so that its tail is aligned.
 std::size_t body_start(std::uint8_t type) noexcept {
