@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/timeout.h"
+#include "transport/handshake.h"
 
 namespace ccr::engine {
 namespace {
@@ -11,8 +12,7 @@ namespace {
 Task<Result<PeerSession>> greet(NodeContext& context, std::unique_ptr<transport::Connection> connection, transport::Hello hello) {
   PeerSession session;
   session.connection = std::make_unique<transport::FramedConnection>(context.executor, std::move(connection));
-  const std::uint64_t number = hello.session;
-  transport::Message greeting(std::move(hello));
+  transport::Message greeting(hello);
   CCR_CO_TRY(co_await session.connection->send(std::move(greeting)));
   Result<transport::Message> answer = co_await session.connection->receive();
   if (!answer.ok()) co_return answer.error();
@@ -23,8 +23,10 @@ Task<Result<PeerSession>> greet(NodeContext& context, std::unique_ptr<transport:
   }
   const auto* welcome = std::get_if<transport::Welcome>(&*answer);
   if (welcome == nullptr) co_return Error{ErrorKind::protocol, session.connection->peer().text() + " answered the hello with something else", ""};
+  const Result<void> ours = transport::check_welcome(hello, *welcome);
+  if (!ours.ok()) co_return ours.error().within(session.connection->peer().text());
   session.welcome = *welcome;
-  session.connection->set_session(number);
+  session.connection->set_session(hello.session);
   co_return std::move(session);
 }
 

@@ -341,5 +341,30 @@ TEST(Handshake, AnOpenPrefixThatNothingProvesIsUnknown) {
   expect_verdict(hello, facts, Verdict::unknown);
 }
 
+// --- the answer, as who said hello hears it ------------------------------------------------------------------------------------
+
+TEST(Handshake, TheAnswerToAHelloIsBelieved) {
+  EXPECT_TRUE(check_welcome(sample_hello(), decide_handshake(sample_hello(), sample_facts()).welcome).ok());
+  Hello older = sample_hello();
+  older.epoch = 1;
+  EXPECT_TRUE(check_welcome(older, decide_handshake(older, sample_facts()).welcome).ok());
+}
+
+TEST(Handshake, AWelcomeThatIsNoAnswerToTheHelloIsRefused) {
+  const auto refusal = [](auto change) {
+    Welcome welcome = decide_handshake(sample_hello(), sample_facts()).welcome;
+    change(welcome);
+    const Result<void> checked = check_welcome(sample_hello(), welcome);
+    expect_kind(checked, ErrorKind::protocol);
+    return checked.ok() ? "" : checked.error().message;
+  };
+  EXPECT_EQ(refusal([](Welcome& welcome) { welcome.session = 0x50; }), "alpha welcomed session 50, expected 1122334455667788");
+  EXPECT_EQ(refusal([](Welcome& welcome) { welcome.node = "gamma"; }), "alpha welcomed as node 'gamma', expected 'alpha'");
+  EXPECT_EQ(refusal([](Welcome& welcome) { welcome.version = 2; }), "alpha welcomed protocol 2, expected 1");
+  EXPECT_EQ(refusal([](Welcome& welcome) { welcome.version = 0; }), "alpha welcomed protocol 0, expected 1");
+  EXPECT_EQ(refusal([](Welcome& welcome) { welcome.epoch = 2; }),
+            "alpha welcomed epoch 2, expected 3 or above, which this copy has seen");
+}
+
 }  // namespace
 }  // namespace ccr::transport

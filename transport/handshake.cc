@@ -160,4 +160,19 @@ HandshakeAnswer decide_handshake(const Hello& hello, const ActiveFacts& active) 
   return answer;
 }
 
+Result<void> check_welcome(const Hello& hello, const Welcome& welcome) {
+  const auto refused = [&](const std::string& what, const std::string& found, const std::string& expected) {
+    return Error{ErrorKind::protocol, hello.to_node + " welcomed " + what + " " + found + ", expected " + expected, ""};
+  };
+  if (welcome.session != hello.session) return refused("session", to_hex(welcome.session), to_hex(hello.session));
+  if (welcome.node != hello.to_node) return refused("as node", "'" + welcome.node + "'", "'" + hello.to_node + "'");
+  if (welcome.version < hello.version_min || welcome.version > hello.version_max) {
+    return refused("protocol", std::to_string(welcome.version), range_text(hello.version_min, hello.version_max));
+  }
+  if (welcome.epoch < hello.epoch) {
+    return refused("epoch", std::to_string(welcome.epoch), std::to_string(hello.epoch) + " or above, which this copy has seen");
+  }
+  return {};
+}
+
 }  // namespace ccr::transport

@@ -76,4 +76,8 @@ struct HandshakeAnswer {
 
 HandshakeAnswer decide_handshake(const Hello& hello, const ActiveFacts& active);
 
+// What who said hello holds the answer to it against, before a word of it is believed. protocol: it is the answer to another hello, comes
+// from another node than the one looked for, or speaks of a version that was not offered or of an epoch below the copy's own.
+Result<void> check_welcome(const Hello& hello, const Welcome& welcome);
+
 }  // namespace ccr::transport
