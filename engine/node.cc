@@ -190,7 +190,8 @@ Task<Result<void>> Node::accept(std::unique_ptr<transport::Listener> listener, T
     Result<std::unique_ptr<transport::Connection>> accepted = co_await listener->accept();
     if (!accepted.ok()) {
       constexpr Duration pause = std::chrono::milliseconds(100);  // out of descriptors, say: it passes
-      co_await context_.clock.sleep(pause);
+      const bool gone = accepted.error().kind == ErrorKind::disconnected;  // a pause after each few would keep out who comes behind them
+      if (!gone) co_await context_.clock.sleep(pause);
       continue;
     }
     const transport::Endpoint peer = (*accepted)->peer();

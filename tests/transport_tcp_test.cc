@@ -2,6 +2,8 @@
 #include <array>
 #include <cstring>
 
+#include <asio/ip/tcp.hpp>
+
 #include "base/system_clock.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
@@ -101,6 +103,32 @@ TEST(TcpNetwork, BothEndsKnowTheirPeer) {
     if (server.ok()) {
       EXPECT_EQ((*server)->peer().host, "127.0.0.1");
     }
+  });
+}
+
+// Whoever accepts is told, since only it knows what else there is to do; the next accept() goes on behind them.
+TEST(TcpNetwork, ConnectionsThatAreGoneBeforeTheyAreTakenAreToldAsThatAndHoldNobodyUp) {
+  run([&](Executor executor) -> Task<void> {
+    TcpNetwork network(executor);
+    const Endpoint any{"127.0.0.1", 0};
+    Result<std::unique_ptr<Listener>> listener = network.listen(any);
+    EXPECT_TRUE(listener.ok());
+    if (!listener.ok()) co_return;
+    const Endpoint local = (*listener)->local();
+    const asio::ip::tcp::endpoint target(asio::ip::make_address(local.host), local.port);
+    constexpr int gone = 64;
+    for (int i = 0; i < gone; ++i) {
+      asio::ip::tcp::socket socket(executor);
+      co_await socket.async_connect(target, asio::use_awaitable);
+      socket.set_option(asio::socket_base::linger(true, 0));  // its end is a reset
+      socket.close();
+    }
+    Result<std::unique_ptr<Connection>> client = co_await network.connect(local);
+    EXPECT_TRUE(client.ok());
+    const Result<std::unique_ptr<Connection>> first = co_await (*listener)->accept();
+    expect_kind(first, ErrorKind::disconnected);
+    const Result<std::unique_ptr<Connection>> second = co_await (*listener)->accept();
+    EXPECT_TRUE(second.ok());
   });
 }
 

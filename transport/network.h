@@ -76,6 +76,7 @@ class Connection {
 class Listener {
  public:
   virtual ~Listener() = default;
+  // disconnected: many that came were gone again, nothing is wrong here, and others may wait behind them.
   virtual Task<Result<std::unique_ptr<Connection>>> accept() = 0;
   virtual Endpoint local() const = 0;
 };

@@ -22,7 +22,7 @@ constexpr int keepalive_idle_seconds = 30;
 constexpr int keepalive_interval_seconds = 10;
 constexpr int keepalive_count = 3;
 
-constexpr int accept_attempts_max = 64;  // connections in a row that were gone before they could be taken
+constexpr int accept_attempts_max = 64;  // connections in a row that were gone before they could be taken; then who accepts hears of it
 
 using KeepaliveIdle = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
 using KeepaliveInterval = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPINTVL>;
@@ -202,12 +202,14 @@ class TcpListener final : public Listener {
 };
 
 Task<Result<std::unique_ptr<Connection>>> TcpListener::accept() {
-  asio::error_code error;
+  const std::string what = "accept on " + local_.text();
   for (int attempt = 0; attempt < accept_attempts_max; ++attempt) {
+    asio::error_code error;
     tcp::socket socket(acceptor_.get_executor());
     co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (error == asio::error::operation_aborted) co_await throw_if_stopped();
-    if (error && error != asio::error::connection_aborted) break;
+    if (error && is_shortage(error)) co_return shortage(what, error);
+    if (error && error != asio::error::connection_aborted) co_return Error{ErrorKind::io, what + ": " + error.message(), ""};
     const tcp::endpoint peer = error ? tcp::endpoint() : socket.remote_endpoint(error);
     if (error) continue;  // it came and went
     settle_socket(socket.native_handle(), settings_, reach_);
@@ -215,9 +217,7 @@ Task<Result<std::unique_ptr<Connection>>> TcpListener::accept() {
     std::unique_ptr<Connection> connection = std::make_unique<TcpConnection>(std::move(socket), endpoint_of(peer), std::move(tuner));
     co_return connection;
   }
-  const std::string what = "accept on " + local_.text();
-  if (is_shortage(error)) co_return shortage(what, error);
-  co_return Error{ErrorKind::io, what + ": " + error.message(), ""};
+  co_return Error{ErrorKind::disconnected, what + ": " + std::to_string(accept_attempts_max) + " in a row were gone before they could be taken", ""};
 }
 
 }  // namespace
