@@ -10,7 +10,7 @@ from contextlib import closing
 
 from cluster import Database, until
 from control import Refused
-from garbage import flood_greetings, send_samples, trickle
+from garbage import Flood, babble, send_samples, trickle
 from oracle import check_files, check_verify, open_copy
 from small_disk import SmallDisk
 from writers import Load, SqliteWriter
@@ -312,7 +312,7 @@ def garbage(trial):
         host, port = cluster.network.address("alpha").split(":")
         place = (host, int(port))
         trial.check("refused without harm: " + ", ".join(send_samples(trial.random, place)), alpha.running)
-        with flood_greetings(place, 200):
+        with Flood(place, 200, trial.random, kinds=(babble,)):
             with trickle(place, 40):
                 busy = shipped(beta, 4)
                 copy = beta.copy(DATABASE)

@@ -3,15 +3,20 @@
 Everything is bounded: a sample waits SAMPLE_SECONDS for the node's answer, floods end with their `with`.
 """
 
+import collections
 import contextlib
+import functools
 import socket
+import ssl
 import struct
 import threading
+import time
 
 SAMPLE_SECONDS = 8  # a hello has 5 s
 CONNECT_SECONDS = 2
 TRICKLE_SECONDS = 0.2
 HEADER_BYTES = 64
+HELD_MAX = 256  # connections of a flood that stay at a time: more than a node lets stay
 
 
 def samples(random):
@@ -66,13 +71,107 @@ def running(work):
         thread.join()
 
 
-def flood_greetings(place, per_second):
-    """Opens connections that say nothing and are soon closed."""
-    def work(ended):
-        while not ended.wait(1 / per_second):
-            with contextlib.suppress(OSError), socket.create_connection(place, CONNECT_SECONDS) as end:
-                end.sendall(b"hello?")
-    return running(work)
+# Strangers of a flood. True: whoever came stays.
+
+def leave(_end, _random):
+    """Comes and goes."""
+    return False
+
+
+def reset(end, _random):
+    """Is gone before it can be taken."""
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False
+
+
+def babble(end, random):
+    """Says something that is no TLS and no ccr."""
+    end.send(random.randbytes(200))
+    return True
+
+
+def say_nothing(_end, _random):
+    """Comes and stays."""
+    return True
+
+
+def begin_tls(end, _random):
+    """Says half of a ClientHello, and stays."""
+    hello = client_hello()
+    end.send(hello[:len(hello) // 2])
+    return True
+
+
+def leave_tls_waiting(end, _random):
+    """Says a whole ClientHello, which costs the node its answer, and never goes on."""
+    end.send(client_hello())
+    return True
+
+
+@functools.cache
+def client_hello():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["ccr/1"])
+    context.check_hostname = False
+    spoken = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), spoken).do_handshake()
+    return spoken.read()
+
+
+STRANGERS = (leave, reset, babble, say_nothing, begin_tls, leave_tls_waiting)
+
+
+class Flood:
+    """Strangers of these kinds, so many a second as far as this machine can, each from one of the addresses, until the `with` ends.
+
+    `came` counts them by kind. Who stays does so until the node closes, or HELD_MAX others stay.
+    """
+
+    def __init__(self, place, per_second, random, addresses=("127.0.0.1",), kinds=STRANGERS):
+        self.came = dict.fromkeys((kind.__name__ for kind in kinds), 0)
+        self._place, self._per_second, self._random = place, per_second, random
+        self._addresses, self._kinds = addresses, kinds
+        self._held = collections.deque()
+        self._running = running(self._work)
+
+    def __enter__(self):
+        self._running.__enter__()
+        return self
+
+    def __exit__(self, *what):
+        self._running.__exit__(*what)
+        while self._held:
+            self._held.popleft().close()
+
+    @property
+    def total(self):
+        return sum(self.came.values())
+
+    def _work(self, ended):
+        began = time.monotonic()
+        while not ended.is_set():
+            due = (time.monotonic() - began) * self._per_second
+            if self.total >= due:
+                ended.wait(1 / self._per_second)
+                continue
+            with contextlib.suppress(OSError):
+                self._come(self._random.choice(self._kinds), self._random.choice(self._addresses))
+
+    def _come(self, kind, address):
+        end = socket.create_connection(self._place, CONNECT_SECONDS, (address, 0))
+        self.came[kind.__name__] += 1
+        stays = False
+        try:
+            stays = kind(end, self._random)
+        finally:
+            if stays:
+                self._held.append(end)
+            else:
+                end.close()
+            if len(self._held) > HELD_MAX:
+                self._held.popleft().close()
 
 
 def trickle(place, count):

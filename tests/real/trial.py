@@ -26,6 +26,7 @@ BINARY = ROOT / "build/release/tools/ccr"
 TRIALS = {
     "bad-input": "bad_input",
     "cut": "cut",
+    "flood": "flood",
     "kill": "kill",
     "many": "many",
     "measure": "measure",
