@@ -34,10 +34,7 @@ Task<Result<void>> ActiveCopy::keep_house() {
       if (!rolled.ok()) co_return rolled.error();
       if (*rolled) publish_tip();
       const bool still = seen == tip_.durable;
-      if (still && !gave_back) {
-        CCR_CO_TRY(co_await log_->give_back());
-        if (replayer_) replayer_->give_back();
-      }
+      if (still && !gave_back && replayer_) replayer_->give_back();
       gave_back = still;
       if (seen_commit != tip_.commit) committed_at = context_.clock.now();
       seen = tip_.durable;
@@ -49,6 +46,7 @@ Task<Result<void>> ActiveCopy::keep_house() {
       saved = keeper_.state().durable;
     }
     CCR_CO_TRY(co_await truncate());
+    if (gave_back) CCR_CO_TRY(co_await log_->give_back());
   }
 }
 

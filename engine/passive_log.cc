@@ -363,10 +363,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
     co_await context_.clock.sleep(turn);
     const bool moved = files_->replayer->position() != seen;
     seen = files_->replayer->position();
-    if (!moved && !rested) {
-      files_->replayer->give_back();
-      CCR_CO_TRY(co_await files_->log->give_back());
-    }
+    if (!moved && !rested) files_->replayer->give_back();
     rested = !moved;
     if (files_->replayer->base_marker_met()) {
       need_difference("a base marker in the log");
@@ -385,6 +382,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
         CCR_CO_TRY(co_await files_->log->truncate_below(below));
       }
     }
+    if (!moved) CCR_CO_TRY(co_await files_->log->give_back());
   }
 }
 

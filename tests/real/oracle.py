@@ -18,7 +18,7 @@ EXPECTED = (
     r"{db}\.db(-wal|-shm|\.copy)?",
     r"state/lock", r"state/control\.sock", r"state/events\.jsonl(\.1)?",
     r"state/{db}/(ccr-identity|digests|seed\.map|state\.[01])",
-    r"{db}-log/(ccr-identity|current\.log|prepared\.log|[0-9a-f]{{16}}\.log)",
+    r"{db}-log/(ccr-identity|current\.log|prepared\.log|spare\.[0-9]+|[0-9a-f]{{16}}\.log)",
     r"{db}-log/incoming/[0-9a-f]{{16}}\.log",
     r"{db}-log/quarantine/[0-9a-f]{{16}}\.log\.[0-9]+",  # what a new pass of a seed set aside
 )
