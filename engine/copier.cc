@@ -67,7 +67,7 @@ Task<Result<Copier::Blocks>> Copier::blocks_of(transport::Message message) {
   const auto* data = std::get_if<transport::LogData>(&message);
   const auto* packed = std::get_if<transport::LogPacked>(&message);
   if (incoming_ == nullptr || (data == nullptr && packed == nullptr)) {
-    co_return Error{ErrorKind::protocol, "sent a message of type " + std::to_string(transport::type_of(message)) + " on a log connection", ""};
+    co_return transport::unexpected(message, "a log connection");
   }
   if (data != nullptr) {
     blocks.generation = data->generation;

@@ -14,12 +14,7 @@ Task<Result<transport::PathBeat>> receive_beat(transport::FramedConnection& conn
   Result<transport::Message> message = co_await connection.receive();
   if (!message.ok()) co_return message.error();
   const auto* beat = std::get_if<transport::PathBeat>(&*message);
-  if (beat == nullptr) {
-    co_return Error{ErrorKind::protocol,
-                    connection.peer().text() + " sent a message of type " + std::to_string(transport::type_of(*message)) +
-                        " on a connection for heartbeats",
-                    ""};
-  }
+  if (beat == nullptr) co_return transport::unexpected(*message, "a connection for heartbeats").within(connection.peer().text());
   co_return *beat;
 }
 

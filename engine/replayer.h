@@ -1,6 +1,6 @@
 // Replayer applies whole commits of a log to a copy's pages, read back from disk.
 //
-// A batch: max_required durable, pages, sync, digest table, sync, then min_required durable (DESIGN section 4). Only what lies below the
+// A batch: max_required durable, pages and digest table durable, then min_required durable (DESIGN section 4). Only what lies below the
 // limit (inspected and durable here) is read. hold() completes at a commit boundary with everything applied so far durable; until
 // release() nothing is written. run() ends with an error (corrupt, gap, io, diverged) or when it is stopped; after a stop in the middle
 // of a batch the next run starts at min_required again, which is harmless: images are whole pages.

@@ -159,12 +159,7 @@ Task<Result<void>> Shipper::listen() {
     if (!message.ok()) co_return message.error();
     const auto* watermarks = std::get_if<transport::Watermarks>(&*message);
     watch_.heard(watermarks != nullptr && watermarks->at_rest);
-    if (watermarks == nullptr) {
-      co_return Error{ErrorKind::protocol,
-                      connection_.peer().text() + " sent a message of type " + std::to_string(transport::type_of(*message)) +
-                          " on a log connection",
-                      ""};
-    }
+    if (watermarks == nullptr) co_return transport::unexpected(*message, "a log connection").within(connection_.peer().text());
     take(*watermarks);
   }
 }

@@ -52,4 +52,9 @@ const char* name_of(RefuseReason reason) noexcept {
   return "?";
 }
 
+Error unexpected(const Message& message, const std::string& where) {
+  const std::uint8_t type = type_of(message);
+  return {ErrorKind::protocol, "a message of type " + std::to_string(type) + " (" + type_name(type) + ") on " + where, "is it ccr, of the same version? ccr version"};
+}
+
 }  // namespace ccr::transport

@@ -186,6 +186,7 @@ using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, S
 // The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;
 const char* type_name(std::uint8_t type) noexcept;  // "Hello"; "unknown" for a number that no message has
+Error unexpected(const Message& message, const std::string& where);  // protocol; `where`: "a log connection"
 // Encodes the message body. LogData, ExtentPages, their packed forms and MeasureData put their bytes last, so a sender may pass them as a
 // second piece: encode gives everything before them when `without_tail`. Names, lists and tails over their limits are broken invariants of the sender; a text is cut
 // to text_bytes_max, and what is not UTF-8 on one line becomes spaces.

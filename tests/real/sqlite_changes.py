@@ -1,5 +1,6 @@
 """The database changes under ccr: replaced by an older file, changed while a daemon is down or killed, its WAL gone."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -47,8 +48,9 @@ def replaced_while_running(trial):
         for name in pair.originals:
             until(lambda name=name: "file_replaced" in pair.losses(name), 20, f"{name} is noticed")
             pair.prove(name)
-            # Between the removal of the WAL and the rename a look at it is possible.
-            content_won(trial, pair, name, ("file_replaced",), ("wal_gap", "file_replaced"), ("file_replaced", "file_replaced"))
+            # Between the removals of -wal and -shm, and before the rename, looks at it are possible.
+            looks = [row for count in range(3) for row in itertools.product(("wal_gap", "file_replaced"), repeat=count)]
+            content_won(trial, pair, name, *(row + ("file_replaced",) for row in looks))
             pair.originals[name].run(INSERT)
             pair.prove(name)
 
