@@ -67,8 +67,16 @@ std::optional<std::string> hex_digits(const std::string& text) {
   return digits;
 }
 
+// As a certificate's number is shown: whole bytes, none of them a leading zero.
+std::string canonical_number(const std::string& digits) {
+  const std::size_t first = digits.find_first_not_of('0');
+  const std::string rest = first == std::string::npos ? "0" : digits.substr(first);
+  return rest.size() % 2 == 0 || rest == "0" ? rest : "0" + rest;
+}
+
 struct HexList {
   std::size_t entries_max, digits_min, digits_max;
+  bool number;
   const char* of;    // what stands in it
   const char* hint;
 };
@@ -83,12 +91,12 @@ void read_hex_list(const ConfigTable& table, const char* key, const HexList& lis
     const std::optional<std::string> digits = hex_digits(text);
     if (!digits || digits->size() < list.digits_min || digits->size() > list.digits_max)
       return table.fault(key, fmt::format("{}: expected {}, found '{}'", label, list.of, text), list.hint);
-    out.push_back(*digits);
+    out.push_back(list.number ? canonical_number(*digits) : *digits);
   }
 }
 
-constexpr HexList pin_list{pins_max, 64, 64, "the SHA-256 of a key, 64 hex digits", "ccr cert show has it, behind the key"};
-constexpr HexList denied_list{denied_max, 2, 40, "the serial number of a certificate in hex", "ccr cert show has it"};
+constexpr HexList pin_list{pins_max, 64, 64, false, "the SHA-256 of a key, 64 hex digits", "ccr cert show has it, behind the key"};
+constexpr HexList denied_list{denied_max, 1, 42, true, "the serial number of a certificate in hex", "ccr cert show has it"};
 
 void read_nodes(const ConfigTable& root, Reading& reading) {
   root.require("nodes", "[nodes.alpha]");

@@ -45,6 +45,8 @@ Result<BlockReader::Chunk> BlockReader::State::verify(Generation generation, std
     if (number == 0) {
       const Result<GenerationHeader> header = decode_generation_header(block);
       if (!header.ok()) return header.error().within(opened->path);
+      if (header->generation != generation || header->signature != directory.signature)
+        return Error{ErrorKind::corrupt, opened->path + ": holds generation " + to_text(header->generation) + " of " + header->signature.text(), ""};
     } else if (is_seal(block)) {
       const Result<Seal> seal = decode_seal(directory.signature, generation, number, block);
       if (!seal.ok()) return seal.error().within(opened->path);
@@ -83,12 +85,14 @@ Task<Result<BlockReader::Chunk>> BlockReader::read(Generation generation, std::u
     const ByteSpan span = last.span();
     Result<std::size_t> got = co_await state_->opened->file->read_at(offset - block_bytes, span);
     if (!got.ok()) co_return got.error().within(state_->opened->path);
-    if (*got == block_bytes && is_seal(last.view())) co_return nothing;
+    const std::uint32_t number = static_cast<std::uint32_t>(offset / block_bytes - 1);
+    if (*got == block_bytes && decode_seal(state_->directory.signature, generation, number, last.view()).ok()) co_return nothing;
   }
+  Result<Chunk> chunk = nothing;
   if (whole.empty() || (!behind && whole.size() != wanted))
-    co_return Error{ErrorKind::corrupt, state_->opened->path + ": ends at " + std::to_string(offset + *count) + ", but " + to_text(durable) +
-                    " is durable", ""};
-  Result<Chunk> chunk = state_->verify(generation, offset, whole);
+    chunk = Error{ErrorKind::corrupt, state_->opened->path + ": ends at " + std::to_string(offset + *count) + ", but " + to_text(durable) + " is durable", ""};
+  else
+    chunk = state_->verify(generation, offset, whole);
   if (chunk.ok()) co_return chunk;
   const bool gone = co_await state_->is_gone(generation);
   if (gone) co_return Error{ErrorKind::gap, "generation " + to_text(generation) + " is not in " + state_->directory.path + " any more", ""};

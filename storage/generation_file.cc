@@ -145,10 +145,11 @@ Task<Result<Generation>> truncate_generations(Disk& disk, std::string directory,
   if (sealed->empty()) co_return Generation{};
   std::size_t first = 0;
   for (; first + 1 < sealed->size() && (*sealed)[first].generation < below; ++first) {
-    CCR_CO_TRY(co_await spares.keep_or_remove((*sealed)[first], length));
+    Result<std::optional<GenerationFile>> spare = co_await spares.keep_or_remove((*sealed)[first], length);
+    if (!spare.ok()) co_return spare.error();
     // One by one: after a crash a later removal without an earlier one would be a hole.
     CCR_CO_TRY(co_await disk.sync_directory(directory));
-    spares.settle();
+    spares.settle(std::move(*spare));
   }
   co_return (*sealed)[first].generation;
 }

@@ -135,16 +135,22 @@ Task<Result<std::vector<ChainLink>>> verify_chain(Disk& disk, std::string direct
   std::optional<RecordScan> records;
   for (const GenerationFile& file : *files) {
     Result<std::unique_ptr<File>> opened = co_await disk.open(file.path, OpenMode::read);
-    const bool at_the_front = chain.links().empty();  // where a log is truncated
-    if (!opened.ok() && opened.error().kind == ErrorKind::not_found && at_the_front) continue;
+    // Truncated meanwhile, and all before it: what is left begins behind it.
+    if (!opened.ok() && opened.error().kind == ErrorKind::not_found && file.sealed) {
+      chain = ChainCheck(std::nullopt);
+      records.reset();
+      continue;
+    }
     if (!opened.ok()) co_return opened.error();
     GenerationScan::Expected expected;
     expected.generation = file.generation;
     Result<Inspection> found = co_await inspect_file(**opened, expected, file.sealed);
     if (!found.ok()) {
       const bool gone = co_await is_gone(disk, file.path);
-      if (gone && at_the_front) continue;
-      co_return found.error().within("inspect " + file.path);
+      if (!gone || !file.sealed) co_return found.error().within("inspect " + file.path);
+      chain = ChainCheck(std::nullopt);
+      records.reset();
+      continue;
     }
     const GenerationScan& scan = found->scan;
     const Result<void> added = chain.add(scan.header(), scan.link());

@@ -11,18 +11,19 @@ constexpr const char* spare_prefix = "spare.";
 
 }  // namespace
 
-Task<Result<void>> SpareFiles::keep_or_remove(GenerationFile file, std::uint64_t length) {
-  const std::size_t kept = settled_.size() + leaving_.size();
-  if (file.bytes != length || kept >= files_max || (kept + 1) * length > bytes_max) co_return co_await disk_.remove(file.path);
+Task<Result<std::optional<GenerationFile>>> SpareFiles::keep_or_remove(GenerationFile file, std::uint64_t length) {
+  const std::size_t kept = settled_.size();
+  if (file.bytes != length || kept >= files_max || (kept + 1) * length > bytes_max) {
+    CCR_CO_TRY(co_await disk_.remove(file.path));
+    co_return std::optional<GenerationFile>();
+  }
   const std::string old_path = std::exchange(file.path, path_in(directory_, spare_prefix + std::to_string(names_++)));
   CCR_CO_TRY(co_await disk_.rename(old_path, file.path));
-  leaving_.push_back(std::move(file));
-  co_return Result<void>();
+  co_return std::optional<GenerationFile>(std::move(file));
 }
 
-void SpareFiles::settle() {
-  for (GenerationFile& spare : leaving_) settled_.push_back(std::move(spare));
-  leaving_.clear();
+void SpareFiles::settle(std::optional<GenerationFile> spare) {
+  if (spare) settled_.push_back(std::move(*spare));
 }
 
 Task<Result<std::unique_ptr<File>>> SpareFiles::take(std::string path, Generation generation, std::uint64_t length) {
@@ -34,7 +35,6 @@ Task<Result<std::unique_ptr<File>>> SpareFiles::take(std::string path, Generatio
 }
 
 Task<Result<void>> SpareFiles::clear() {
-  settle();
   while (!settled_.empty()) {
     const GenerationFile spare = std::move(settled_.front());
     settled_.pop_front();

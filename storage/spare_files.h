@@ -2,8 +2,8 @@
 // synced without a journal of the file system, which doubles what small and large syncs carry (bench/README.md).
 //
 // What lies in them is of lower generations of the same log and known as such (is_left_over, log_format.h): one whose number would not be
-// lower is not given. keep_or_remove() takes the file out of the log; only when its directory is synced and settle() was
-// called may it be taken, since a crash could else leave both names. take() gives the file its new name, not durably. At a start what was
+// lower is not given. keep_or_remove() takes the file out of the log; only when its directory is synced may the
+// caller settle() what it answered, and it be taken, since a crash could else leave both names. take() gives the file its new name, not durably. At a start what was
 // left is removed with remove_spares(). Failure: the error of the disk; the file has its old name, its spare one, or is gone. Bounds:
 // files_max, bytes_max. Calls may overlap.
 #pragma once
@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "storage/log_reader.h"
 
@@ -27,8 +27,9 @@ class SpareFiles {
   SpareFiles(Disk& disk, std::string directory) : disk_(disk), directory_(std::move(directory)) {}
 
   // `length`: of files that will be asked for; another one is removed. 0: no file is.
-  Task<Result<void>> keep_or_remove(GenerationFile file, std::uint64_t length);
-  void settle();
+  // Answers the spare file, or none where it was removed.
+  Task<Result<std::optional<GenerationFile>>> keep_or_remove(GenerationFile file, std::uint64_t length);
+  void settle(std::optional<GenerationFile> spare);
   // One of `length` bytes for `generation`, under the name `path`; nullptr where there is none.
   Task<Result<std::unique_ptr<File>>> take(std::string path, Generation generation, std::uint64_t length);
   Task<Result<void>> clear();
@@ -37,9 +38,8 @@ class SpareFiles {
  private:
   Disk& disk_;
   std::string directory_;
-  std::vector<GenerationFile> leaving_;  // their old names may come back with a crash
   std::deque<GenerationFile> settled_;
-  std::uint64_t names_ = 0;              // given so far
+  std::uint64_t names_ = 0;  // given so far
 };
 
 bool is_spare_name(const std::string& name);

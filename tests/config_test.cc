@@ -157,7 +157,7 @@ TEST(Config, WhatIsShownIsReadBackEqual) {
   std::string text = with(example_config, "seed_rate   = \"unlimited\"", "seed_rate = \"1Gbit\"");
   text = with(text, "interval = \"1.2s\"", "interval = \"1500ms\"");
   text = with(text, "rate = \"200MB/s\"", "rate = \"unlimited\"");
-  text = with(text, "mode = \"off\"", "mode = \"off\"\ndenied = [\"0A:1b\", \"22\"]");
+  text = with(text, "mode = \"off\"", "mode = \"off\"\ndenied = [\"00:0A:1b\", \"22\", \"fff\"]");
   text = with(text, "[nodes.beta]\n", "[nodes.beta]\npins = [\"" + std::string(64, 'A') + "\"]\n");
   text = with(text, "kind   = \"sqlite\"", "kind = \"pages\"\nwal_limit = 70000\nseed = \"auto\"");
   const Config config = parsed(text);
@@ -179,7 +179,7 @@ mode = "off"
 ca = "/etc/ccr/tls/ca.pem"
 cert = "/etc/ccr/tls/alpha.pem"
 key = "/etc/ccr/tls/alpha.key"
-denied = ["0a1b", "22"]
+denied = ["0a1b", "22", "0fff"]
 
 [databases.orders]
 kind = "pages"

@@ -62,14 +62,18 @@ TEST(SpareFiles, OneOfAnotherLengthOrOfANumberThatIsNotLowerIsNotGiven) {
   MemoryDisk disk;
   ASSERT_OK(run(disk.make_directories("/s")));
   SpareFiles spares(disk, "/s");
+  std::optional<GenerationFile> kept;
   for (const std::uint64_t number : {7u, 8u}) {
     const GenerationFile file{{number}, 256 * KiB, true, sealed_path("/s", {number})};
     ASSERT_OK(run(disk.open(file.path, OpenMode::create_new)));
-    ASSERT_OK(run(spares.keep_or_remove(file, number == 7 ? 256 * KiB : 512 * KiB)));
+    const Result<std::optional<GenerationFile>> spare = run(spares.keep_or_remove(file, number == 7 ? 256 * KiB : 512 * KiB));
+    ASSERT_OK(spare);
+    EXPECT_EQ(spare->has_value(), number == 7);
+    if (number == 7) kept = *spare;
   }
   EXPECT_EQ(disk.all().size(), 1u) << "the one of another length is gone";
   EXPECT_TRUE(spares.empty()) << "a crash may still bring its old name back";
-  spares.settle();
+  spares.settle(kept);
   EXPECT_EQ(*run(spares.take("/s/new", {8}, 512 * KiB)), nullptr);
   EXPECT_EQ(*run(spares.take("/s/new", {7}, 256 * KiB)), nullptr);
   EXPECT_NE(*run(spares.take("/s/new", {8}, 256 * KiB)), nullptr);

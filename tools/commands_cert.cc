@@ -1,6 +1,4 @@
 // ccr cert ca, issue, request, renew, show: certificates for mutual TLS.
-#include <iostream>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +8,7 @@
 #include "tools/commands.h"
 #include "tools/config_file.h"
 #include "tools/daemon_call.h"
+#include "tools/terminal.h"
 #include "tools/text_table.h"
 #include "transport/tls_files.h"
 
@@ -87,11 +86,11 @@ Result<std::string> passphrase_of(const CertOptions& options) {
   if (options.passphrase_file.empty()) return std::string();
   std::string line;
   if (options.passphrase_file == "-") {
-    std::getline(std::cin, line);
+    line = read_secret_line("passphrase of ca.key: ");
   } else {
     Result<std::string> text = transport::read_pem_file(options.passphrase_file, transport::FileSecrecy::secret);
     if (!text.ok()) return text;
-    line = text->substr(0, text->find('\n'));
+    line = text->substr(0, text->find_first_of("\r\n"));
   }
   if (line.size() >= passphrase_bytes_min && line.size() <= passphrase_bytes_max) return line;
   return Error{ErrorKind::usage, fmt::format("a passphrase of {} bytes: expected {} to {}, on one line", line.size(), passphrase_bytes_min, passphrase_bytes_max), ""};

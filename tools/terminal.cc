@@ -1,10 +1,12 @@
 #include "tools/terminal.h"
 
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <string_view>
 
 #include "tools/text_table.h"
@@ -29,6 +31,24 @@ bool dumb_terminal() {
 bool stdout_color(ColorChoice choice) {
   if (choice != ColorChoice::automatic) return choice == ColorChoice::always;
   return ::isatty(STDOUT_FILENO) != 0 && !is_set("NO_COLOR") && !dumb_terminal();
+}
+
+std::string read_secret_line(const std::string& prompt) {
+  std::string line;
+  termios shown{};
+  const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &shown) == 0;
+  if (terminal) {
+    termios hidden = shown;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    std::cerr << prompt << std::flush;
+  }
+  std::getline(std::cin, line);
+  if (terminal) {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    std::cerr << std::endl;
+  }
+  return line;
 }
 
 std::size_t stderr_columns() {

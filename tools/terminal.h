@@ -16,6 +16,7 @@ std::size_t stderr_columns();           // 0: no terminal
 
 // "ccr: <message>" and "hint: <hint>" on stderr; control characters of foreign text are escaped.
 ExitCode report(const Error& error);
+std::string read_secret_line(const std::string& prompt);  // of stdin; on a terminal it is asked for and not shown
 void note(const std::string& text);   // one line on stderr
 void print(const std::string& text);  // to stdout, flushed
 

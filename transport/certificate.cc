@@ -10,12 +10,14 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509v3.h>
 
 namespace ccr::transport {
 namespace {
 
 constexpr std::string_view scheme = "ccr://";
+constexpr int key_derivation_rounds = 600'000;  // of PBKDF2: each guess at a passphrase shall cost
 constexpr std::size_t name_characters_max = 63;
 
 bool is_name(std::string_view text) {
@@ -224,9 +226,16 @@ std::string pem_of(const X509_REQ& request) {
 std::string pem_of(const EVP_PKEY& private_key, const std::string& passphrase) {
   const BioHandle bio(BIO_new(BIO_s_secmem()));
   CCR_ASSERT(bio != nullptr);
-  const EVP_CIPHER* cipher = passphrase.empty() ? nullptr : EVP_aes_256_cbc();
-  const char* secret = passphrase.empty() ? nullptr : passphrase.data();
-  CCR_ASSERT(PEM_write_bio_PKCS8PrivateKey(bio.get(), &private_key, cipher, secret, static_cast<int>(passphrase.size()), nullptr, nullptr) == 1);
+  if (passphrase.empty()) {
+    CCR_ASSERT(PEM_write_bio_PKCS8PrivateKey(bio.get(), &private_key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
+    return content_of(bio.get());
+  }
+  PKCS8_PRIV_KEY_INFO* plain = EVP_PKEY2PKCS8(&private_key);
+  CCR_ASSERT(plain != nullptr);
+  X509_SIG* encrypted = PKCS8_encrypt(-1, EVP_aes_256_cbc(), passphrase.data(), static_cast<int>(passphrase.size()), nullptr, 0, key_derivation_rounds, plain);
+  PKCS8_PRIV_KEY_INFO_free(plain);
+  CCR_ASSERT(encrypted != nullptr && PEM_write_bio_PKCS8(bio.get(), encrypted) == 1);
+  X509_SIG_free(encrypted);
   return content_of(bio.get());
 }
 

@@ -158,7 +158,9 @@ Result<RequestHandle> read_request(const std::string& pem) {
   ERR_clear_error();
   const BioHandle bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   CCR_ASSERT(bio != nullptr);
-  RequestHandle request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  // Without an answer of ours OpenSSL would ask for a passphrase on the terminal.
+  constexpr auto no_passphrase = [](char*, int, int, void*) { return -1; };
+  RequestHandle request(PEM_read_bio_X509_REQ(bio.get(), nullptr, no_passphrase, nullptr));
   if (request != nullptr) return request;
   return Error{ErrorKind::config, "no request in PEM form: " + take_openssl_reason(), "ccr cert request NODE makes one, on that node"};
 }

@@ -9,8 +9,8 @@
 //                                                        | bad_certificate       |
 //   chain, key or use is not one that may speak here     | (by OpenSSL's table)  | which
 //   extended key usage lacks client or server            | unsupported_cert      | use
-//   no URI:ccr:// name, or more than one                 | handshake_failure     | names found
 //   its serial number is denied                          | certificate_revoked   | number
+//   no URI:ccr:// name, or more than one                 | handshake_failure     | names found
 //   our own name: a connection to ourselves              | handshake_failure     | reflected
 //   another cluster                                      | handshake_failure     | both clusters
 //   connecting: not the node looked for                  | handshake_failure     | both names
