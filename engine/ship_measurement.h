@@ -2,8 +2,8 @@
 // same run each of its limits alone, so that the rate is a share of something.
 //
 // In order: the link to the peer, the disk here, the disk there, then in turns a bare 'sync, round trip, sync' without any engine and one
-// client, since a disk is not as fast a second later as it was, and many clients. run() completes with the report, or with the first error; stopping it ends the load at its next turn. Lifetime: the
-// context and the hosted copy outlive run(); its load lives in the active copy's group. Threads: the node's executor. Bounds:
+// client, since a disk is not as fast a second later as it was, and many clients. run() completes with the report, or with the first
+// error; stopping it ends the load at its next turn. Lifetime: the context and the hosted copy outlive run(); its load lives in the active copy's group. Threads: the node's executor. Bounds:
 // measure_seconds_max in all but for ShipLoad::answer_max after each load.
 #pragma once
 

@@ -132,12 +132,7 @@ Task<Result<void>> IncomingWriter::accept(Generation generation, std::uint64_t o
 // A file of the length of a generation at `path`.
 Task<Result<std::unique_ptr<File>>> IncomingWriter::new_file(std::string path, Generation generation) {
   CCR_CO_TRY(co_await remove_if_there(disk_, path));
-  Result<std::unique_ptr<File>> spare = co_await spares_.take(path, generation, generation_bytes_);
-  if (!spare.ok() || *spare != nullptr) co_return std::move(spare);
-  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
-  if (!file.ok()) co_return file.error();
-  CCR_CO_TRY(co_await (*file)->allocate(generation_bytes_));
-  co_return std::move(*file);
+  co_return co_await spares_.take_or_make(path, generation, generation_bytes_);
 }
 
 Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint64_t offset, ByteView bytes) {

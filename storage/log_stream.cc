@@ -268,12 +268,7 @@ Task<Result<std::unique_ptr<File>>> LogWriter::next_file(std::string path) {
     CCR_CO_TRY(co_await disk_.rename(prepared, path));
     co_return std::move(prepared_);
   }
-  Result<std::unique_ptr<File>> spare = co_await spares_.take(path, open_generation().next(), options_.generation_bytes);
-  if (!spare.ok() || *spare != nullptr) co_return std::move(spare);
-  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
-  if (!file.ok()) co_return file.error();
-  CCR_CO_TRY(co_await (*file)->allocate(options_.generation_bytes));
-  co_return std::move(*file);
+  co_return co_await spares_.take_or_make(path, open_generation().next(), options_.generation_bytes);
 }
 
 Task<Result<void>> LogWriter::prepare() {

@@ -34,6 +34,15 @@ Task<Result<std::unique_ptr<File>>> SpareFiles::take(std::string path, Generatio
   co_return co_await disk_.open(path, OpenMode::read_write);
 }
 
+Task<Result<std::unique_ptr<File>>> SpareFiles::take_or_make(std::string path, Generation generation, std::uint64_t length) {
+  Result<std::unique_ptr<File>> spare = co_await take(path, generation, length);
+  if (!spare.ok() || *spare != nullptr) co_return std::move(spare);
+  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
+  if (!file.ok()) co_return file.error();
+  CCR_CO_TRY(co_await (*file)->allocate(length));
+  co_return std::move(*file);
+}
+
 Task<Result<void>> SpareFiles::clear() {
   while (!settled_.empty()) {
     const GenerationFile spare = std::move(settled_.front());

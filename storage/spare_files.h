@@ -32,6 +32,8 @@ class SpareFiles {
   void settle(std::optional<GenerationFile> spare);
   // One of `length` bytes for `generation`, under the name `path`; nullptr where there is none.
   Task<Result<std::unique_ptr<File>>> take(std::string path, Generation generation, std::uint64_t length);
+  // The same, or a new file of that length.
+  Task<Result<std::unique_ptr<File>>> take_or_make(std::string path, Generation generation, std::uint64_t length);
   Task<Result<void>> clear();
   bool empty() const noexcept { return settled_.empty(); }
 
