@@ -11,6 +11,9 @@ Task<Result<transport::SeedOffer>> ActiveSeed::open(std::string node, Position r
   const storage::Pin* held = find_pin(pins, node, storage::Pin::Kind::seed);
   transport::SeedOffer offer;
   offer.resumed = resume_from.known() && held != nullptr && held->from == resume_from;
+  if (!offer.resumed && part_ == Part::joins) {
+    co_return Error{ErrorKind::refused, "no pass of " + node + " stands at " + to_text(resume_from), "its first connection opens it"};
+  }
   const ActiveCopy::Tip tip = active_.tip();
   offer.from = offer.resumed ? resume_from : tip.durable;
   offer.from_commit = offer.resumed ? 0 : tip.commit;

@@ -11,7 +11,12 @@ namespace ccr::engine {
 
 class ActiveSeed final : public seed::SeedPages {
  public:
-  explicit ActiveSeed(ActiveCopy& active) : active_(active) {}
+  enum class Part {
+    opens,  // a pass: pins its log, names its end
+    joins,  // one that stands: a further stream of it
+  };
+
+  ActiveSeed(ActiveCopy& active, Part part) : active_(active), part_(part) {}
 
   Task<Result<transport::SeedOffer>> open(std::string node, Position resume_from) override;
   Task<Result<transport::SeedEnd>> finish(std::string node) override;
@@ -29,6 +34,7 @@ class ActiveSeed final : public seed::SeedPages {
   Task<Result<void>> count_verified(const seed::VerifyExtent& extent, PageNumber first);
 
   ActiveCopy& active_;
+  Part part_;
   std::uint32_t extents_verified_ = 0;  // whose pages were all what the table says
 };
 

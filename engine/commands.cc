@@ -9,6 +9,7 @@
 #include "engine/bench_commands.h"
 #include "engine/dry_run.h"
 #include "engine/load.h"
+#include "engine/seed_sources.h"
 #include "engine/status.h"
 #include "engine/watched.h"
 
@@ -179,6 +180,24 @@ Task<Result<json>> Commands::resume(const ControlRequest& request) {
   co_return result;
 }
 
+// Nodes with commas between them: each has a copy, and none is this node.
+Result<void> Commands::check_sources(const std::string& from, const DatabaseConfig& database) const {
+  for (const std::string& node : source_nodes(from)) {
+    if (!context_.config.nodes.contains(node)) {
+      std::vector<std::string> nodes;
+      for (const auto& [name, known] : context_.config.nodes) nodes.push_back(name);
+      const std::optional<std::string> near = did_you_mean(node, nodes);
+      return Error{ErrorKind::usage, "--from: no node is called '" + node + "'", near ? "did you mean '" + *near + "'?" : "ccr config show names the nodes"};
+    }
+    const bool has_copy = std::find(database.copies.begin(), database.copies.end(), node) != database.copies.end();
+    if (node == context_.config.node || !has_copy) {
+      return Error{ErrorKind::usage, "--from: " + node + (has_copy ? " is where the copy is made" : " has no copy of " + database.name),
+                   "ccr status " + database.name + " shows the copies"};
+    }
+  }
+  return {};
+}
+
 Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& reply) {
   const Result<PassiveCopy*> passive = passive_of(request);
   if (!passive.ok()) co_return passive.error();
@@ -188,19 +207,15 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     if (!flag->ok()) co_return flag->error();
   const Result<std::string> from = request.text("from");
   if (!from.ok()) co_return from.error();
-  const Result<std::uint64_t> rate = request.count("rate", 0);
+  const Result<std::uint64_t> rate = request.count("rate", 0), streams = request.count("streams", 0);
   if (!rate.ok()) co_return rate.error();
-  if (!from->empty() && !context_.config.nodes.contains(*from)) {
-    std::vector<std::string> nodes;
-    for (const auto& [name, node] : context_.config.nodes) nodes.push_back(name);
-    const std::optional<std::string> near = did_you_mean(*from, nodes);
-    co_return Error{ErrorKind::usage, "--from: no node is called '" + *from + "'", near ? "did you mean '" + *near + "'?" : "ccr config show names the nodes"};
-  }
-  if (!from->empty() && *from != (*passive)->active_node()) {
-    co_return Error{ErrorKind::unsupported, "seeding from " + *from + ": only the active copy on " + (*passive)->active_node() + " can be a source yet",
-                    "leave --from out"};
-  }
+  if (!streams.ok()) co_return streams.error();
+  if (*streams > static_cast<std::uint64_t>(streams_max))
+    co_return Error{ErrorKind::usage, "--streams: expected 1 to " + std::to_string(streams_max) + ", found " + std::to_string(*streams), ""};
+  CCR_CO_TRY(check_sources(*from, node_.find(request.database())->config));
   SeedRequest wanted;
+  wanted.from = *from;
+  wanted.streams = *streams;
   wanted.full = *full;
   wanted.manual_resume = *manual;
   wanted.over_foreign = *yes;
@@ -210,6 +225,10 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   if (running && *full && !(*passive)->seeding_in_full()) {
     co_return Error{ErrorKind::busy, "a seed of " + subject + " by difference is running, and --full cannot join it",
                     "leave --full out, or `ccr suspend " + subject + "` first"};
+  }
+  if (running && !from->empty() && *from != (*passive)->state().seed.source) {
+    co_return Error{ErrorKind::busy, "a seed of " + subject + " from " + (*passive)->state().seed.source + " is running, and another source cannot join it",
+                    "leave --from out, or `ccr suspend " + subject + "` first"};
   }
   if (*dry) {
     const Hosted& hosted = *node_.find(request.database());

@@ -26,6 +26,7 @@ class Commands {
   Task<Result<nlohmann::json>> load(const ControlRequest& request, ControlReply& reply);
   Task<Result<nlohmann::json>> follow_events(const ControlRequest& request, ControlReply& reply);
 
+  Result<void> check_sources(const std::string& from, const DatabaseConfig& database) const;
   Result<Hosted*> hosted_of(const ControlRequest& request) const;       // a named node has a copy of it
   Result<PassiveCopy*> passive_of(const ControlRequest& request) const;  // this node's passive copy, open
   Task<void> settle(const PassiveCopy& passive);

@@ -29,7 +29,6 @@ constexpr DurationRange heartbeat_interval_range{50ms, 60s};
 constexpr DurationRange replay_lag_range{0s, 14 * 24h};
 constexpr SizeRange window_range{4 * KiB, 512 * MiB};  // the kernel counts buffers in 31 bits, its overhead included
 constexpr std::size_t congestion_name_max = 15;        // the kernel's TCP_CA_NAME_MAX less its zero
-constexpr int streams_max = 64;
 constexpr SizeRange compression_memory_range{0, 64 * GiB};  // 0: nothing is packed
 
 // Everything that reading the file gathers beside the Config itself.
@@ -218,11 +217,6 @@ void read_database(const std::string& name, const ConfigTable& table, Reading& r
   reading.config.databases.emplace(name, std::move(database));
 }
 
-void not_in_force(const ConfigTable& table, std::string_view key, const std::string& value, const std::string& instead,
-                  Config& config) {
-  config.warnings.push_back(fmt::format("{} = \"{}\" is accepted but not in force yet: {}", table.label(key), value, instead));
-}
-
 void read_window(const ConfigTable& table, Config& config) {
   std::string& window = config.transport.window;
   table.text("window", window);
@@ -265,7 +259,7 @@ void read_streams(const ConfigTable& table, Config& config) {
   table.text("streams", streams);
   if (streams == "auto") return;
   for (int count = 1; count <= streams_max; ++count) {
-    if (streams == std::to_string(count)) return not_in_force(table, "streams", streams, "a seed uses one connection", config);
+    if (streams == std::to_string(count)) return;
   }
   table.fault("streams",
               fmt::format("{}: expected auto or \"1\" to \"{}\", found '{}'", table.label("streams"), streams_max, streams));

@@ -51,6 +51,7 @@ struct TransportConfig {
 inline constexpr std::uint64_t verify_bytes_per_second_default = 200'000'000;
 
 inline constexpr std::size_t addresses_max = 8;  // of a node
+inline constexpr int streams_max = 64;           // of a seed
 
 struct NodeConfig {
   std::string name;
@@ -75,7 +76,7 @@ struct Config {
   std::map<std::string, DatabaseConfig> databases;
   TransportConfig transport;
   std::uint64_t verify_bytes_per_second = verify_bytes_per_second_default;  // of one verification, on each side; 0: unlimited
-  std::vector<std::string> warnings;  // accepted but not in force, in words
+  std::vector<std::string> warnings;  // what is accepted, and should be looked at
 };
 
 // `text` is the file's content, `file` its name for messages ("ccr.toml:12:3: …"). Unknown keys, wrong types and values out of

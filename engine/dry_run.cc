@@ -78,7 +78,7 @@ Task<std::optional<std::uint64_t>> growth_of_seed(NodeContext& context, const Ho
 
 Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest wanted) {
   const PassiveCopy& passive = *hosted.passive;
-  const std::string source = passive.active_node();
+  const std::string source = wanted.from.empty() ? passive.active_node() : wanted.from;
   json answer = blank_answer();
   add_state(answer, hosted);
   add_contact(answer, hosted);

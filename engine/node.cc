@@ -12,6 +12,7 @@
 #include "engine/chain_points.h"
 #include "engine/commands.h"
 #include "engine/heartbeat.h"
+#include "engine/passive_source.h"
 #include "engine/path_watch.h"
 #include "engine/shipper.h"
 #include "seed/seed_source.h"
@@ -260,6 +261,10 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
     co_return Result<void>();
   }
   Hosted* hosted = find(hello->database);
+  if (hosted != nullptr && hosted->passive && hello->purpose == Purpose::pages) {
+    spawn(serve_pages(std::move(connection), *hosted, hello->from_node));
+    co_return Result<void>();
+  }
   if (hosted == nullptr || !hosted->active || !hosted->active->ready()) co_return Result<void>();  // dismounted meanwhile
   ActiveCopy& active = *hosted->active;
   active.group().spawn(serve(std::move(connection), *hosted, std::move(*hello)));
@@ -283,6 +288,11 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.copies = hosted->config.copies;
     facts.active = hosted->is_active_here;
     facts.ready = hosted->active && hosted->active->ready();
+    if (hello.purpose == Purpose::pages && hosted->passive) {
+      put_source_facts(*hosted->passive, facts);
+      facts.own_digests.resize(hello.chain.size());
+      co_return transport::decide_handshake(hello, facts);
+    }
   }
   if (facts.ready) {
     ActiveCopy& active = *hosted->active;
@@ -310,15 +320,24 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   co_return answer;
 }
 
+namespace {
+
+// While it lives a connection is on its list, where `most` have room: a newer one takes the place of the oldest.
+struct Listed {
+  std::list<transport::FramedConnection*>& list;
+  transport::FramedConnection* connection;
+  Listed(std::list<transport::FramedConnection*>& l, transport::FramedConnection* c, std::size_t most) : list(l), connection(c) {
+    std::size_t over = list.size() + 1 - std::min(most, list.size() + 1);
+    for (auto oldest = list.begin(); over > 0; ++oldest, --over) (*oldest)->close();
+    list.push_back(connection);
+  }
+  ~Listed() { list.remove(connection); }
+};
+
+}  // namespace
+
 Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, transport::Hello hello) {
-  std::list<transport::FramedConnection*>& open = heartbeats_[hello.from_node];
-  if (open.size() >= addresses_max) open.front()->close();  // a path needs one; older ones are what a peer left behind
-  struct Open {
-    std::list<transport::FramedConnection*>& list;
-    transport::FramedConnection* connection;
-    Open(std::list<transport::FramedConnection*>& l, transport::FramedConnection* c) : list(l), connection(c) { list.push_back(c); }
-    ~Open() { list.remove(connection); }
-  } counted(open, connection.get());
+  const Listed open(heartbeats_[hello.from_node], connection.get(), addresses_max);  // a path needs one; older ones are what a peer left behind
   static_cast<void>(co_await serve_path(context_, *connection, std::move(hello)));  // its end is the peer's to tell: it dials
   co_return Result<void>();
 }
@@ -339,24 +358,33 @@ Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnec
 
 Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {
   const std::pair<std::string, int> key(hello.from_node, static_cast<int>(hello.purpose));
-  transport::FramedConnection*& newest = hosted.connections[key];
-  if (newest != nullptr) newest->close();
-  newest = connection.get();
-  struct Registered {
-    Hosted& hosted;
-    std::pair<std::string, int> key;
-    transport::FramedConnection* connection;
-    ~Registered() {
-      const auto found = hosted.connections.find(key);
-      if (found != hosted.connections.end() && found->second == connection) hosted.connections.erase(found);
-    }
-  } registered{hosted, key, connection.get()};
+  const Listed listed(hosted.connections[key], connection.get(), hello.purpose == Purpose::pages ? streams_max : 1);
   const Result<void> ended = co_await serve_purpose(*connection, *hosted.active, hello);
-  if (!ended.ok()) {
-    const Event event{"connection_ended", subject_of(hosted.config, hello.from_node), {{"purpose", hello.purpose == Purpose::log ? "log" : "seed"}, {"cause", ended.error().message}}};
-    events_.record(event);
-  }
+  if (!ended.ok()) tell_end(subject_of(hosted.config, hello.from_node), hello.purpose == Purpose::log ? "log" : "seed", ended.error());
   co_return Result<void>();  // a peer's end is not this copy's error
+}
+
+Task<Result<void>> Node::serve_pages(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, std::string peer) {
+  const std::pair<std::string, int> key(peer, static_cast<int>(Purpose::pages));
+  const Listed listed(hosted.connections[key], connection.get(), streams_max);
+  PassiveSource pages(context_.clock, *hosted.passive);
+  const Result<void> ended = co_await seed::serve_seed(*connection, pages, peer, seed_limits());
+  if (!ended.ok()) tell_end(subject_of(hosted.config, peer), "pages", ended.error());
+  co_return Result<void>();
+}
+
+void Node::tell_end(const std::string& subject, const char* purpose, const Error& error) {
+  const Event event{"connection_ended", subject, {{"purpose", purpose}, {"cause", error.message}}};
+  events_.record(event);
+}
+
+seed::SeedLimits Node::seed_limits() {
+  seed::SeedLimits limits;
+  limits.clock = &context_.clock;
+  limits.cpu = &context_.cpu;
+  limits.compression = transport::compression_setting(config_.transport.compression);
+  limits.rate = config_.transport.seed_bytes_per_second > 0 ? &seed_rate_ : nullptr;
+  return limits;
 }
 
 Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello) {
@@ -364,13 +392,8 @@ Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, 
     Shipper shipper(active, connection, hello);
     co_return co_await shipper.run();
   }
-  ActiveSeed pages(active);
-  seed::SeedLimits limits;
-  limits.clock = &context_.clock;
-  limits.cpu = &context_.cpu;
-  limits.compression = transport::compression_setting(config_.transport.compression);
-  limits.rate = config_.transport.seed_bytes_per_second > 0 ? &seed_rate_ : nullptr;
-  co_return co_await seed::serve_seed(connection, pages, hello.from_node, limits);
+  ActiveSeed pages(active, hello.purpose == Purpose::pages ? ActiveSeed::Part::joins : ActiveSeed::Part::opens);
+  co_return co_await seed::serve_seed(connection, pages, hello.from_node, seed_limits());
 }
 
 }  // namespace ccr::engine

@@ -24,6 +24,10 @@
 #include "storage/token_bucket.h"
 #include "transport/handshake.h"
 
+namespace ccr::seed {
+struct SeedLimits;
+}
+
 namespace ccr::engine {
 
 // One database as this node has it: an active or a passive copy, or none (the node has no part in it).
@@ -34,8 +38,8 @@ struct Hosted {
   std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
   std::unique_ptr<PassiveCopy> passive;  // on a passive node, as long as the node runs: requests may wait in it
   std::shared_ptr<Verification> verification;  // of `passive`: the one that runs, or the last
-  // Newest connection of each peer and purpose: a newer one replaces it.
-  std::map<std::pair<std::string, int>, transport::FramedConnection*> connections;
+  // Connections of each peer and purpose, the oldest first: a newer one replaces it, but for further streams of a seed.
+  std::map<std::pair<std::string, int>, std::list<transport::FramedConnection*>> connections;
   bool is_active_here = false;
   bool source_broke_off = false;  // how the last life of `active` ended
 };
@@ -74,6 +78,9 @@ class Node final : public ControlHandler {
   Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, transport::Hello hello);
   Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
+  Task<Result<void>> serve_pages(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, std::string peer);
+  seed::SeedLimits seed_limits();
+  void tell_end(const std::string& subject, const char* purpose, const Error& error);
   Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
 
   Executor executor_;

@@ -51,7 +51,7 @@ PassiveCopy::Phase PassiveCopy::next_phase() const {
 // Opens what a history has on this node. The digest table of a copy that was whole is built anew where it is missing.
 Task<Result<void>> PassiveCopy::open_files() {
   const storage::CopyState& state = keeper_.state();
-  auto files = std::make_unique<Files>();
+  auto files = std::make_shared<PassiveFiles>();
   // A growing file that a power cut tore is made whole by the replay that was under way; anywhere else a partial page is damage.
   const bool whole = state.seeded || state.seed.until.known();  // all pages are there, or were
   const bool under_way = !state.seeded || state.max_required > state.min_required;
@@ -268,7 +268,8 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.cause.clear();
   state.pages_at_rest = {};
   state.seed = storage::SeedProgress{};
-  state.seed.source = active_node();
+  state.seed.source = request.from.empty() ? active_node() : request.from;
+  seed_streams_ = request.streams;
   state.seed.manual_resume = request.manual_resume;
   state.seed.bytes_per_second_max = request.bytes_per_second_max;
   full_ = request.full;

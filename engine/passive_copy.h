@@ -13,6 +13,7 @@
 
 #include "base/task_group.h"
 #include "engine/copier.h"
+#include "engine/copy_requests.h"
 #include "engine/copy_state.h"
 #include "engine/directories.h"
 #include "engine/peer_client.h"
@@ -27,16 +28,8 @@
 
 namespace ccr::engine {
 
-struct SeedRequest {
-  bool over_foreign = false;  // a file that this node knows nothing of may be overwritten
-  bool full = false, manual_resume = false;
-  std::uint64_t bytes_per_second_max = 0;  // 0: no limit but the source's own
-};
-
-struct SuspendRequest {
-  std::string comment;
-  std::string by;  // who asks; empty: not known
-};
+struct PassiveFiles;
+class PagesHeld;
 
 class PassiveCopy final : private ReplayObserver, private CopierOwner, private seed::SeedObserver {
  public:
@@ -83,10 +76,15 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<storage::FileFacts>> page_file_facts();
   bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
   bool idle() const;  // connected, everything heard of is replayed
+  // As a source of pages for other copies (engine/passive_source.h).
+  bool is_source() const;  // healthy: what it holds is the active one's history
+  std::shared_ptr<PassiveFiles> files() const { return files_; }
+  Task<Result<PagesHeld>> hold_pages();
+  void hurry();  // somebody waits for what came and is not replayed
+  const std::string& page_file() const noexcept { return paths_.page_file; }
   const std::string& active_node() const noexcept { return database_.copies.front(); }
 
  private:
-  struct Files;
   enum class Phase { contact, seed, follow };
 
   // While it lives the copy is connected by this connection, however the task that holds it ends.
@@ -149,8 +147,6 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> verify_disk(VerifyRequest request, VerifyReport& report, VerifyWatch& watch);
   Task<Result<void>> verify_active(VerifyRequest request, VerifyReport& report, VerifyWatch& watch);
   Task<Result<void>> verify_roots(VerifyReport& report);
-  Task<Result<void>> acquire_pages();
-  void release_pages();
 
   void commit_applied(Position position, CommitNumber commit) override;
   void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;
@@ -167,7 +163,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   StateKeeper keeper_;
   Signal changed_;
   TaskGroup* phase_ = nullptr;
-  std::unique_ptr<Files> files_;
+  std::shared_ptr<PassiveFiles> files_;
   RootLedger roots_;
   bool connected_ = false;
   std::shared_ptr<Pulse> pulse_;  // while connected: of the connection's path
@@ -191,7 +187,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::optional<RootVerdict> seed_verdict_;
   std::string difference_reason_;
   bool verifying_ = false;
-  Replayer* held_replayer_ = nullptr;  // by a verification; only compared, it may be gone
+  std::size_t seed_streams_ = 0;  // that were asked for since this node started
   seed::SeedTarget* seed_target_ = nullptr;
   seed::SeedCounters last_counters_;
   storage::TokenBucket seed_rate_{{}};

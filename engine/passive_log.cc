@@ -4,6 +4,7 @@
 
 #include "base/timeout.h"
 #include "engine/chain_points.h"
+#include "engine/passive_copy.h"
 #include "engine/passive_files.h"
 
 namespace ccr::engine {

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "engine/chain_points.h"
+#include "engine/passive_copy.h"
 #include "engine/passive_files.h"
+#include "engine/seed_sources.h"
 
 namespace ccr::engine {
 
@@ -84,6 +86,10 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   seed_rate_.set_limit(seed_limit(state.seed.bytes_per_second_max));
   options.rate = &seed_rate_;
   options.cpu = &context_.cpu;
+  const std::vector<std::string> nodes = source_nodes(state.seed.source);
+  SeedSources sources(context_, database_, nodes, {state.signature, state.epoch});
+  options.streams = streams_wanted(context_.config.transport, seed_streams_, nodes, active_node());
+  options.streams.further = &sources;
   // The table is believed where only log was lost. Who asks for a seed wants the disk itself made right, whatever happened to it.
   const bool only_log_lost = !difference_reason_.empty() && state.seeded && state.min_required == state.max_required;
   options.own_table = only_log_lost ? seed::OwnTable::believed : seed::OwnTable::doubted;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/timeout.h"
+#include "engine/passive_copy.h"
 #include "engine/passive_files.h"
 #include "seed/seed_verify.h"
 #include "storage/file_replacement.h"
@@ -141,37 +142,42 @@ Task<Result<void>> PassiveCopy::check_rest() {
                   "ccr seed " + subject + " makes it right; ccr verify " + subject + " finds whether a page differs"};
 }
 
-// While an extent is read replay rests at a commit boundary. In a phase without replay the pages rest anyway.
-Task<Result<void>> PassiveCopy::acquire_pages() {
+bool PassiveCopy::is_source() const { return files_ && standing_.state() == State::healthy && keeper_.state().seeded; }
+
+void PassiveCopy::hurry() {
+  if (files_ && files_->replayer) files_->replayer->hurry();
+}
+
+Task<Result<PagesHeld>> PassiveCopy::hold_pages() {
   if (!files_ || !keeper_.state().seeded) {
     co_return Error{ErrorKind::refused, "the copy is being made anew", "wait until it is healthy, then verify again"};
   }
-  if (files_->replayer) co_await files_->replayer->hold();
-  held_replayer_ = files_ ? files_->replayer.get() : nullptr;
-  co_return Result<void>();
-}
-
-void PassiveCopy::release_pages() {
-  if (files_ && files_->replayer && files_->replayer.get() == held_replayer_) held_replayer_->release();
-  held_replayer_ = nullptr;
+  const std::shared_ptr<PassiveFiles> files = files_;
+  Replayer* replayer = files->replayer.get();
+  if (replayer != nullptr) co_await replayer->hold();
+  co_return PagesHeld(files, replayer);
 }
 
 Task<Result<void>> PassiveCopy::verify_disk(VerifyRequest request, VerifyReport& report, VerifyWatch& watch) {
   storage::DiskVerifier::Options options;
   options.bytes_per_second = request.bytes_per_second_max;
-  storage::DiskVerifier verifier(context_.clock, *files_->pages, *files_->digests, options);
-  const storage::PageFile* pages = files_->pages.get();
+  const std::shared_ptr<PassiveFiles> files = files_;
+  storage::DiskVerifier verifier(context_.clock, *files->pages, *files->digests, options);
+  PagesHeld held;
   storage::DiskVerifier::Hold hold;
-  hold.acquire = [this, pages, &verifier, &watch]() -> Task<Result<void>> {
-    if (!files_ || files_->pages.get() != pages) {
+  hold.acquire = [this, &files, &held, &verifier, &watch]() -> Task<Result<void>> {
+    if (files_ != files) {
       Error closed{ErrorKind::busy, "the copy's files were opened again meanwhile", "verify again"};
       co_return closed;
     }
     watch.done_bytes = verifier.progress().bytes_read;
     watch.total_bytes = std::uint64_t(files_->pages->page_count()) * files_->pages->page_size();
-    co_return co_await acquire_pages();
+    Result<PagesHeld> now = co_await hold_pages();
+    if (!now.ok()) co_return now.error();
+    held = std::move(*now);
+    co_return Result<void>();
   };
-  hold.release = [this] { release_pages(); };
+  hold.release = [&held] { const PagesHeld over = std::move(held); };
   CCR_CO_TRY(co_await verifier.run(hold));
   report.pages_checked = verifier.progress().pages_checked;
   report.differing_total = verifier.progress().pages_differing;

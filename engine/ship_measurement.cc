@@ -115,7 +115,8 @@ Task<Result<ShipCount>> ShipMeasurement::load(LoadOptions options, std::string p
   ActiveCopy& active = *hosted_.active;
   ShipLoad::WireBytes wire_bytes = [&hosted = hosted_, key = std::pair(request_.peer, static_cast<int>(transport::Purpose::log))] {
     const auto connection = hosted.connections.find(key);
-    return connection == hosted.connections.end() ? std::nullopt : connection->second->facts().bytes_delivered;
+    const bool none = connection == hosted.connections.end() || connection->second.empty();
+    return none ? std::nullopt : connection->second.back()->facts().bytes_delivered;
   };
   const auto shipped = std::make_shared<ShipLoad>(active, request_.peer, options, std::move(wire_bytes));
   struct Leave {

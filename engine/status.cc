@@ -86,7 +86,10 @@ json passive_here(const Node& node, const Hosted& hosted) {
   const PassiveCopy& passive = *hosted.passive;
   const transport::Watermarks marks = passive.watermarks();
   put_watermarks(copy, marks);
-  copy["seed"]["rate_limit"] = rate_limit_json(passive.seed_rate_limit());
+  json& seed = copy["seed"];
+  seed["rate_limit"] = rate_limit_json(passive.seed_rate_limit());
+  seed["streams"] = passive.seed_counters().streams;
+  if (!passive.state().seed.source.empty()) seed["source"] = passive.state().seed.source;
   if (passive.state().suspended) copy["comment"] = passive.state().comment;
   const std::optional<Digest64> root = passive.root();
   copy["root"] = root ? json(to_hex(*root, 16)) : json(nullptr);

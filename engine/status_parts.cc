@@ -30,7 +30,8 @@ json blank_copy(const std::string& node, const char* role) {
     copy[field] = nullptr;
   // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
-                  {"extents_equal", 0}, {"wire_bytes", 0}, {"logical_bytes", 0}, {"rate", 0}, {"rate_limit", nullptr}, {"eta_seconds", nullptr}};
+                  {"extents_equal", 0}, {"wire_bytes", 0}, {"logical_bytes", 0}, {"rate", 0}, {"rate_limit", nullptr}, {"eta_seconds", nullptr},
+                  {"streams", nullptr}, {"source", nullptr}};
   return copy;
 }
 

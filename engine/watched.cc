@@ -26,6 +26,7 @@ json seed_progress(const PassiveCopy& copy, State state) {
           {"extents_sent", counters.counts.extents_sent},
           {"extents_equal", counters.counts.extents_equal},
           {"wire_bytes", counters.counts.wire_bytes},
+          {"streams", counters.streams},
           {"logical_bytes", counters.counts.image_bytes}};
 }
 

@@ -23,6 +23,13 @@ ExtentArrival::ExtentArrival(std::uint32_t extent, PageRun pages, std::uint32_t 
   digests_.resize(pages_.count);
 }
 
+void ExtentArrival::begin_again() {
+  for (PageBits* bits : {&ask_, &zeros_, &arrived_, &write_}) *bits = PageBits(pages_.count);
+  digests_ = own_.digests;
+  digests_.resize(pages_.count);
+  complete_ = false;
+}
+
 void ExtentArrival::ask_all() { ask_.set_all(); }
 
 void ExtentArrival::ask(const PagePlan& plan) {

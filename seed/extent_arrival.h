@@ -25,6 +25,8 @@ class ExtentArrival {
   void ask(const PagePlan& plan);
   transport::ExtentAsk message() const;
   bool asks() const noexcept { return !ask_.none(); }
+  // Whoever was asked is gone: as it was before the first ask.
+  void begin_again();
 
   // Takes the pages of one message, or says what is wrong with it (protocol; refused when it is older than P).
   Result<void> take(const transport::ExtentPages& message, const SeedPassId& pass);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/timeout.h"
+#include "seed/pass_question.h"
 #include "storage/file_replacement.h"
 
 namespace ccr::seed {
@@ -10,24 +10,6 @@ namespace {
 
 using transport::FramedConnection;
 using transport::Message;
-
-Error unexpected(const Message& message, const char* expected) {
-  if (const auto* refuse = std::get_if<transport::Refuse>(&message)) return refusal_of(*refuse);
-  return {ErrorKind::protocol,
-          std::string("seed: expected ") + expected + ", got " + transport::type_name(transport::type_of(message)), ""};
-}
-
-template <class Answer>
-Task<Result<Answer>> ask(Clock& clock, FramedConnection& connection, Message question, const char* expected) {
-  CCR_CO_TRY(co_await connection.send(std::move(question)));
-  std::string what = expected;
-  Task<Result<Message>> receiving = connection.receive();
-  const Result<Message> answer = co_await with_timeout(clock, seed_silence_max, std::move(what), std::move(receiving));
-  if (!answer.ok()) co_return answer.error();
-  const Answer* found = std::get_if<Answer>(&*answer);
-  if (found == nullptr) co_return unexpected(*answer, expected);
-  co_return *found;
-}
 
 }  // namespace
 
@@ -60,7 +42,7 @@ Task<Result<transport::SeedOffer>> SeedTarget::open(FramedConnection& connection
   const bool goes_on = map_.known() && map_.pass().from == options_.open_pass && map_.pass().page_size == file_.page_size();
   const Position asked = goes_on ? options_.open_pass : Position{};
   const Message question = transport::SeedOpen{asked};
-  const Result<transport::SeedOffer> offer = co_await ask<transport::SeedOffer>(clock_, connection, question, "SeedOffer");
+  const Result<transport::SeedOffer> offer = co_await ask_once<transport::SeedOffer>(clock_, connection, question, "SeedOffer");
   if (!offer.ok()) co_return offer.error();
   CCR_CO_TRY(check_offer(*offer, asked));
   co_return offer;
@@ -115,7 +97,7 @@ Task<Result<void>> SeedTarget::transfer(FramedConnection& connection, OwnContent
     if (map_.done(extent)) counters_.done_bytes += std::uint64_t(own.pages(extent).count) * file_.page_size();
   }
   const Executor executor = co_await asio::this_coro::executor;
-  const SeedTransfer::Parts parts{clock_, connection, map_, own, file_, digests_, counters_, options_.full, options_.rate, options_.cpu};
+  const SeedTransfer::Parts parts{clock_, connection, map_, own, file_, digests_, counters_, options_.full, options_.rate, options_.cpu, options_.streams};
   SeedTransfer moved(executor, parts);
   Result<void> result = co_await moved.run();
   disk_doubtful_ = moved.sync_failed();
@@ -125,7 +107,7 @@ Task<Result<void>> SeedTarget::transfer(FramedConnection& connection, OwnContent
 
 Task<Result<transport::SeedEnd>> SeedTarget::finish(FramedConnection& connection) {
   const Message question = transport::SeedFinish{};
-  const Result<transport::SeedEnd> end = co_await ask<transport::SeedEnd>(clock_, connection, question, "SeedEnd");
+  const Result<transport::SeedEnd> end = co_await ask_once<transport::SeedEnd>(clock_, connection, question, "SeedEnd");
   if (!end.ok()) co_return end.error();
   if (end->until < map_.pass().from) {
     co_return Error{ErrorKind::protocol,

@@ -1,4 +1,5 @@
-// SeedTarget makes a copy's pages equal to its source's, as of some position at or after P: one pass, over one connection.
+// SeedTarget makes a copy's pages equal to its source's, as of some position at or after P: one pass, over one connection
+// and as many further ones as its options say.
 //
 // run(): opens or resumes a pass, moves what differs, names Q. What follows is the caller's: replay the log from P to Q, compare
 // roots, and when they differ run another pass, with the own table doubted. Completion: ok when every page and its digest are
@@ -7,8 +8,8 @@
 // protocol (a source that breaks the rules), no_space, io, disconnected, timeout. disk_doubtful() after a failure says that a sync
 // of the page file failed: what is in the page cache may not be on the disk, and the next run must be `full`, which asks again for
 // whatever is not in the map. The caller guarantees that nobody else writes pages or digests from the start of run() to its end.
-// Lifetime: everything it is given outlives it; one run() per object. Threads: the node's executor only. Memory: 12 extents, one
-// bit an extent.
+// Lifetime: everything it is given outlives it; one run() per object. Threads: the node's executor only. Memory: SeedWork's
+// extents in flight, one bit an extent.
 #pragma once
 
 #include <memory>
@@ -34,6 +35,7 @@ struct SeedOptions {
   OwnTable own_table = OwnTable::believed;
   storage::TokenBucket* rate = nullptr;  // of what this target receives; its limit may change while it runs; null: none
   CpuPool* cpu = nullptr;                // unpacks; null: the node's own thread does
+  StreamsWanted streams{};
 };
 
 struct SeedOutcome {

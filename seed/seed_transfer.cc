@@ -3,58 +3,56 @@
 #include <algorithm>
 #include <utility>
 
-#include "seed/extent_packing.h"
-#include "storage/rate_turn.h"
+#include "seed/pass_question.h"
 
 namespace ccr::seed {
 namespace {
 
 using namespace std::chrono_literals;
-using transport::Message;
 
 constexpr int writers_max = 4;  // writes of different extents that wait for the disk at once
-constexpr std::size_t buffers_max = seed_asks_in_flight_max + writers_max;
 constexpr std::uint32_t chunk_extents = 1024;  // digests asked for at a time: 8 KiB for 1 GiB of database
 constexpr std::size_t chunks_ahead_max = 2;
-constexpr std::uint64_t pace_bytes_max = 16 * KiB;
 constexpr Duration tick_period = 500ms;
 constexpr std::size_t samples_max = 10;  // the rate is that of the last five seconds
 static_assert(chunk_extents <= transport::extent_digests_max);
 
-std::string name_of(std::uint32_t extent) { return "extent " + std::to_string(extent); }
+std::uint64_t bytes_of(const transport::FramedConnection& connection) {
+  return connection.bytes_sent() + connection.bytes_received();
+}
 
 }  // namespace
 
-Error refusal_of(const transport::Refuse& refuse) {
-  const bool damaged = refuse.reason == transport::RefuseReason::damaged;
-  return {damaged ? ErrorKind::diverged : ErrorKind::refused, "the source ended the seed: " + refuse.text, refuse.hint};
-}
-
 SeedTransfer::SeedTransfer(const Executor& executor, Parts parts)
     : parts_(parts),
+      executor_(executor),
+      work_(executor, parts.clock, parts.map.pass(), parts.digests, parts.counters),
       group_(executor),
-      changed_(executor),
-      committer_(changed_, parts.file, parts.digests, parts.map, parts.counters.counts),
+      committer_(work_.changed, parts.file, parts.digests, parts.map, parts.counters.counts),
+      growth_(parts.streams.least, parts.streams.most),
       writers_(writers_max),
-      wire_before_(parts.counters.counts.wire_bytes) {
-  wire_before_ -= parts_.connection.bytes_sent() + parts_.connection.bytes_received();
-  heard_at_ = parts_.clock.now();
+      wire_before_(parts.counters.counts.wire_bytes),
+      first_before_(bytes_of(parts.connection)) {
+  CCR_ASSERT(parts_.streams.further != nullptr || (parts_.streams.most == 1 && parts_.streams.first_carries));
+  work_.rate = parts.rate;
+  work_.cpu = parts.cpu;
 }
 
 Task<Result<void>> SeedTransfer::run() {
+  group_.spawn(begin_streams());
   group_.spawn(plan());
-  group_.spawn(receive());
   for (int i = 0; i < writers_max; ++i) group_.spawn(write());
   group_.spawn(commit());
   group_.spawn(tick());
   const Result<void> joined = co_await group_.join();
   CCR_ASSERT(joined.ok());
   count_wire();
+  parts_.counters.streams = 0;
   if (!write_failed_ && !commit_failed_ && all_believed()) {
     const Result<void> settled = co_await parts_.map.settle(parts_.counters.counts);
-    if (!settled.ok() && !failure_) failure_ = settled.error();
+    if (!settled.ok() && !work_.failure) work_.failure = settled.error();
   }
-  if (failure_) co_return *failure_;
+  if (work_.failure) co_return *work_.failure;
   CCR_ASSERT(parts_.map.done_count() == parts_.map.extents());
   co_return Result<void>();
 }
@@ -68,57 +66,54 @@ bool SeedTransfer::all_believed() const {
 }
 
 void SeedTransfer::fail(Error error) {
-  if (!failure_) failure_ = std::move(error);
+  if (!work_.failure) work_.failure = std::move(error);
   parts_.connection.close();
-  changed_.notify();
+  for (Stream& stream : streams_) stream.carrier->close();
+  work_.changed.notify();
 }
 
-// --- asking ------------------------------------------------------------------------------------------------------------------
+// --- comparing ---------------------------------------------------------------------------------------------------------------
 
 Task<Result<void>> SeedTransfer::plan() {
-  for (std::uint32_t extent = 0; extent < parts_.map.extents() && !failure_; ++extent) {
+  for (std::uint32_t extent = 0; extent < parts_.map.extents() && !work_.failure; ++extent) {
     if (parts_.map.done(extent)) continue;
     const std::optional<Digest64> offered = co_await offered_digest(extent);
     if (!offered) break;
     const Result<void> planned = co_await plan_extent(extent, *offered);
     if (!planned.ok()) fail(planned.error());
   }
-  planning_ = false;
-  changed_.notify();
+  work_.planning = false;
+  work_.changed.notify();
   co_return Result<void>();
 }
 
-Task<void> SeedTransfer::ask_for_digests() {
-  while (chunks_.size() < chunks_ahead_max && !failure_) {
-    const std::uint32_t extents = parts_.map.extents();
+void SeedTransfer::declare_chunks() {
+  const std::uint32_t extents = parts_.map.extents();
+  while (work_.chunks.size() < chunks_ahead_max) {
     while (next_chunk_ < extents && parts_.map.done(next_chunk_)) ++next_chunk_;
-    if (next_chunk_ == extents) co_return;
+    if (next_chunk_ == extents) return;
     const std::uint32_t count = std::min(chunk_extents, extents - next_chunk_);
-    const Message ask = transport::ExtentDigestsAsk{next_chunk_, count};
-    chunks_.push_back({next_chunk_, count, {}});
+    work_.chunks.push_back({next_chunk_, count, false, {}});
     next_chunk_ += count;
-    ++owed_;
-    changed_.notify();
-    const Result<void> sent = co_await parts_.connection.send(ask);
-    if (!sent.ok()) fail(sent.error());
+    work_.changed.notify();
   }
 }
 
 Task<std::optional<Digest64>> SeedTransfer::offered_digest(std::uint32_t extent) {
-  while (!failure_) {
-    while (!chunks_.empty() && extent >= chunks_.front().first + chunks_.front().count) chunks_.pop_front();
-    co_await ask_for_digests();
-    if (failure_) break;
-    CCR_ASSERT(!chunks_.empty() && extent >= chunks_.front().first);
-    const DigestChunk& chunk = chunks_.front();
+  while (!work_.failure) {
+    std::deque<DigestChunk>& chunks = work_.chunks;
+    while (!chunks.empty() && extent >= chunks.front().first + chunks.front().count) chunks.pop_front();
+    declare_chunks();
+    CCR_ASSERT(!chunks.empty() && extent >= chunks.front().first);
+    const DigestChunk& chunk = chunks.front();
     if (!chunk.digests.empty()) co_return chunk.digests[extent - chunk.first];
-    co_await changed_.wait();
+    co_await work_.changed.wait();
   }
   co_return std::nullopt;
 }
 
 Task<Result<void>> SeedTransfer::plan_extent(std::uint32_t extent, Digest64 offered) {
-  while (!failure_ && committer_.full()) co_await changed_.wait();
+  while (!work_.failure && committer_.full()) co_await work_.changed.wait();
   Result<std::optional<std::vector<Digest64>>> found = co_await parts_.own.digests_of(extent);
   if (!found.ok()) co_return found.error();
   const bool counts = found->has_value() && (!parts_.full || parts_.own.fresh(extent));
@@ -138,40 +133,32 @@ Task<Result<void>> SeedTransfer::plan_extent(std::uint32_t extent, Digest64 offe
     finish(std::move(finished), false);
     co_return Result<void>();
   }
-  while (!failure_ && !room()) co_await changed_.wait();
-  if (failure_) co_return Result<void>();
+  while (!work_.failure && !room()) co_await work_.changed.wait();
+  if (work_.failure) co_return Result<void>();
   ExtentArrival arrival(extent, parts_.own.pages(extent), parts_.file.page_size(), std::move(own), take_buffer());
-  co_return co_await fetch(std::move(arrival), verdict);
+  want(std::move(arrival), verdict);
+  co_return Result<void>();
 }
 
-Task<Result<void>> SeedTransfer::fetch(ExtentArrival arrival, ExtentVerdict verdict) {
-  const std::uint32_t extent = arrival.extent();
-  Message ask;
-  if (verdict == ExtentVerdict::narrow) {
-    ask = transport::PageDigestsAsk{extent};
-  } else if (verdict == ExtentVerdict::whole) {
-    arrival.ask_all();
-    ask = arrival.message();
-  } else {
+void SeedTransfer::want(ExtentArrival arrival, ExtentVerdict verdict) {
+  if (verdict == ExtentVerdict::zeros) {
     PagePlan plan{PageBits(arrival.pages().count), PageBits(arrival.pages().count)};
     plan.zeros.set_all();
     arrival.ask(plan);
     arrival.end_of_ask();
-    complete_.push_back(std::move(arrival));
-    changed_.notify();
-    co_return Result<void>();
+    work_.complete.push_back(std::move(arrival));
+  } else {
+    work_.wanted.push_back({std::move(arrival), verdict});
   }
-  arrivals_.emplace(extent, std::move(arrival));
-  ++owed_;
-  ++on_wire_;
-  changed_.notify();
-  co_return co_await parts_.connection.send(ask);
+  work_.changed.notify();
 }
 
-bool SeedTransfer::room() const noexcept { return on_wire_ < seed_asks_in_flight_max && buffers_out_ < buffers_max; }
+bool SeedTransfer::room() const noexcept {
+  const std::size_t in_flight = work_.extents_in_flight();
+  return work_.wanted.size() + work_.asked < in_flight && buffers_out_ < in_flight + writers_max;
+}
 
 AlignedBuffer SeedTransfer::take_buffer() {
-  CCR_ASSERT(buffers_out_ < buffers_max);
   ++buffers_out_;
   if (buffers_.empty()) return AlignedBuffer(storage::extent_bytes, AlignedBuffer::Content::any);
   AlignedBuffer buffer = std::move(buffers_.back());
@@ -179,119 +166,124 @@ AlignedBuffer SeedTransfer::take_buffer() {
   return buffer;
 }
 
-// --- receiving ---------------------------------------------------------------------------------------------------------------
+// --- streams -----------------------------------------------------------------------------------------------------------------
 
-Task<Result<void>> SeedTransfer::receive() {
-  for (;;) {
-    while (!failure_ && owed_ == 0 && planning_) co_await changed_.wait();
-    if (failure_ || owed_ == 0) break;
-    const std::uint64_t before = parts_.connection.bytes_received();
-    Result<Message> message = co_await parts_.connection.receive();
-    if (!message.ok()) {
-      fail(message.error());
-      break;
+Task<Result<void>> SeedTransfer::begin_streams() {
+  opening_ = true;
+  if (parts_.streams.first_carries) add_stream(nullptr);
+  const std::size_t more = growth_.wanted() - streams_.size();
+  for (std::size_t i = 0; i < more && !work_.over(); ++i) {
+    Result<std::unique_ptr<transport::FramedConnection>> joined = co_await join_pass();
+    if (work_.over()) break;
+    if (joined.ok()) {
+      add_stream(std::move(*joined));
+      continue;
     }
-    count_wire();
-    const Result<void> taken = co_await take(std::move(*message));
-    if (!taken.ok()) fail(taken.error());
-    changed_.notify();
-    co_await pace(parts_.connection.bytes_received() - before);
+    growth_.settle(growth_.wanted() - 1);
+    tell_lost(joined.error());
   }
-  receiving_ = false;
-  changed_.notify();
+  opening_ = false;
+  go_on_or_fail();
   co_return Result<void>();
 }
 
-// What is not read yet makes TCP hold the source back. In small pieces, so that a new limit and an end are noticed soon.
-Task<void> SeedTransfer::pace(std::uint64_t bytes) {
-  if (parts_.rate == nullptr) co_return;
-  pacing_ = true;
-  while (bytes > 0 && !failure_) {
-    const std::uint64_t piece = std::min(bytes, pace_bytes_max);
-    bytes -= piece;
-    co_await storage::wait_for_rate(parts_.clock, *parts_.rate, piece);
+void SeedTransfer::add_stream(std::unique_ptr<transport::FramedConnection> own) {
+  transport::FramedConnection& connection = own ? *own : parts_.connection;
+  streams_.push_back({std::move(own), std::make_unique<SeedStream>(executor_, work_, connection)});
+  parts_.counters.streams = ++work_.streams;
+  group_.spawn(carry(streams_.back()));
+  work_.changed.notify();
+}
+
+// A connection that stands at the pass's P: what is asked for over it is answered as over the first.
+Task<Result<std::unique_ptr<transport::FramedConnection>>> SeedTransfer::join_pass() {
+  Result<std::unique_ptr<transport::FramedConnection>> connection = co_await parts_.streams.further->connect(opened_++);
+  if (!connection.ok()) co_return connection.error();
+  const Position from = parts_.map.pass().from;
+  const transport::Message question = transport::SeedOpen{from};
+  const Result<transport::SeedOffer> offer = co_await ask_once<transport::SeedOffer>(parts_.clock, **connection, question, "SeedOffer");
+  if (!offer.ok()) co_return offer.error();
+  if (!offer->resumed || offer->from != from || offer->page_size != parts_.map.pass().page_size) {
+    co_return Error{ErrorKind::protocol, "seed: a stream was offered pages from " + to_text(offer->from) + " on, asked was " + to_text(from), ""};
   }
-  pacing_ = false;
+  co_return std::move(*connection);
 }
 
-Task<Result<void>> SeedTransfer::take(Message message) {
-  if (const auto* pages = std::get_if<transport::ExtentPages>(&message)) co_return take_pages(*pages);
-  if (const auto* packed = std::get_if<transport::ExtentPacked>(&message)) co_return co_await take_packed(*packed);
-  if (auto* list = std::get_if<transport::PageDigestList>(&message)) co_return co_await take_page_digests(std::move(*list));
-  if (auto* digests = std::get_if<transport::ExtentDigests>(&message)) co_return take_extent_digests(std::move(*digests));
-  if (const auto* refuse = std::get_if<transport::Refuse>(&message)) co_return refusal_of(*refuse);
-  co_return violation(std::string(transport::type_name(transport::type_of(message))) + " is no answer of a seed");
-}
-
-Result<void> SeedTransfer::take_extent_digests(transport::ExtentDigests message) {
-  for (DigestChunk& chunk : chunks_) {
-    if (chunk.first != message.first || chunk.count != message.digests.size() || !chunk.digests.empty()) continue;
-    chunk.digests = std::move(message.digests);
-    --owed_;
-    return {};
+Task<Result<void>> SeedTransfer::open_stream() {
+  Result<std::unique_ptr<transport::FramedConnection>> joined = co_await join_pass();
+  opening_ = false;
+  if (work_.over()) co_return Result<void>();
+  if (joined.ok()) {
+    add_stream(std::move(*joined));
+  } else {
+    growth_.settle(work_.streams);
+    tell_lost(joined.error());
   }
-  return violation("digests of " + std::to_string(message.digests.size()) + " extents from " + std::to_string(message.first) +
-                   " on were not asked for");
+  go_on_or_fail();
+  co_return Result<void>();
 }
 
-Task<Result<void>> SeedTransfer::take_page_digests(transport::PageDigestList message) {
-  const auto found = arrivals_.find(message.extent);
-  if (found == arrivals_.end() || found->second.asks())
-    co_return violation("page digests of " + name_of(message.extent) + " were not asked for");
-  ExtentArrival& arrival = found->second;
-  const PageRun pages = arrival.pages();
-  if (message.digests.size() > storage::pages_per_extent(parts_.file.page_size())) {
-    co_return violation(std::to_string(message.digests.size()) + " page digests of " + name_of(message.extent));
+Task<Result<void>> SeedTransfer::carry(Stream& stream) {
+  const Result<void> ended = co_await stream.carrier->run();
+  stream.live = false;
+  parts_.counters.streams = --work_.streams;
+  if (stream.own) stream.own->close();
+  if (!ended.ok()) stream_ended(stream, ended.error());
+  work_.changed.notify();
+  co_return Result<void>();
+}
+
+// A copy whose page is damaged is no source; what the original is says only the active one.
+void SeedTransfer::stream_ended(const Stream& stream, Error error) {
+  if (work_.failure) return;
+  const bool by_the_link = error.kind == ErrorKind::disconnected || error.kind == ErrorKind::timeout;
+  if (!stream.own && !by_the_link) return fail(std::move(error));
+  if (stream.own && error.kind == ErrorKind::diverged) error.kind = ErrorKind::refused;
+  growth_.settle(work_.streams);
+  tell_lost(std::move(error));
+  go_on_or_fail();
+}
+
+void SeedTransfer::tell_lost(Error error) {
+  if (parts_.streams.further != nullptr) parts_.streams.further->lost(error);
+  lost_ = std::move(error);
+}
+
+void SeedTransfer::go_on_or_fail() {
+  if (work_.streams == 0 && !opening_ && !work_.over()) fail(lost_.value());
+}
+
+// Nothing but the way, or who sends, keeps more from coming.
+bool SeedTransfer::streams_limit() const noexcept {
+  const bool paced = std::any_of(streams_.begin(), streams_.end(), [](const Stream& s) { return s.live && s.carrier->pacing(); });
+  return !paced && work_.planning && work_.wanted.size() + work_.asked >= work_.extents_in_flight();
+}
+
+void SeedTransfer::follow_growth() {
+  if (parts_.streams.further == nullptr || work_.over() || opening_) return;
+  std::uint64_t received = 0;
+  for (const Stream& stream : streams_) received += stream.carrier->received_bytes();
+  growth_.look(parts_.clock.now(), received, streams_limit());
+  const auto carries = [](const Stream& s) { return s.live && !s.carrier->retired(); };
+  const auto now = static_cast<std::size_t>(std::count_if(streams_.begin(), streams_.end(), carries));
+  if (now < growth_.wanted()) {
+    opening_ = true;
+    group_.spawn(open_stream());
+  } else if (now > growth_.wanted()) {
+    std::find_if(streams_.rbegin(), streams_.rend(), carries)->carrier->retire();
   }
-  const auto of_zeros = [this](PageNumber page) { return parts_.digests.of_zeros(page); };
-  const PagePlan plan = plan_pages(pages.first, arrival.own().digests, message.digests, of_zeros);
-  arrival.ask(plan);
-  if (plan.ask.none()) {
-    arrival.end_of_ask();
-    complete(message.extent);
-    co_return Result<void>();
-  }
-  const Message ask = arrival.message();
-  co_return co_await parts_.connection.send(ask);
-}
-
-Task<Result<void>> SeedTransfer::take_packed(const transport::ExtentPacked& message) {
-  if (!arrivals_.contains(message.extent)) co_return violation("pages of " + name_of(message.extent) + " were not asked for");
-  Result<transport::ExtentPages> pages = transport::ExtentPages{};
-  auto work = [this, &pages, &message] { pages = unpack_extent(message, unpacker_); };
-  std::function<void()> on_pool(work);
-  CpuPool& cpu = parts_.cpu != nullptr ? *parts_.cpu : own_cpu_;
-  co_await cpu.run(std::move(on_pool));
-  if (!pages.ok()) co_return pages.error();
-  co_return take_pages(*pages);
-}
-
-Result<void> SeedTransfer::take_pages(const transport::ExtentPages& message) {
-  parts_.counters.counts.image_bytes += message.images.size();
-  const auto found = arrivals_.find(message.extent);
-  if (found == arrivals_.end()) return violation("pages of " + name_of(message.extent) + " were not asked for");
-  CCR_TRY(found->second.take(message, parts_.map.pass()));
-  if (found->second.complete()) complete(message.extent);
-  return {};
-}
-
-void SeedTransfer::complete(std::uint32_t extent) {
-  auto node = arrivals_.extract(extent);
-  CCR_ASSERT(!node.empty() && node.mapped().complete());
-  complete_.push_back(std::move(node.mapped()));
-  --owed_;
-  --on_wire_;
-  changed_.notify();
 }
 
 // --- writing -----------------------------------------------------------------------------------------------------------------
 
+bool SeedTransfer::drained() const noexcept { return work_.streams == 0 && !work_.planning; }
+
 Task<Result<void>> SeedTransfer::write() {
   for (;;) {
-    while (complete_.empty() && (planning_ || receiving_)) co_await changed_.wait();
-    if (complete_.empty()) break;
-    ExtentArrival arrival = std::move(complete_.front());
-    complete_.pop_front();
+    while (work_.complete.empty() && !drained()) co_await work_.changed.wait();
+    if (work_.complete.empty()) break;
+    ExtentArrival arrival = std::move(work_.complete.front());
+    work_.complete.pop_front();
     if (!write_failed_ && !commit_failed_) {
       const Result<void> written = co_await write_extent(arrival);
       if (written.ok()) {
@@ -303,7 +295,7 @@ Task<Result<void>> SeedTransfer::write() {
     }
     buffers_.push_back(arrival.take_buffer());
     --buffers_out_;
-    changed_.notify();
+    work_.changed.notify();
   }
   if (--writers_ == 0) committer_.end();
   co_return Result<void>();
@@ -349,14 +341,19 @@ Task<Result<void>> SeedTransfer::tick() {
     co_await parts_.clock.sleep(tick_period);
     count_wire();
     sample_rate();
-    check_silence();
+    for (Stream& stream : streams_)
+      if (stream.live) stream.carrier->check_silence();
+    follow_growth();
     committer_.tick();
-    changed_.notify();
+    work_.changed.notify();
   }
 }
 
 void SeedTransfer::count_wire() noexcept {
-  parts_.counters.counts.wire_bytes = wire_before_ + parts_.connection.bytes_sent() + parts_.connection.bytes_received();
+  std::uint64_t wire = wire_before_ + bytes_of(parts_.connection) - first_before_;
+  for (const Stream& stream : streams_)
+    if (stream.own) wire += stream.carrier->wire_bytes();
+  parts_.counters.counts.wire_bytes = wire;
 }
 
 void SeedTransfer::sample_rate() {
@@ -367,17 +364,6 @@ void SeedTransfer::sample_rate() {
   const std::uint64_t bytes = parts_.counters.done_bytes - samples_.front().second;
   if (elapsed > Duration(0)) {
     parts_.counters.rate = static_cast<std::uint64_t>(double(bytes) / std::chrono::duration<double>(elapsed).count());
-  }
-}
-
-void SeedTransfer::check_silence() {
-  const Instant now = parts_.clock.now();
-  const std::uint64_t received = parts_.connection.bytes_received();
-  if (received != heard_bytes_ || owed_ == 0 || pacing_) {
-    heard_bytes_ = received;
-    heard_at_ = now;
-  } else if (now - heard_at_ > seed_silence_max && !failure_) {
-    fail({ErrorKind::timeout, "seed: the source owes " + std::to_string(owed_) + " answers and sent nothing for 60 s", ""});
   }
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "base/timeout.h"
+#include "seed/pass_question.h"
 #include "seed/seed_plan.h"
 #include "seed/seed_transfer.h"
 #include "storage/rate_turn.h"

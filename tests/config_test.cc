@@ -120,12 +120,11 @@ TEST(Config, TwoNodesOfOneHostAreServedWhenEachHasItsOwnPlaces) {
   EXPECT_EQ(parsed(text).nodes.size(), 2u);
 }
 
-TEST(Config, WhatIsNotInForceYetIsAWarning) {
-  const std::string text = with(example_config, "streams     = \"auto\"", "streams = \"4\"");
-  const std::vector<std::string> expected{
-      "transport.streams = \"4\" is accepted but not in force yet: a seed uses one connection",
-  };
-  EXPECT_EQ(parsed(text).warnings, expected);
+TEST(Config, ASeedHasAsManyStreamsAsItSays) {
+  EXPECT_EQ(parsed(example_config).transport.streams, "auto");
+  EXPECT_EQ(parsed(with(example_config, "streams     = \"auto\"", "streams = \"64\"")).transport.streams, "64");
+  for (const char* wrong : {"0", "65", "04", "many"})
+    EXPECT_FALSE(parse_config(with(example_config, "streams     = \"auto\"", std::string("streams = \"") + wrong + "\""), "ccr.toml", "beta").ok()) << wrong;
 }
 
 TEST(Config, AWindowIsASizeOrAutoAndACongestionControlIsAName) {

@@ -144,6 +144,7 @@ class FakeSource final : public SeedPages {
   std::function<void(SeedRead&)> spoil;
   std::optional<Error> read_error;
   bool pin_lost = false;
+  bool copy = false;  // another copy of the original: it pins nothing, and stands at P or later
 
   // --- what a test asks it
   const Bytes& page(PageNumber page) const { return pages_[page - 1]; }
@@ -158,7 +159,8 @@ class FakeSource final : public SeedPages {
   Task<Result<transport::SeedOffer>> open(std::string node, Position resume_from) override {
     busy();
     const auto pin = pins.find(node);
-    const bool held = !pin_lost && pin != pins.end() && resume_from.known() && pin->second == resume_from;
+    const bool pinned = !pin_lost && pin != pins.end() && pin->second == resume_from;
+    const bool held = resume_from.known() && (pinned || (copy && resume_from <= position_));
     transport::SeedOffer offer;
     offer.from = held ? resume_from : position_;
     offer.from_commit = held ? 0 : log_.size();
@@ -274,6 +276,49 @@ class SmallDisk final : public storage::Disk {
   std::uint64_t& write_limit_bytes_;
 };
 
+struct Ends {
+  Ends(const Executor& executor, LinkBudget& budget) : Ends(executor, budget, transport::memory_pair(executor, 1 * MiB)) {}
+  Ends(const Executor& executor, LinkBudget& budget, transport::MemoryPair pair)
+      : here(std::make_unique<transport::FramedConnection>(executor, std::make_unique<CutConnection>(std::move(pair.left), budget))),
+        there(std::make_unique<transport::FramedConnection>(executor, std::make_unique<CutConnection>(std::move(pair.right), budget))) {
+    here->set_session(7);
+    there->set_session(7);
+  }
+  std::unique_ptr<transport::FramedConnection> here, there;
+};
+
+// The streams of a pass besides its first, each from one of some sources in turn, each over a link of its own.
+class MoreStreams final : public FurtherStreams {
+ public:
+  explicit MoreStreams(std::vector<FakeSource*> sources) : sources_(std::move(sources)) {}
+
+  Task<Result<std::unique_ptr<transport::FramedConnection>>> connect(std::size_t number) override {
+    ++connected;
+    if (refusal) co_return *refusal;
+    const Executor executor = co_await asio::this_coro::executor;
+    Ends ends(executor, links[number]);
+    serving->spawn(serve(std::move(ends.there), *sources_[number % sources_.size()], limits), TaskGroup::OnError::keep_others);
+    co_return std::move(ends.here);
+  }
+  void lost(const Error& error) override { losses.push_back(error); }
+
+  std::map<std::size_t, LinkBudget> links;
+  std::optional<Error> refusal;
+  std::size_t connected = 0;
+  std::vector<Error> losses;
+  TaskGroup* serving = nullptr;
+  SeedLimits limits;
+
+ private:
+  static Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, FakeSource& source, SeedLimits limits) {
+    static_cast<void>(co_await serve_seed(*connection, source, "beta", limits));  // its end is the story of the target
+    connection->close();
+    co_return Result<void>();
+  }
+
+  std::vector<FakeSource*> sources_;
+};
+
 // What the engine keeps of a copy, and what it does around a pass.
 class FakeCopy final : public SeedObserver {
  public:
@@ -301,6 +346,9 @@ class FakeCopy final : public SeedObserver {
   OwnTable own_table = OwnTable::believed;
   SeedLimits limits;
   LinkBudget link;
+  MoreStreams* more = nullptr;
+  StreamsWanted streams{};
+  storage::TokenBucket* rate = nullptr;
   storage::PageMemoryDisk disk;
   VirtualClock clock;
   asio::io_context context;
@@ -360,17 +408,6 @@ class FakeCopy final : public SeedObserver {
     co_return Result<void>();
   }
 
-  struct Ends {
-    Ends(const Executor& executor, LinkBudget& budget) : Ends(executor, budget, transport::memory_pair(executor, 1 * MiB)) {}
-    Ends(const Executor& executor, LinkBudget& budget, transport::MemoryPair pair)
-        : here(executor, std::make_unique<CutConnection>(std::move(pair.left), budget)),
-          there(executor, std::make_unique<CutConnection>(std::move(pair.right), budget)) {
-      here.set_session(7);
-      there.set_session(7);
-    }
-    transport::FramedConnection here, there;
-  };
-
   static Task<Result<void>> play(transport::FramedConnection& connection, Script script) {
     for (;;) {
       const Result<transport::Message> ask = co_await connection.receive();
@@ -387,15 +424,22 @@ class FakeCopy final : public SeedObserver {
     Ends ends(executor, link);
     TaskGroup serving(executor);
     limits.clock = &clock;
-    serving.spawn(script ? play(ends.there, script) : serve_seed(ends.there, source_, "beta", limits));
-    const SeedOptions options{open_pass, full, own_table};
+    serving.spawn(script ? play(*ends.there, script) : serve_seed(*ends.there, source_, "beta", limits), TaskGroup::OnError::keep_others);
+    SeedOptions options{open_pass, full, own_table};
+    options.streams = streams;
+    options.rate = rate;
+    if (more != nullptr) {
+      options.streams.further = more;
+      more->serving = &serving;
+      more->limits = limits;
+    }
     SeedTarget target(clock, small_, "/state", *own.file, *own.digests, *this, options);
     running_ = &target;
-    const Result<SeedOutcome> outcome = co_await target.run(ends.here);
+    const Result<SeedOutcome> outcome = co_await target.run(*ends.here);
     running_ = nullptr;
     counters = target.counters();
     doubtful = target.disk_doubtful();
-    ends.here.close();
+    ends.here->close();
     served = co_await serving.join();
     co_return outcome;
   }
@@ -409,12 +453,12 @@ class FakeCopy final : public SeedObserver {
     const SeedOptions options{open_pass, full, own_table};
     SeedTarget target(clock, small_, "/state", *own.file, *own.digests, *this, options);
     TaskGroup serving(executor), seeding(executor);
-    serving.spawn(serve_seed(ends.there, source_, "beta", limits));
-    seeding.spawn(run_only(target, ends.here));
+    serving.spawn(serve_seed(*ends.there, source_, "beta", limits));
+    seeding.spawn(run_only(target, *ends.here));
     co_await clock.sleep(duration);
     seeding.stop();
     const Result<void> stopped = co_await seeding.join();
-    ends.here.close();
+    ends.here->close();
     served = co_await serving.join();
     co_return stopped;
   }
@@ -429,9 +473,9 @@ class FakeCopy final : public SeedObserver {
     const Executor executor = context.get_executor();
     Ends ends(executor, link);
     TaskGroup serving(executor);
-    serving.spawn(serve_seed(ends.there, source_, "beta", limits));
-    const Result<void> result = co_await body(ends.here);
-    ends.here.close();
+    serving.spawn(serve_seed(*ends.there, source_, "beta", limits));
+    const Result<void> result = co_await body(*ends.here);
+    ends.here->close();
     served = co_await serving.join();
     co_return result;
   }

@@ -136,16 +136,6 @@ TEST_F(CommandTest, AGoodConfigurationPasses) {
   EXPECT_EQ(json::parse(run("config check --json").out), json::parse(R"({"schema":1,"ok":true,"warnings":[]})"));
 }
 
-TEST_F(CommandTest, AConfigurationThatIsNotAllInForceWarns) {
-  std::string text = engine::example_config;
-  text.replace(text.find("streams     = \"auto\""), 20, "streams = \"4\"");
-  write("ccr.toml", text);
-  const Outcome result = run("config check");
-  EXPECT_EQ(result.code, 10);
-  EXPECT_EQ(result.err,
-            "warning: transport.streams = \"4\" is accepted but not in force yet: a seed uses one connection\n");
-}
-
 TEST_F(CommandTest, ACongestionControlThatThisKernelHasNotIsRefusedForANodeOfThisHost) {
   std::string text = engine::example_config;
   text.replace(text.find("congestion  = \"auto\""), 20, "congestion = \"renoo\"");

@@ -127,7 +127,7 @@ void CommandLine::add_copy_commands() {
   CLI::App* seed = add(app_, "seed", "make a copy equal to its source, by difference", [this] { return run_seed(common_, seed_); });
   seed->add_option("copy", seed_.target, "the copy")->type_name("DB@NODE")->required();
   seed->add_flag("--full", seed_.full, "fetch everything instead of what differs");
-  seed->add_option("--from", seed_.from, "the source [the active node]")->type_name("NODE");
+  seed->add_option("--from", seed_.from, "the source [the active node]; several share the work")->type_name("NODE[,NODE]");
   seed->add_option("--streams", seed_.streams, "connections [auto]")->type_name("N");
   seed->add_option("--rate", seed_.rate, "at most, such as 80MB/s [transport.seed_rate]")->type_name("RATE");
   seed->add_flag("--manual-resume", seed_.manual_resume, "leave the copy suspended when its pages are equal");

@@ -49,12 +49,14 @@ Result<void> add_rate(const std::string& text, json& request) {
   return {};
 }
 
-Result<void> check_streams(const std::string& text) {
-  if (text == "auto" || text == "1") return {};
-  constexpr std::size_t digits_max = 4;
-  const bool number = !text.empty() && text.size() <= digits_max && text.find_first_not_of("0123456789") == std::string::npos && text[0] != '0';
-  if (!number) return Error{ErrorKind::usage, "--streams: expected auto or a number from 1, found '" + text + "'", ""};
-  return Error{ErrorKind::unsupported, "--streams " + text + ": a seed uses one connection yet", "leave --streams out"};
+Result<void> add_streams(const std::string& text, json& request) {
+  if (text.empty() || text == "auto") return {};
+  for (int streams = 1; streams <= engine::streams_max; ++streams) {
+    if (text != std::to_string(streams)) continue;
+    request["streams"] = streams;
+    return {};
+  }
+  return Error{ErrorKind::usage, "--streams: expected auto or a number from 1 to " + std::to_string(engine::streams_max) + ", found '" + text + "'", ""};
 }
 
 }  // namespace
@@ -67,7 +69,7 @@ ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
                {"dry_run", options.dry_run}, {"detach", options.detach},         {"yes", options.yes}};
   const Result<void> rate = add_rate(options.rate, request);
   if (!rate) return report(rate.error());
-  const Result<void> streams = check_streams(options.streams);
+  const Result<void> streams = add_streams(options.streams, request);
   if (!streams) return report(streams.error());
   const Result<json> result = watch(common, request);
   if (!result) {

@@ -63,7 +63,7 @@ std::optional<Refuse> refuse_database(const Hello& hello, const ActiveFacts& act
     return refuse(RefuseReason::database, "node " + active.node + " has no database '" + hello.database + "'",
                   "compare the databases in the configuration of both nodes");
   }
-  if (!active.active) {
+  if (!active.active && hello.purpose != Purpose::pages) {
     return refuse(RefuseReason::not_active, active.database + "@" + active.node + " is not the active copy",
                   "ccr status shows which copy is");
   }
@@ -71,6 +71,9 @@ std::optional<Refuse> refuse_database(const Hello& hello, const ActiveFacts& act
     return refuse(RefuseReason::kind,
                   copy_text(hello) + " is of kind '" + hello.kind + "', the active copy of '" + active.kind + "'",
                   "compare kind in the configuration of both nodes");
+  }
+  if (!active.ready && !active.active) {
+    return refuse(RefuseReason::not_ready, active.database + "@" + active.node + " is not healthy: no source of pages", "ccr status shows why");
   }
   if (!active.ready) {
     return refuse(RefuseReason::not_ready, "the log of " + active.database + "@" + active.node + " is not open",

@@ -1,7 +1,8 @@
 // What nodes say to each other, format version 1. transport/README.md is the page of this format; encoding lives here only.
 //
-// Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy), `seed`, or
-// `measure`, which is of no database and which any node may make to any other.
+// Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy), `seed`, `pages`
+// (one more stream of a seed, to the active copy or to any healthy one), `path`, or `measure`, which is of no database and which any node may
+// make to any other.
 // First Hello (passive) and Welcome or Refuse (active), then the messages of the purpose. Pure: bytes in, message or Error out; a
 // length is checked before anything is allocated.
 #pragma once
@@ -33,9 +34,9 @@ inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent o
 inline constexpr std::size_t page_mask_bytes_max = extent_pages_max / 8;
 inline constexpr std::uint32_t extent_digests_max = 65'536;       // of one message
 
-enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4 };
+enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4, pages = 5 };
 // Whether a connection of that purpose is about a database.
-constexpr bool of_database(Purpose purpose) noexcept { return purpose == Purpose::log || purpose == Purpose::seed; }
+constexpr bool of_database(Purpose purpose) noexcept { return purpose != Purpose::measure && purpose != Purpose::path; }
 
 // (generation, digest): of a whole sealed generation, or of the first `bytes` bytes of an open one.
 struct ChainPoint {
