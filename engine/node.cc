@@ -368,7 +368,7 @@ Task<Result<void>> Node::serve_pages(std::unique_ptr<transport::FramedConnection
   const std::pair<std::string, int> key(peer, static_cast<int>(Purpose::pages));
   const Listed listed(hosted.connections[key], connection.get(), streams_max);
   PassiveSource pages(context_.clock, *hosted.passive);
-  const Result<void> ended = co_await seed::serve_seed(*connection, pages, peer, seed_limits());
+  const Result<void> ended = co_await seed::serve_seed(*connection, pages, peer, seed_limits(peer, hosted.config.name));
   if (!ended.ok()) tell_end(subject_of(hosted.config, peer), "pages", ended.error());
   co_return Result<void>();
 }
@@ -378,8 +378,12 @@ void Node::tell_end(const std::string& subject, const char* purpose, const Error
   events_.record(event);
 }
 
-seed::SeedLimits Node::seed_limits() {
+seed::SeedLimits Node::seed_limits(const std::string& peer, const std::string& database) {
+  std::unique_ptr<seed::FairShare>& share = shares_[peer];
+  if (!share) share = std::make_unique<seed::FairShare>(executor_, context_.clock);
   seed::SeedLimits limits;
+  limits.share = share.get();
+  limits.seed = database;
   limits.clock = &context_.clock;
   limits.cpu = &context_.cpu;
   limits.compression = transport::compression_setting(config_.transport.compression);
@@ -393,7 +397,7 @@ Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, 
     co_return co_await shipper.run();
   }
   ActiveSeed pages(active, hello.purpose == Purpose::pages ? ActiveSeed::Part::joins : ActiveSeed::Part::opens);
-  co_return co_await seed::serve_seed(connection, pages, hello.from_node, seed_limits());
+  co_return co_await seed::serve_seed(connection, pages, hello.from_node, seed_limits(hello.from_node, hello.database));
 }
 
 }  // namespace ccr::engine

@@ -21,12 +21,9 @@
 #include "engine/measure_service.h"
 #include "engine/passive_copy.h"
 #include "engine/verification.h"
+#include "seed/seed_source.h"
 #include "storage/token_bucket.h"
 #include "transport/handshake.h"
-
-namespace ccr::seed {
-struct SeedLimits;
-}
 
 namespace ccr::engine {
 
@@ -79,7 +76,7 @@ class Node final : public ControlHandler {
   Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
   Task<Result<void>> serve_pages(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, std::string peer);
-  seed::SeedLimits seed_limits();
+  seed::SeedLimits seed_limits(const std::string& peer, const std::string& database);
   void tell_end(const std::string& subject, const char* purpose, const Error& error);
   Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
 
@@ -100,6 +97,7 @@ class Node final : public ControlHandler {
   std::map<std::string, std::list<transport::FramedConnection*>> heartbeats_;  // of each peer's paths, the oldest first
   RefusalLog refusals_;
   storage::TokenBucket seed_rate_;
+  std::map<std::string, std::unique_ptr<seed::FairShare>> shares_;  // of seeds, by the peer they go to
   MeasureTurn measure_turn_;
   MeasureService measuring_;
   TaskGroup* work_ = nullptr;  // while run() runs

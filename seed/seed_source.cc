@@ -48,9 +48,10 @@ class SeedServer {
         connection_(connection),
         pages_(pages),
         node_(std::move(node)),
-        limits_(limits) {
+        limits_(std::move(limits)) {
     CCR_ASSERT((limits_.rate == nullptr && limits_.cpu == nullptr) || limits_.clock != nullptr);
     if (limits_.cpu != nullptr) packing_.emplace(*limits_.clock, *limits_.cpu, limits_.compression);
+    if (limits_.share != nullptr) share_.emplace(*limits_.share, limits_.seed);
   }
 
   Task<Result<void>> run() {
@@ -64,6 +65,7 @@ class SeedServer {
   Task<Result<void>> receive();
   Task<Result<void>> work();
   Task<Result<void>> send();
+  Task<Result<void>> send_in_turn(const Message& message, Duration packing);
   Task<Result<void>> send_pages(const Message& message, Duration packing);
   Task<Result<Answer>> answer(Message ask);
   Task<Result<Answer>> open(transport::SeedOpen ask);
@@ -83,6 +85,7 @@ class SeedServer {
   std::string node_;
   SeedLimits limits_;
   std::optional<ExtentPacking> packing_;
+  std::optional<FairShare::Stream> share_;
   std::optional<Error> failure_;
   Position from_;          // P of the pass that is open here; generation 0: none
   bool finished_ = false;  // Q was named
@@ -133,7 +136,7 @@ Task<Result<void>> SeedServer::send() {
     Duration packing = next->packed.took;
     for (const Message& message : next->messages) {
       if (limits_.rate != nullptr) co_await storage::wait_for_rate(*limits_.clock, *limits_.rate, wire_bytes_of(message));
-      CCR_CO_TRY(co_await send_pages(message, packing));
+      CCR_CO_TRY(co_await send_in_turn(message, packing));
       packing = Duration::zero();
     }
   }
@@ -148,6 +151,14 @@ Task<Result<void>> SeedServer::send() {
   const Message told = std::move(refuse);
   CCR_CO_TRY(co_await connection_.send(told));
   co_return *failure_;
+}
+
+Task<Result<void>> SeedServer::send_in_turn(const Message& message, Duration packing) {
+  if (!share_ || transport::tail_of(message).empty()) co_return co_await send_pages(message, packing);
+  FairShare::Turn turn = co_await limits_.share->turn(*share_);
+  CCR_CO_TRY(co_await send_pages(message, packing));
+  turn.sent(wire_bytes_of(message));
+  co_return Result<void>();
 }
 
 Task<Result<void>> SeedServer::send_pages(const Message& message, Duration packing) {
@@ -312,7 +323,7 @@ Task<Result<Answer>> SeedServer::read_extent(transport::ExtentAsk ask) {
 
 Task<Result<void>> serve_seed(transport::FramedConnection& connection, SeedPages& pages, std::string node, SeedLimits limits) {
   const Executor executor = co_await asio::this_coro::executor;
-  SeedServer server(executor, connection, pages, std::move(node), limits);
+  SeedServer server(executor, connection, pages, std::move(node), std::move(limits));
   co_return co_await server.run();
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/cpu_pool.h"
+#include "seed/fair_share.h"
 #include "seed/seed_pages.h"
 #include "storage/token_bucket.h"
 #include "transport/compression_plan.h"
@@ -27,6 +28,8 @@ struct SeedLimits {
   storage::TokenBucket* rate = nullptr;  // shared by the seeds of a node; null: no limit
   CpuPool* cpu = nullptr;                // null: pages go as they are; else the clock is needed too
   transport::CompressionSetting compression;
+  FairShare* share = nullptr;  // of the seeds to this peer; null: nobody else sends
+  std::string seed;            // which of them
 };
 
 Task<Result<void>> serve_seed(transport::FramedConnection& connection, SeedPages& pages, std::string node, SeedLimits limits);
