@@ -1,7 +1,9 @@
 #include "tools/command_line.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include <CLI/App.hpp>
@@ -125,7 +127,8 @@ void CommandLine::add_status_commands() {
 
 void CommandLine::add_copy_commands() {
   CLI::App* seed = add(app_, "seed", "make a copy equal to its source, by difference", [this] { return run_seed(common_, seed_); });
-  seed->add_option("copy", seed_.target, "the copy")->type_name("DB@NODE")->required();
+  seed->add_option("copy", seed_.target, "the copy")->type_name("DB@NODE");
+  seed->add_option("--all", seed_.all_of, "all passive copies of that node at once: --all@NODE")->type_name("NODE");
   seed->add_flag("--full", seed_.full, "fetch everything instead of what differs");
   seed->add_option("--from", seed_.from, "the source [the active node]; several share the work")->type_name("NODE[,NODE]");
   seed->add_option("--streams", seed_.streams, "connections [auto]")->type_name("N");
@@ -294,9 +297,26 @@ ExitCode CommandLine::dispatch() const {
   return misused(&chosen == &app_ ? "which command?" : "which command of '" + words_of(chosen) + "'?");
 }
 
+// --all@NODE is --all NODE, written as the copies are.
+std::vector<std::string> split_all(int count, const char* const* arguments) {
+  constexpr std::string_view all = "--all@";
+  std::vector<std::string> words;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view word = arguments[i];
+    if (!word.starts_with(all)) {
+      words.emplace_back(word);
+      continue;
+    }
+    words.emplace_back("--all");
+    words.emplace_back(word.substr(all.size()));
+  }
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  return words;
+}
+
 ExitCode CommandLine::run(int count, const char* const* arguments) {
   try {
-    app_.parse(count, arguments);
+    app_.parse(split_all(count, arguments));
   } catch (const CLI::Success& help) {
     app_.exit(help);
     return ExitCode::done;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/result.h"
 #include "tools/exit_code.h"
 #include "tools/terminal.h"
@@ -36,6 +38,7 @@ struct WaitOptions {
 };
 struct SeedOptions {
   std::string target, from, rate, streams = "auto";
+  std::string all_of;  // a node: all its passive copies
   bool full = false, manual_resume = false, detach = false, dry_run = false, yes = false;
 };
 struct SuspendOptions {
@@ -91,6 +94,8 @@ ExitCode run_config_show(const CommonOptions& common);
 ExitCode run_status(const CommonOptions& common, const StatusOptions& options);
 ExitCode run_wait(const CommonOptions& common, const WaitOptions& options);
 ExitCode run_seed(const CommonOptions& common, const SeedOptions& options);
+// `request`: of a seed, without its database.
+ExitCode run_seed_all(const CommonOptions& common, const std::string& node, const nlohmann::json& request);
 ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options);
 ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
 ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options);

@@ -62,7 +62,9 @@ Result<void> add_streams(const std::string& text, json& request) {
 }  // namespace
 
 ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
-  const Result<Target> target = parse_copy(options.target);
+  const bool all = !options.all_of.empty();
+  if (all && !options.target.empty()) return report({ErrorKind::usage, "expected DB@NODE or --all@NODE, found both", "such as ccr seed --all@beta"});
+  const Result<Target> target = all ? Result<Target>(Target{"", options.all_of}) : parse_copy(options.target);
   if (!target) return report(target.error());
   json request{{"command", "seed"},          {"database", target->database}, {"node", target->node},
                {"full", options.full},       {"from", options.from},         {"manual_resume", options.manual_resume},
@@ -71,6 +73,7 @@ ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
   if (!rate) return report(rate.error());
   const Result<void> streams = add_streams(options.streams, request);
   if (!streams) return report(streams.error());
+  if (all) return run_seed_all(common, options.all_of, request);
   const Result<json> result = watch(common, request);
   if (!result) {
     return report_watched(result.error(), "detached: the seed of " + options.target + " goes on in the daemon",

@@ -24,14 +24,14 @@ DONE_SECONDS = 240
 DATABASE = "orders"
 
 
-def fill(trial, cluster, size_mib):
+def fill(trial, cluster, size_mib, database=DATABASE):
     """A page store of this size, each page an image of a load."""
-    load = Load(cluster["alpha"], DATABASE, pattern="seq", pages=256)
+    load = Load(cluster["alpha"], database, pattern="seq", pages=256)
     while load.bytes < size_mib * 2**20:
         time.sleep(0.05)
         trial.require("the database is being filled", load.running)
     load.leave()
-    cluster["beta"].wait_opened(DATABASE)
+    cluster["beta"].wait_opened(database)
 
 
 def passes(node):

@@ -38,6 +38,7 @@ TRIALS = {
     "sqlite-refusals": "sqlite_refusals",
     "sqlite-load": "sqlite_load",
     "sqlite-manners": "sqlite_manners",
+    "streams": "streams",
     "trust": "trust",
 }
 
