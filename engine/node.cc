@@ -15,7 +15,6 @@
 #include "engine/passive_source.h"
 #include "engine/path_watch.h"
 #include "engine/shipper.h"
-#include "seed/seed_source.h"
 
 namespace ccr::engine {
 
@@ -261,13 +260,12 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
     co_return Result<void>();
   }
   Hosted* hosted = find(hello->database);
-  if (hosted != nullptr && hosted->passive && hello->purpose == Purpose::pages) {
+  if (hosted == nullptr) co_return Result<void>();
+  if (hosted->passive && hello->purpose == Purpose::pages) {
     spawn(serve_pages(std::move(connection), *hosted, hello->from_node));
-    co_return Result<void>();
+  } else if (hosted->active && hosted->active->ready()) {  // else it was dismounted meanwhile
+    hosted->active->group().spawn(serve(std::move(connection), *hosted, std::move(*hello)));
   }
-  if (hosted == nullptr || !hosted->active || !hosted->active->ready()) co_return Result<void>();  // dismounted meanwhile
-  ActiveCopy& active = *hosted->active;
-  active.group().spawn(serve(std::move(connection), *hosted, std::move(*hello)));
   co_return Result<void>();
 }
 
@@ -357,16 +355,15 @@ Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnec
 }
 
 Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {
-  const std::pair<std::string, int> key(hello.from_node, static_cast<int>(hello.purpose));
-  const Listed listed(hosted.connections[key], connection.get(), hello.purpose == Purpose::pages ? streams_max : 1);
+  const std::size_t most = hello.purpose == Purpose::pages ? streams_max : 1;
+  const Listed listed(hosted.connections[{hello.from_node, static_cast<int>(hello.purpose)}], connection.get(), most);
   const Result<void> ended = co_await serve_purpose(*connection, *hosted.active, hello);
   if (!ended.ok()) tell_end(subject_of(hosted.config, hello.from_node), hello.purpose == Purpose::log ? "log" : "seed", ended.error());
   co_return Result<void>();  // a peer's end is not this copy's error
 }
 
 Task<Result<void>> Node::serve_pages(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, std::string peer) {
-  const std::pair<std::string, int> key(peer, static_cast<int>(Purpose::pages));
-  const Listed listed(hosted.connections[key], connection.get(), streams_max);
+  const Listed listed(hosted.connections[{peer, static_cast<int>(Purpose::pages)}], connection.get(), streams_max);
   PassiveSource pages(context_.clock, *hosted.passive);
   const Result<void> ended = co_await seed::serve_seed(*connection, pages, peer, seed_limits(peer, hosted.config.name));
   if (!ended.ok()) tell_end(subject_of(hosted.config, peer), "pages", ended.error());

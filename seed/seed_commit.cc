@@ -57,6 +57,7 @@ Task<Result<void>> SeedCommitter::commit() {
   for (const FinishedExtent& extent : batch) {
     const PageRun pages = pages_of_extent(extent.extent, digests_.page_count(), digests_.page_size());
     CCR_ASSERT(extent.digests.empty() || extent.digests.size() == pages.count);
+    if (extent.written_bytes > 0) file_.forget(pages.first, pages.count);
     for (std::size_t i = 0; i < extent.digests.size(); ++i)
       digests_.set(static_cast<PageNumber>(pages.first + i), extent.digests[i]);
   }

@@ -1,6 +1,6 @@
 // SeedCommitter makes finished extents durable, in batches, and only then marks them in the map.
 //
-// The order is the whole point: 1. the pages are written (by others), 2. the page file is synced, 3. the digest table gets their
+// The order is the whole point: 1. the pages are written (by others), 2. the page file is synced, and they leave the page cache, 3. the digest table gets their
 // entries and is flushed, 4. the map gets their bits and is flushed. A crash between any two leaves extents that are not in the
 // map, and those are digested from the disk by the next run. A batch ends at batch_bytes, at batch_extents, or at a tick; the next
 // one fills while it syncs.

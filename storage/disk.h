@@ -36,6 +36,10 @@ class File {
   virtual ~File() = default;
   // Fills `into` from `offset`; returns the bytes read, short only at the end of the file.
   virtual Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) = 0;
+  // The same, and the page cache is left as it was (storage/cache_footprint.h): for what reads much, once.
+  virtual Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) { return read_at(offset, into); }
+  // Parts that nobody here reads again leave the page cache once they are on the disk; after a sync(). A back end may do nothing.
+  virtual void forget(const std::vector<FilePart>&) {}
   // Writes all of `from`; extends the file where needed, with zeros in a hole.
   virtual Task<Result<void>> write_at(std::uint64_t offset, ByteView from) = 0;
   virtual Task<Result<void>> sync() = 0;  // fdatasync: content and length

@@ -60,7 +60,7 @@ Task<Result<void>> PageFile::read(PageNumber first, std::uint32_t count, ByteSpa
     co_return Error{ErrorKind::gap,
                     path_ + ": page " + std::to_string(last) + " is beyond its end, " + std::to_string(page_count_) + " pages", ""};
   }
-  const Result<std::size_t> got = co_await file_->read_at(std::uint64_t(first - 1) * page_size_, into);
+  const Result<std::size_t> got = co_await file_->read_once_at(std::uint64_t(first - 1) * page_size_, into);
   if (!got.ok()) co_return got.error();
   if (*got != into.size()) {
     const std::uint64_t whole = first + *got / page_size_;
@@ -73,7 +73,7 @@ Task<Result<void>> PageFile::read(PageNumber first, std::uint32_t count, ByteSpa
 
 Task<Result<void>> PageFile::read_what_is_there(PageNumber first, std::uint32_t count, ByteSpan into) {
   CCR_ASSERT(first >= 1 && into.size() == std::uint64_t(count) * page_size_);
-  const Result<std::size_t> got = co_await file_->read_at(std::uint64_t(first - 1) * page_size_, into);
+  const Result<std::size_t> got = co_await file_->read_once_at(std::uint64_t(first - 1) * page_size_, into);
   if (!got.ok()) co_return got.error();
   std::fill(into.begin() + static_cast<std::ptrdiff_t>(*got), into.end(), std::byte{0});
   co_return Result<void>();

@@ -30,6 +30,7 @@ class PageFile {
 
   PageFile(std::unique_ptr<File> file, std::string path, std::uint32_t page_size, PageNumber page_count);
 
+  // Reads leave the page cache as it was: whoever reads a page file reads all of it.
   Task<Result<void>> read(PageNumber first, std::uint32_t count, ByteSpan into);
   // The same, but where somebody cut the file behind our back, what it lost is zeros: their digests tell.
   Task<Result<void>> read_what_is_there(PageNumber first, std::uint32_t count, ByteSpan into);
@@ -37,6 +38,7 @@ class PageFile {
   Task<Result<void>> resize(PageNumber count);                  // grown pages are zeros
   Task<Result<void>> write_back(std::vector<FilePart> parts) { return file_->write_back(std::move(parts)); }  // as File's
   Task<Result<void>> sync();
+  void forget(PageNumber first, std::uint32_t count) { file_->forget({{std::uint64_t(first - 1) * page_size_, std::uint64_t(count) * page_size_}}); }  // as File's
   PageNumber page_count() const noexcept { return page_count_; }
   std::uint32_t page_size() const noexcept { return page_size_; }
   const std::string& path() const noexcept { return path_; }

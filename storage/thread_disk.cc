@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "storage/cache_footprint.h"
 #include "storage/disk_directories.h"
 #include "storage/posix_file_calls.h"
 
@@ -15,6 +16,15 @@ class ThreadFile final : public File {
   Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override {
     return pool_.run([file = file_, offset, into] { return read_file(*file, offset, into); });
   }
+  Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override {
+    return pool_.run([file = file_, offset, into] {
+      const CacheFootprint before(file->descriptor(), offset, into.size());
+      const Result<std::size_t> read = read_file(*file, offset, into);
+      before.leave();
+      return read;
+    });
+  }
+  void forget(const std::vector<FilePart>& parts) override { drop_from_cache(file_->descriptor(), parts); }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override {
     return pool_.run([file = file_, offset, from] { return write_file(*file, offset, from); });
   }

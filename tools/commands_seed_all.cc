@@ -1,6 +1,4 @@
 // ccr seed --all@NODE: every passive copy of this node at once. Each seed is the daemon's own; they share the link among themselves.
-#include <poll.h>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -65,8 +63,7 @@ Result<std::vector<json>> watch_all(const CommonOptions& common, const std::vect
     }
     if (over) return copies;
     display.show(seeds_progress(copies), clock.now());
-    pollfd wait{interrupts.descriptor(), POLLIN, 0};
-    if (::poll(&wait, 1, look_interval_ms) != 0) return Error{ErrorKind::stopped, "interrupted", ""};
+    if (interrupts.wait(look_interval_ms)) return Error{ErrorKind::stopped, "interrupted", ""};
   }
 }
 

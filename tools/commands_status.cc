@@ -1,5 +1,4 @@
 // ccr status, ccr wait, ccr events.
-#include <poll.h>
 
 #include <algorithm>
 #include <vector>
@@ -76,12 +75,6 @@ ExitCode show_status(const CommonOptions& common, const engine::Config& config, 
   return field(*status, "daemon") == false ? ExitCode::unreachable : ExitCode::done;
 }
 
-// False: interrupted.
-bool pause(const Interrupts& interrupts) {
-  pollfd wait{interrupts.descriptor(), POLLIN, 0};
-  return ::poll(&wait, 1, watch_interval_ms) == 0;
-}
-
 void print_event(const json& event) { print(event.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); }
 
 // What the daemon wrote down before it ended; the exit code and stderr say that nobody runs.
@@ -106,7 +99,7 @@ ExitCode run_status(const CommonOptions& common, const StatusOptions& options) {
   do {
     const ExitCode shown = show_status(common, *config, *target, showing);
     if (shown == ExitCode::usage) return shown;
-  } while (pause(interrupts));
+  } while (!interrupts.wait(watch_interval_ms));
   return ExitCode::interrupted;
 }
 

@@ -1,5 +1,6 @@
 #include "tools/interrupts.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -24,6 +25,11 @@ Interrupts::~Interrupts() {
   while (::read(descriptor_, &taken, sizeof taken) == sizeof taken) {}
   ::close(descriptor_);
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+bool Interrupts::wait(int milliseconds) const {
+  pollfd descriptor{descriptor_, POLLIN, 0};
+  return ::poll(&descriptor, 1, milliseconds) != 0;
 }
 
 }  // namespace ccr::tools

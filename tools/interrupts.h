@@ -17,6 +17,7 @@ class Interrupts {
   Interrupts& operator=(const Interrupts&) = delete;
 
   int descriptor() const noexcept { return descriptor_; }
+  bool wait(int milliseconds) const;  // true: one came; false: none within that time
 
  private:
   sigset_t before_{};

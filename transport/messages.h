@@ -1,8 +1,7 @@
 // What nodes say to each other, format version 1. transport/README.md is the page of this format; encoding lives here only.
 //
 // Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy), `seed`, `pages`
-// (one more stream of a seed, to the active copy or to any healthy one), `path`, or `measure`, which is of no database and which any node may
-// make to any other.
+// (one more stream of a seed, to any healthy copy), `path`, or `measure`, which is of no database and which any node may make to any other.
 // First Hello (passive) and Welcome or Refuse (active), then the messages of the purpose. Pure: bytes in, message or Error out; a
 // length is checked before anything is allocated.
 #pragma once

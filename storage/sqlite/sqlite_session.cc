@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/cache_footprint.h"
+
 namespace ccr::storage::sqlite {
 namespace {
 
@@ -16,6 +18,7 @@ constexpr int torn_tries_max = 100;
 constexpr int mark_tries_max = 20;
 constexpr int anchor_tries_max = 3;
 constexpr int slots = 5;
+constexpr std::size_t scan_bytes_min = 64 * KiB;  // a read of as much is of a seed or a comparison, which read all
 constexpr std::uint32_t frame_not_used = 0xffffffff;  // of a slot that no reader uses
 constexpr int first_slot_lock = 3;        // SQLite's number of the lock of slot 0
 constexpr std::size_t first_mark_word = 25;  // offset 100 of the wal-index: the frame numbers of the five slots
@@ -57,6 +60,7 @@ std::variant<std::unique_ptr<SqliteSession>, Refusal> SqliteSession::open(const 
     if (std::optional<Refusal> refusal = session->connect(connection)) return std::move(*refusal);
   }
   if (std::optional<Refusal> refusal = session->map_index()) return std::move(*refusal);
+  session->descriptor_ = descriptor_on(path.database);
   session->wal_inode_ = inode_of(path.wal);
   session->shm_inode_ = inode_of(path.shm);
   return session;
@@ -217,7 +221,13 @@ std::optional<WalIndex> SqliteSession::look() const {
 }
 
 bool SqliteSession::read_wal(std::uint64_t offset, ByteSpan into) const { return read_through(wal_file_, offset, into); }
-bool SqliteSession::read_file(std::uint64_t offset, ByteSpan into) const { return read_through(connections_[0].file, offset, into); }
+bool SqliteSession::read_file(std::uint64_t offset, ByteSpan into) const {
+  const bool scans = into.size() >= scan_bytes_min;
+  const CacheFootprint before(scans ? descriptor_ : -1, offset, into.size());
+  const bool read = read_through(connections_[0].file, offset, into);
+  before.leave();
+  return read;
+}
 std::uint64_t SqliteSession::wal_bytes() const { return size_of(wal_file_); }
 std::uint64_t SqliteSession::file_bytes() const { return size_of(connections_[0].file); }
 

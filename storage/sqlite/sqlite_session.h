@@ -102,6 +102,7 @@ class SqliteSession {
   int slot_ = 0;             // and of which slot
   sqlite3_file* wal_file_ = nullptr;
   volatile std::uint32_t* index_ = nullptr;  // mapped by SQLite as long as the connections are open
+  int descriptor_ = -1;  // SQLite's own, on the database; to see and drop cached pages through
   std::uint64_t wal_inode_ = 0;
   std::uint64_t shm_inode_ = 0;
 };

@@ -30,6 +30,7 @@ inline constexpr Seam seams[] = {
     {"storage/directory_lock.cc", Reach::system, "locks a directory against a second process before any Disk exists"},
     {"storage/posix_directory_calls.cc", Reach::system, "the Disk seam of production"},
     {"storage/posix_file_calls.cc", Reach::system, "the Disk seam of production"},
+    {"storage/cache_footprint.cc", Reach::system, "the page cache under the Disk seam of production, and under SQLite's own file"},
     {"storage/submission_ring.cc", Reach::system, "the Disk seam of production, its io_uring"},
     {"storage/sqlite/file_state.cc", Reach::system, "looks at a file that belongs to SQLite"},
     {"storage/sqlite/source_channel.h", Reach::threads, "whole commits cross from SQLite's worker to the node's executor"},
