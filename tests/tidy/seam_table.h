@@ -47,7 +47,6 @@ inline constexpr Seam seams[] = {
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
     {"tools/commands_log.cc", Reach::files, "a command may ask for a directory"},
     {"tools/commands_report.cc", Reach::files, "reads measurements and writes a page"},
-    {"tools/commands_status.cc", Reach::system, "a command waits between two looks"},
     {"tools/config_file.cc", Reach::files, "reads the configuration before a node is there"},
     {"tools/config_file.cc", Reach::system, "the host's name is a node's default name"},
     {"tools/control_client.cc", Reach::system, "a command's end of the control socket"},
