@@ -274,7 +274,8 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.seed.bytes_per_second_max = request.bytes_per_second_max;
   full_ = request.full;
   last_counters_ = {};
-  inspect_tries_ = 0;
+  inspect_tries_ = source_tries_ = 0;
+  extents_seen_ = 0;
   difference_reason_.clear();
   reopen_ = true;  // what is at its path now is made equal, and not a file that was moved away
   CCR_CO_TRY(co_await keeper_.save());

@@ -35,6 +35,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
  public:
   static constexpr std::uint32_t seed_passes_max = 3;   // the first and two more, then a person
   static constexpr int inspect_tries_max = 3;
+  static constexpr int source_tries_max = 12;           // in a row without an extent, before the active node is the source instead: some 20 s
   static constexpr int sealed_generations_kept = 2;     // below the required range, for the next handshake
 
   PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing);
@@ -127,6 +128,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> log_connection_ended(Error error, bool in_seed, Backoff& backoff);
   Task<Result<void>> seed_loop();
   Task<Result<void>> seed_once(Backoff& backoff);
+  Task<Result<void>> judge_sources();
   Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
   Task<Result<void>> watch_seed(transport::FramedConnection& connection);
@@ -175,7 +177,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   PositionTimes inspected_times_;  // when log was inspected here
   const transport::FramedConnection* connection_ = nullptr;
   Instant contact_lost_at_;  // the last end of a log connection, or of an attempt at one
-  int inspect_tries_ = 0;
+  int inspect_tries_ = 0, source_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false;
   bool reopen_ = false;             // files_, before the next phase
@@ -187,6 +189,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::optional<RootVerdict> seed_verdict_;
   std::string difference_reason_;
   bool verifying_ = false;
+  std::uint64_t extents_seen_ = 0;  // of a seed, when its sources were judged last
   std::size_t seed_streams_ = 0;  // that were asked for since this node started
   seed::SeedTarget* seed_target_ = nullptr;
   seed::SeedCounters last_counters_;

@@ -48,6 +48,7 @@ Task<Result<void>> PassiveCopy::seed_loop() {
     const Error& error = ended.error();
     const Event event{"seed_interrupted", subject_of(database_, context_.config.node), {{"cause", error.message}}};
     context_.trace.record(event);
+    CCR_CO_TRY(co_await judge_sources());
     switch (error.kind) {
       case ErrorKind::io:
       case ErrorKind::no_space:
@@ -65,6 +66,21 @@ Task<Result<void>> PassiveCopy::seed_loop() {
     changed_.notify();
     co_await context_.clock.sleep(backoff.next());
   }
+}
+
+// Other copies were named, and none of them gives anything: two that wait for each other would do so for ever.
+Task<Result<void>> PassiveCopy::judge_sources() {
+  const seed::SeedCounts& counts = last_counters_.counts;
+  const std::uint64_t extents = counts.extents_sent + counts.extents_equal;
+  source_tries_ = extents > extents_seen_ ? 0 : source_tries_ + 1;
+  extents_seen_ = extents;
+  const std::vector<std::string> nodes = source_nodes(keeper_.state().seed.source);
+  const bool active_gives = std::find(nodes.begin(), nodes.end(), active_node()) != nodes.end();
+  if (active_gives || source_tries_ < source_tries_max) co_return Result<void>();
+  const Event event{"seed_source_changed", subject_of(database_, context_.config.node), {{"from", keeper_.state().seed.source}, {"to", active_node()}}};
+  context_.trace.record(event);
+  keeper_.state().seed.source = active_node();
+  co_return co_await keeper_.save();
 }
 
 Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {

@@ -117,6 +117,19 @@ TEST_F(Streams, ACopyThatIsNotHealthyIsNoSource) {
   expect_equal();
 }
 
+TEST_F(Streams, TwoCopiesThatWaitForEachOtherAreGivenByTheActiveOneAfterAWhile) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted") && wait_for("beta", "needs_seed") && wait_for("gamma", "needs_seed"));
+  write(300);
+  seed_beta("gamma");
+  engine::SeedRequest request;
+  request.from = "beta";
+  cluster.request_seed("gamma", request);
+  ASSERT_TRUE(wait_for("beta", "healthy") && wait_for("gamma", "healthy"));
+  EXPECT_GE(told("seed_source_changed"), 1u);
+  expect_equal();
+}
+
 TEST_F(Streams, ASourceWhosePageRotIsLeftAndTheOtherGivesIt) {
   seed_gamma();
   ASSERT_TRUE(world.run_until([&] { return cluster.passive("gamma")->idle(); }, 60s) == Ended::reached);

@@ -38,6 +38,7 @@ engine::Config Cluster::config_of(const std::string& name) const {
   config.state_dir = "/state";
   config.tls_off = !options_.over_network;
   config.transport.compression = options_.compression;
+  config.transport.streams = options_.streams;
   config.transport.compression_memory_bytes = options_.compression_memory_bytes;
   for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
     engine::NodeConfig node;

@@ -24,6 +24,7 @@ struct ClusterOptions {
   bool seed_auto = false;
   int paths = 1;  // addresses of each node: 10.77.0.N, then 10.78.0.N
   std::string compression = "none";
+  std::string streams = "auto";  // of a seed
   std::uint64_t compression_memory_bytes = 64 * MiB;
   engine::SourceFactory sqlite;  // makes the database one whose source is another's
   DiskOptions disk;

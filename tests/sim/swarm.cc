@@ -116,8 +116,10 @@ void Swarm::ask_seed(const std::string& name, bool full) {
   seen_[name].suspended = seen_[name].failed = false;
   engine::SeedRequest request;
   request.full = full;
+  const bool elsewhere = options_.other_sources && random_.chance(1, 2);
+  if (elsewhere) request.from = std::string(random_.chance(1, 2) ? "" : "alpha,") + (name == "beta" ? "gamma" : "beta");
   cluster_.request_seed(name, request);
-  happened("seed requests");
+  happened(elsewhere ? "seed requests from other copies" : "seed requests");
 }
 
 void Swarm::ask_resume(const std::string& name) {
