@@ -8,6 +8,7 @@
 #include "engine/config.h"
 #include "engine/path_table.h"
 #include "engine/pulse.h"
+#include "seed/seed_work.h"
 #include "storage/disk.h"
 #include "transport/history_budget.h"
 #include "transport/network.h"
@@ -26,6 +27,7 @@ struct NodeContext {
   transport::HistoryBudget& histories;  // of packed log, in both directions
   PathTable& paths;
   Pulses& pulses;
+  seed::ExtentBudget seed_extents = {};  // in memory, of all seeds into this node
 };
 
 // Where a database's files are on this node.

@@ -106,6 +106,7 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   SeedSources sources(context_, database_, nodes, {state.signature, state.epoch});
   options.streams = streams_wanted(context_.config.transport, seed_streams_, nodes, active_node());
   options.streams.further = &sources;
+  options.budget = &context_.seed_extents;
   // The table is believed where only log was lost. Who asks for a seed wants the disk itself made right, whatever happened to it.
   const bool only_log_lost = !difference_reason_.empty() && state.seeded && state.min_required == state.max_required;
   options.own_table = only_log_lost ? seed::OwnTable::believed : seed::OwnTable::doubted;

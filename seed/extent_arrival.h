@@ -42,7 +42,6 @@ class ExtentArrival {
   std::uint64_t write_bytes() const noexcept { return std::uint64_t(write_.count()) * page_size_; }
   // The digests of all its pages as they are after the writes; empty when the table holds them already.
   std::vector<Digest64> digests() const;
-  AlignedBuffer take_buffer() { return std::move(buffer_); }
 
  private:
   void put(std::uint32_t index, ByteView image);

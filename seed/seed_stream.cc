@@ -13,6 +13,7 @@ namespace {
 using transport::Message;
 
 constexpr std::uint64_t pace_bytes_max = 16 * KiB;
+constexpr Duration silence_among_others_max = std::chrono::seconds(10);  // what one owes the others bring
 
 std::string name_of(std::uint32_t extent) { return "extent " + std::to_string(extent); }
 
@@ -230,8 +231,9 @@ void SeedStream::check_silence() {
   if (received != heard_bytes_ || owed_ == 0 || pacing_) {
     heard_bytes_ = received;
     heard_at_ = now;
-  } else if (now - heard_at_ > seed_silence_max && !failure_) {
-    fail({ErrorKind::timeout, "seed: the source owes " + std::to_string(owed_) + " answers and sent nothing for 60 s", ""});
+  } else if (now - heard_at_ > (work_.streams > 1 ? silence_among_others_max : seed_silence_max) && !failure_) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - heard_at_).count();
+    fail({ErrorKind::timeout, "seed: the source owes " + std::to_string(owed_) + " answers and sent nothing for " + std::to_string(seconds) + " s", ""});
   }
 }
 

@@ -1,7 +1,7 @@
 // SeedStream is one connection of a transfer: it asks for what the transfer's work has waiting, and takes what comes.
 //
 // Completion of run(): ok once all is over, or once it was retired and nothing is owed to it. Failure: disconnected, timeout (it owes an
-// answer for seed_silence_max), refused, diverged, protocol; the connection is closed then, and whatever it was asked for waits in the work
+// answer for seed_silence_max, or for 10 s where there are others), refused, diverged, protocol; the connection is closed then, and whatever it was asked for waits in the work
 // again, as if it had never been asked: another stream takes it, or the next run. Lifetime: work and connection outlive it; run() once.
 // Threads: the node's executor only. Bounds: work.in_flight_of_each() extents.
 #pragma once

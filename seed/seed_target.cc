@@ -97,7 +97,7 @@ Task<Result<void>> SeedTarget::transfer(FramedConnection& connection, OwnContent
     if (map_.done(extent)) counters_.done_bytes += std::uint64_t(own.pages(extent).count) * file_.page_size();
   }
   const Executor executor = co_await asio::this_coro::executor;
-  const SeedTransfer::Parts parts{clock_, connection, map_, own, file_, digests_, counters_, options_.full, options_.rate, options_.cpu, options_.streams};
+  const SeedTransfer::Parts parts{clock_, connection, map_, own, file_, digests_, counters_, options_.full, options_.rate, options_.cpu, options_.budget, options_.streams};
   SeedTransfer moved(executor, parts);
   Result<void> result = co_await moved.run();
   disk_doubtful_ = moved.sync_failed();

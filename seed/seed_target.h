@@ -35,6 +35,7 @@ struct SeedOptions {
   OwnTable own_table = OwnTable::believed;
   storage::TokenBucket* rate = nullptr;  // of what this target receives; its limit may change while it runs; null: none
   CpuPool* cpu = nullptr;                // unpacks; null: the node's own thread does
+  ExtentBudget* budget = nullptr;        // shared by the seeds of a node; null: this is the only one
   StreamsWanted streams{};
 };
 

@@ -38,6 +38,10 @@ SeedTransfer::SeedTransfer(const Executor& executor, Parts parts)
   work_.cpu = parts.cpu;
 }
 
+SeedTransfer::~SeedTransfer() {
+  if (parts_.budget != nullptr) parts_.budget->taken -= buffers_out_;
+}
+
 Task<Result<void>> SeedTransfer::run() {
   group_.spawn(begin_streams());
   group_.spawn(plan());
@@ -155,15 +159,20 @@ void SeedTransfer::want(ExtentArrival arrival, ExtentVerdict verdict) {
 
 bool SeedTransfer::room() const noexcept {
   const std::size_t in_flight = work_.extents_in_flight();
-  return work_.wanted.size() + work_.asked < in_flight && buffers_out_ < in_flight + writers_max;
+  const bool budgeted = parts_.budget == nullptr || buffers_out_ < ExtentBudget::extents_min || parts_.budget->taken < parts_.budget->most;
+  return budgeted && work_.wanted.size() + work_.asked < in_flight && buffers_out_ < in_flight + writers_max;
 }
 
 AlignedBuffer SeedTransfer::take_buffer() {
   ++buffers_out_;
-  if (buffers_.empty()) return AlignedBuffer(storage::extent_bytes, AlignedBuffer::Content::any);
-  AlignedBuffer buffer = std::move(buffers_.back());
-  buffers_.pop_back();
-  return buffer;
+  if (parts_.budget != nullptr) ++parts_.budget->taken;
+  return AlignedBuffer(storage::extent_bytes, AlignedBuffer::Content::any);
+}
+
+void SeedTransfer::give_buffer_back() {
+  --buffers_out_;
+  if (parts_.budget != nullptr) --parts_.budget->taken;
+  work_.changed.notify();
 }
 
 // --- streams -----------------------------------------------------------------------------------------------------------------
@@ -293,9 +302,7 @@ Task<Result<void>> SeedTransfer::write() {
         fail(written.error());
       }
     }
-    buffers_.push_back(arrival.take_buffer());
-    --buffers_out_;
-    work_.changed.notify();
+    give_buffer_back();
   }
   if (--writers_ == 0) committer_.end();
   co_return Result<void>();

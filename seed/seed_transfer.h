@@ -9,13 +9,12 @@
 // that arrived whole is written, made durable and marked, and the map is settled when table and disk are known to agree, so the
 // next run asks only for what never came. A failed write or sync leaves the map unsettled. A stopped task does none of this: it is
 // a crash to the next run. Lifetime: the parts outlive it. Threads: the node's executor only. Bounds: SeedWork's extents in flight, and
-// writers_max more in memory.
+// writers_max more in memory; fewer where the budget of the node's seeds is taken.
 #pragma once
 
 #include <list>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "base/task_group.h"
 #include "seed/own_content.h"
@@ -56,10 +55,12 @@ class SeedTransfer {
     bool full = false;  // believe nothing that was here before the pass
     storage::TokenBucket* rate = nullptr;  // of what is received; null: no limit
     CpuPool* cpu = nullptr;                // null: inline
+    ExtentBudget* budget = nullptr;        // shared by the seeds of a node; null: this is the only one
     StreamsWanted streams;
   };
 
   SeedTransfer(const Executor& executor, Parts parts);
+  ~SeedTransfer();
   Task<Result<void>> run();
   bool sync_failed() const noexcept { return committer_.sync_failed(); }
 
@@ -97,6 +98,7 @@ class SeedTransfer {
 
   bool room() const noexcept;
   AlignedBuffer take_buffer();
+  void give_buffer_back();
   void fail(Error error);
   void count_wire() noexcept;
   void sample_rate();
@@ -115,7 +117,6 @@ class SeedTransfer {
   bool write_failed_ = false, commit_failed_ = false;
   int writers_;
   std::uint32_t next_chunk_ = 0;
-  std::vector<AlignedBuffer> buffers_;  // free ones
   std::size_t buffers_out_ = 0;
   std::uint64_t wire_before_;
   std::uint64_t first_before_;  // bytes of the pass's first connection when this began

@@ -25,6 +25,14 @@ struct SeedCounters {
   std::size_t streams = 0;    // connections that carry pages now
 };
 
+// Extents in memory, of all seeds into one node: each has extents_min, beyond that who comes first.
+struct ExtentBudget {
+  static constexpr std::size_t extents_min = 6;
+
+  std::size_t most = 192;
+  std::size_t taken = 0;
+};
+
 // An extent that differs, before anybody was asked.
 struct WantedExtent {
   ExtentArrival arrival;

@@ -349,6 +349,7 @@ class FakeCopy final : public SeedObserver {
   MoreStreams* more = nullptr;
   StreamsWanted streams{};
   storage::TokenBucket* rate = nullptr;
+  ExtentBudget* budget = nullptr;
   storage::PageMemoryDisk disk;
   VirtualClock clock;
   asio::io_context context;
@@ -428,6 +429,7 @@ class FakeCopy final : public SeedObserver {
     SeedOptions options{open_pass, full, own_table};
     options.streams = streams;
     options.rate = rate;
+    options.budget = budget;
     if (more != nullptr) {
       options.streams.further = more;
       more->serving = &serving;

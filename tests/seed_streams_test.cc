@@ -182,6 +182,24 @@ TEST_F(SeedStreams, FromOtherCopiesAllOfWhichAreGoneIsAnErrorAndNotDamage) {
   EXPECT_EQ(none.error().kind, ErrorKind::unreachable);
 }
 
+TEST_F(SeedStreams, AreContentWithFewExtentsWhereTheNodeHasNoMoreForThem) {
+  with(4);
+  ExtentBudget taken;
+  taken.taken = taken.most;  // by others
+  copy.budget = &taken;
+  ASSERT_TRUE(copy.seed().ok());
+  EXPECT_EQ(taken.taken, taken.most);
+  copy.replay_and_compare();
+  ExtentBudget cut;
+  copy.budget = &cut;
+  copy.open_pass = {};
+  source.fill_with_pages(1000);
+  copy.link.frames_left = 20;
+  for (std::size_t i = 0; i < 3; ++i) more.links[i].frames_left = 8;
+  EXPECT_FALSE(copy.seed().ok());
+  EXPECT_EQ(cut.taken, 0u) << "an end by an error gives back what it has";
+}
+
 TEST_F(SeedStreams, AutomaticDoNotGrowWhereARateIsWhatLimits) {
   copy.streams.most = StreamsWanted::automatic_max;
   storage::TokenBucket rate({4 * MiB, 0});

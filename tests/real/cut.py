@@ -70,7 +70,7 @@ def judge(trial, cluster, seed, sent_bytes, cuts, slack_bytes=0):
 
 def behind_proxy(trial, size_mib, play):
     """A filled cluster whose beta finds alpha behind a proxy; play(cluster, proxy, load) seeds and cuts."""
-    with trial.cluster(databases=[Database(DATABASE, "pages")], transport={"compression": "none"}) as cluster:  # a byte is a byte
+    with trial.cluster(databases=[Database(DATABASE, "pages")], transport={"compression": "none", "streams": "1"}) as cluster:  # a byte is a byte
         proxy = cluster.keep(Proxy(cluster.network.address("alpha")))
         cluster["beta"].config_path = cluster.write_config({"alpha": proxy.address}, cluster.directory / "beta.toml")
         cluster.start()

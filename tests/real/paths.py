@@ -1,4 +1,4 @@
-"""Two cables between the nodes, IPv4 over the first and IPv6 over the second, and the first is pulled while log ships
+"""Two cables between the nodes, IPv4 over the first and IPv6 over the second, TLS on both; the first is pulled while log ships
 
 The copy goes on over the second within the missed heartbeats and a second (and what a busy machine takes), comes back to the first, which
 the user prefers, and lacks nothing: no acknowledged commit, and ccr verify says 0.
@@ -30,7 +30,7 @@ def path_of(node):
 
 
 def run(trial):
-    with trial.cluster(databases=[Database(DATABASE, "pages")], network=two_cables) as cluster:
+    with trial.cluster(databases=[Database(DATABASE, "pages")], network=two_cables, tls=True) as cluster:
         cluster.start()
         cluster.seed()
         alpha, beta = cluster["alpha"], cluster["beta"]
