@@ -56,15 +56,15 @@ Task<Result<void>> DiskVerifier::run(Hold hold) {
     Task<Result<void>> acquiring = hold.acquire();
     CCR_CO_TRY(co_await std::move(acquiring));
     const Held held(hold.release);
-    progress_.pages_total = last_page();
-    if (position_ > last_page()) break;  // it shrank while we waited
-    CCR_CO_TRY(co_await check_extent());
+    CCR_CO_TRY(co_await step());
   }
   finished_ = true;
   co_return Result<void>();
 }
 
-Task<Result<void>> DiskVerifier::check_extent() {
+Task<Result<void>> DiskVerifier::step() {
+  progress_.pages_total = last_page();
+  if (position_ > last_page()) co_return Result<void>();  // it shrank while we waited
   const std::uint32_t count = pages_until_extent_ends();
   const PageNumber first = static_cast<PageNumber>(position_);
   const PageNumber both = std::min(file_.page_count(), digests_.page_count());
@@ -73,6 +73,7 @@ Task<Result<void>> DiskVerifier::check_extent() {
   const ByteSpan images = extent_.span().first(std::size_t(readable) * page_size);
   bool read_whole = true;
   if (readable > 0) {
+    file_.forget(first, readable);
     const Result<void> read = co_await file_.read(first, readable, images);
     if (!read.ok() && !page_is_lost(read.error())) co_return read.error();
     read_whole = read.ok();
@@ -90,6 +91,7 @@ Task<Result<void>> DiskVerifier::check_extent() {
 
 // The second look at one page.
 Task<Result<void>> DiskVerifier::check_page(PageNumber page) {
+  file_.forget(page, 1);
   const Result<void> read = co_await file_.read(page, 1, page_.span());
   if (!read.ok() && !page_is_lost(read.error())) co_return read.error();
   progress_.bytes_read += page_.size();
@@ -102,7 +104,9 @@ Task<Result<void>> DiskVerifier::check_page(PageNumber page) {
   co_return Result<void>();
 }
 
-bool DiskVerifier::equal(PageNumber page, ByteView image) const { return page_digest(page, image) == digests_.at(page); }
+bool DiskVerifier::equal(PageNumber page, ByteView image) const {
+  return page <= digests_.page_count() && page_digest(page, image) == digests_.at(page);
+}
 
 void DiskVerifier::list(PageNumber page) {
   ++progress_.pages_differing;

@@ -5,6 +5,8 @@
 namespace ccr::storage {
 namespace {
 
+constexpr const char* pages_folder = "pages";
+
 // What lies in a log directory from `from` on: sealed files, then those under incoming/, each rising.
 Task<Result<std::vector<GenerationFile>>> files_from(Disk& disk, std::string directory, Generation from) {
   const std::string folder = path_in(directory, incoming_folder);
@@ -78,6 +80,25 @@ Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Gene
     CCR_CO_TRY(co_await disk.sync_directory(where));
   }
   co_return Result<void>();
+}
+
+Task<Result<bool>> set_aside_page(Disk& disk, std::string directory, PageNumber page, ByteView found) {
+  constexpr int page_digits = 8, digest_digits = 16;
+  const std::string folder = path_in(path_in(directory, quarantine_folder), pages_folder);
+  const std::string name = to_hex(page, page_digits) + "-" + to_hex(page_digest(page, found), digest_digits) + ".page";
+  CCR_CO_TRY(co_await disk.make_directories(folder));
+  const Result<std::vector<DirectoryEntry>> entries = co_await disk.list(folder);
+  if (!entries.ok()) co_return entries.error();
+  const auto same = [&name](const DirectoryEntry& entry) { return entry.name == name; };
+  if (std::any_of(entries->begin(), entries->end(), same)) co_return true;
+  if (entries->size() >= pages_set_aside_max) co_return false;
+  std::string path = path_in(folder, name);
+  Result<std::unique_ptr<File>> file = co_await disk.open(std::move(path), OpenMode::create);
+  if (!file.ok()) co_return file.error();
+  CCR_CO_TRY(co_await (*file)->write_at(0, found));
+  CCR_CO_TRY(co_await (*file)->sync());
+  CCR_CO_TRY(co_await disk.sync_directory(folder));
+  co_return true;
 }
 
 }  // namespace ccr::storage

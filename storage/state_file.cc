@@ -9,7 +9,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
-constexpr std::uint32_t version = 3;
+constexpr std::uint32_t version = 4;
 constexpr std::size_t slot_block_bytes = 4096;
 constexpr std::size_t checksum_at = 24;
 constexpr std::size_t slot_header_bytes = 32;
@@ -112,6 +112,23 @@ SeedProgress get_seed(Decoder& in, bool& legal) {
   return seed;
 }
 
+void put(Encoder& out, const ScrubProgress& scrub) {
+  out.u32(scrub.next_page);
+  put(out, scrub.began);
+  put(out, scrub.finished);
+  out.u64(scrub.rotten);
+  out.u64(scrub.repaired);
+}
+ScrubProgress get_scrub(Decoder& in) {
+  ScrubProgress scrub;
+  scrub.next_page = in.u32();
+  scrub.began = get_time(in);
+  scrub.finished = get_time(in);
+  scrub.rotten = in.u64();
+  scrub.repaired = in.u64();
+  return scrub;
+}
+
 void put(Encoder& out, const Pin& pin) {
   out.u8(static_cast<std::uint8_t>(pin.kind));
   put(out, pin.owner, CopyState::name_bytes_max);
@@ -154,6 +171,7 @@ void put(Encoder& out, const CopyState& state) {
   put(out, state.disk_verified_at);
   out.u64(state.damaged_pages);
   put(out, state.pages_at_rest);
+  put(out, state.scrub);
   CCR_ASSERT(state.pins.size() <= CopyState::pins_max);
   out.u16(static_cast<std::uint16_t>(state.pins.size()));
   for (const Pin& pin : state.pins) put(out, pin);
@@ -185,6 +203,7 @@ CopyState get_state(Decoder& in, bool& legal) {
   state.disk_verified_at = get_time(in);
   state.damaged_pages = in.u64();
   state.pages_at_rest = get_facts(in);
+  state.scrub = get_scrub(in);
   const std::size_t pins = in.u16();
   if (pins > CopyState::pins_max) legal = false;
   for (std::size_t i = 0; i < pins && legal && in.ok(); ++i) state.pins.push_back(get_pin(in, legal));

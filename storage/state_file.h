@@ -43,6 +43,15 @@ struct SeedProgress {
   bool operator==(const SeedProgress&) const = default;
 };
 
+// How far the scrub of the page file is, and what it found since the copy was made.
+struct ScrubProgress {
+  PageNumber next_page = 0;  // of the pass that is open; 0: none is
+  WallTime began;            // the pass that is open, or the last one
+  WallTime finished;         // the last whole pass
+  std::uint64_t rotten = 0, repaired = 0;
+  bool operator==(const ScrubProgress&) const = default;
+};
+
 struct CopyState {
   static constexpr std::size_t comment_bytes_max = 512;
   static constexpr std::size_t cause_bytes_max = 4 * KiB;  // room for the longest message of ours with two paths
@@ -71,6 +80,7 @@ struct CopyState {
   WallTime disk_verified_at;
   std::uint64_t damaged_pages = 0;  // passive: found by the last verification, and not made right since
   FileFacts pages_at_rest;          // passive: of the page file when the copy was suspended
+  ScrubProgress scrub;
   std::vector<Pin> pins;  // active
   bool operator==(const CopyState&) const = default;
 };

@@ -39,6 +39,7 @@ CopyState full_state() {
   state.disk_verified_at = {5};
   state.damaged_pages = 16;
   state.pages_at_rest = {4096, 17, -18};
+  state.scrub = {19, {20}, {-21}, 22, 23};
   state.pins = {{Pin::Kind::copy, "beta", at(4, 4096), false}, {Pin::Kind::seed, "gamma", at(3, 4096), true}};
   return state;
 }
@@ -121,7 +122,7 @@ TEST(StateBytes, BytesBehindThePayloadAreRefusedAlsoWithAGoodChecksum) {
 
 TEST(StateBytes, ANewerVersionIsUnsupported) {
   Bytes slot = encode_state(full_state(), 5);
-  slot[8] = std::byte{4};
+  slot[8] = std::byte{5};
   seal_state(slot);
   EXPECT_EQ(kind_of(decode_state(slot)), ErrorKind::unsupported);
 }

@@ -213,12 +213,12 @@ TEST(DiskVerifier, AMisdirectedWriteDiffersAtBothPages) {
 }
 
 TEST(DiskVerifier, TheListEndsAndTheCountGoesOn) {
-  Copy copy(1500);
-  for (PageNumber page = 1; page <= 1500; ++page) copy.digests.set(page, 1);
+  Copy copy(2500);
+  for (PageNumber page = 1; page <= 2500; ++page) copy.digests.set(page, 1);
   const DiskVerifier verifier = verified(copy);
-  EXPECT_EQ(verifier.progress().pages_differing, 1500u);
+  EXPECT_EQ(verifier.progress().pages_differing, 2500u);
   ASSERT_EQ(verifier.progress().differing.size(), DiskVerifier::differing_listed_max);
-  EXPECT_EQ(verifier.progress().differing.back(), 1000u);
+  EXPECT_EQ(verifier.progress().differing.back(), 2048u);
 }
 
 TEST(DiskVerifier, PagesThatOnlyTheFileOrOnlyTheTableHasDiffer) {
