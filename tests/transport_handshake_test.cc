@@ -98,6 +98,22 @@ TEST(Handshake, AHelloToMeasureNeedsNoDatabaseAndGetsNoLog) {
                  "compare [nodes] in the configuration of both nodes");
 }
 
+TEST(Handshake, AHelloToRepairMayGoToACopyThatIsNotActive) {
+  Hello hello = sample_hello();
+  hello.purpose = Purpose::repair;
+  hello.chain.clear();
+  hello.wanted = Position{};
+  ActiveFacts facts = sample_facts();
+  facts.active = false;
+  facts.own_digests.clear();
+  expect_verdict(hello, facts, Verdict::unknown);
+  EXPECT_EQ(decide_handshake(hello, facts).welcome.signature, sample_signature());
+  facts.ready = false;
+  expect_refusal(hello, facts, RefuseReason::not_ready, "orders@alpha has no proven pages now", "ccr status shows why");
+  hello.purpose = Purpose::seed;
+  expect_refusal(hello, facts, RefuseReason::not_active, "orders@alpha is not the active copy", "ccr status shows which copy is");
+}
+
 // --- refusals ----------------------------------------------------------------------------------------------------------------
 
 TEST(Handshake, RefusesVersionsWithoutOverlap) {

@@ -154,7 +154,9 @@ std::vector<Extremes> extremes(const Bytes& tail) {
           {MeasureEnd{}, slotted},
           {ended, largest},
           {ExtentPacked{0, {}, 0, 1, 512, whole.first(1), false}, ExtentPacked{0, {}, 0, 1, 512, whole, false}},
-          {PathBeat{}, PathBeat{~std::uint64_t(0)}}};
+          {PathBeat{}, PathBeat{~std::uint64_t(0)}},
+          {PageAsk{}, PageAsk{}},
+          {PageAnswer{}, PageAnswer{1, PageAnswer::Standing::same, {}, whole.first(page_bytes_max)}}};
 }
 
 TEST(FormatPage, ItsTableNamesEveryTypeWithItsSmallestAndLargestBody) {

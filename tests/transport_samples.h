@@ -173,7 +173,9 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
           MeasureEnd{1, 2, 3, {4, 5, 6, 7, 8, 9, 10}, "cubic", 11, {12, 13}},
           packed,
           shrunk,
-          PathBeat{7}};
+          PathBeat{7},
+          PageAsk{7, 0x1122334455667788},
+          PageAnswer{7, PageAnswer::Standing::same, {{5}, 8192}, view.first(4096)}};
 }
 
 }  // namespace ccr::transport

@@ -63,7 +63,8 @@ std::optional<Refuse> refuse_database(const Hello& hello, const ActiveFacts& act
     return refuse(RefuseReason::database, "node " + active.node + " has no database '" + hello.database + "'",
                   "compare the databases in the configuration of both nodes");
   }
-  if (!active.active && hello.purpose != Purpose::pages) {
+  const bool repair = hello.purpose == Purpose::repair;
+  if (!active.active && !repair && hello.purpose != Purpose::pages) {
     return refuse(RefuseReason::not_active, active.database + "@" + active.node + " is not the active copy",
                   "ccr status shows which copy is");
   }
@@ -71,6 +72,9 @@ std::optional<Refuse> refuse_database(const Hello& hello, const ActiveFacts& act
     return refuse(RefuseReason::kind,
                   copy_text(hello) + " is of kind '" + hello.kind + "', the active copy of '" + active.kind + "'",
                   "compare kind in the configuration of both nodes");
+  }
+  if (!active.ready && repair) {
+    return refuse(RefuseReason::not_ready, active.database + "@" + active.node + " has no proven pages now", "ccr status shows why");
   }
   if (!active.ready && !active.active) {
     return refuse(RefuseReason::not_ready, active.database + "@" + active.node + " is not healthy: no source of pages", "ccr status shows why");

@@ -10,12 +10,12 @@
 //   to_node is not this node                       | node
 //   from_node is this node, or may have no copy    | node
 //   another database than the one looked up        | database
-//   our copy of it is not the active one           | not_active, unless pages are asked for
+//   our copy of it is not the active one           | not_active, unless pages are asked for, or one to repair
 //   another kind                                   | kind
 //   our log is not open, or our copy not healthy   | not_ready
 //   epoch above ours                               | epoch
 //
-// Pages any healthy copy may give: the facts are then those of the copy that is here.
+// Pages any healthy copy may give, and single ones to repair any proven one: the facts are then those of the copy that is here.
 // A Hello to measure, or for the heartbeats of a path, names no database: only the rules down to from_node are asked, `copies` are then all nodes that this one knows, and
 // the Welcome carries version, node and session alone.
 //
@@ -57,7 +57,7 @@ struct ActiveFacts {
   std::string cluster, node, database, kind;
   std::string proven_peer;          // what the connection's certificate names; empty: TLS is off
   bool active = false;              // this node's copy of the database is the active one
-  bool ready = false;               // its log is open; of a passive copy: it is healthy
+  bool ready = false;               // its log is open; of a passive copy: it is healthy; to repair: it has proven pages
   std::vector<std::string> copies;  // nodes that may have a copy; for no database, all nodes
   Signature signature;
   Epoch epoch = 0;

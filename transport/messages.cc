@@ -7,6 +7,7 @@
 #include "transport/body_codec.h"
 #include "transport/frame.h"
 #include "transport/measure_fields.h"
+#include "transport/repair_fields.h"
 
 namespace ccr::transport {
 namespace {
@@ -58,7 +59,7 @@ void fields(A& a, typename A::template Ref<Hello> m) {
   a.u16(m.version_max);
   a.require(m.version_min <= m.version_max, "a version range that ends before it begins");
   if (A::reads && a.ok() && !speaks(m.version_min, m.version_max)) return a.skip_rest();
-  a.word(m.purpose, Purpose::pages);
+  a.word(m.purpose, Purpose::repair);
   a.name(m.cluster);
   a.name(m.from_node);
   a.name(m.to_node);
@@ -303,13 +304,15 @@ constexpr std::array<const char*, type_count + 1> type_names{
     "Tip",           "Watermarks",     "SeedOpen",       "SeedOffer", "ExtentDigestsAsk",
     "ExtentDigests", "PageDigestsAsk", "PageDigestList", "ExtentAsk", "ExtentPages",
     "SeedFinish",    "SeedEnd",        "SeedRelease",    "VerifyAsk", "VerifyAnswer",
-    "MeasureAsk",    "MeasureData",    "MeasureEnd",     "LogPacked", "ExtentPacked", "PathBeat"};
+    "MeasureAsk",    "MeasureData",    "MeasureEnd",     "LogPacked", "ExtentPacked",
+    "PathBeat",      "PageAsk",        "PageAnswer"};
 
 // The numbers are a format: a new message goes to the end.
 template <class M, std::uint8_t type>
 constexpr bool numbered = std::is_same_v<std::variant_alternative_t<type - 1, Message>, M>;
 static_assert(numbered<Hello, 1> && numbered<LogData, 4> && numbered<SeedOpen, 7> && numbered<ExtentPages, 14> &&
-              numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22> && numbered<ExtentPacked, 24> && numbered<PathBeat, 25>);
+              numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22> && numbered<ExtentPacked, 24> && numbered<PathBeat, 25> &&
+              numbered<PageAnswer, 27>);
 
 template <class M>
 Result<Message> decode_as(std::uint8_t type, ByteView body) {
@@ -347,6 +350,7 @@ ByteView tail_of(const Message& message) noexcept {
   if (const auto* measured = std::get_if<MeasureData>(&message)) return measured->bytes;
   if (const auto* log_packed = std::get_if<LogPacked>(&message)) return log_packed->packed;
   if (const auto* pages_packed = std::get_if<ExtentPacked>(&message)) return pages_packed->packed;
+  if (const auto* page = std::get_if<PageAnswer>(&message)) return page->image;
   return {};
 }
 
@@ -356,6 +360,7 @@ std::size_t tail_offset(std::uint8_t type) noexcept {
   if (type == type_of(MeasureData{})) return measure_data_fields;
   if (type == type_of(LogPacked{})) return log_packed_fields;
   if (type == type_of(ExtentPacked{})) return extent_packed_fields;
+  if (type == type_of(PageAnswer{})) return page_answer_fields;
   return 0;
 }
 

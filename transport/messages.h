@@ -1,7 +1,8 @@
 // What nodes say to each other, format version 1. transport/README.md is the page of this format; encoding lives here only.
 //
 // Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy), `seed`, `pages`
-// (one more stream of a seed, to any healthy copy), `path`, or `measure`, which is of no database and which any node may make to any other.
+// Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy), `seed`, `pages`
+// (one more stream of a seed, to any healthy copy), `repair` (of a page, to any other copy), `path`, or `measure`, of no database and to any node.
 // First Hello (passive) and Welcome or Refuse (active), then the messages of the purpose. Pure: bytes in, message or Error out; a
 // length is checked before anything is allocated.
 #pragma once
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "transport/measure_messages.h"
 #include "transport/packed_messages.h"
+#include "transport/repair_messages.h"
 
 namespace ccr::transport {
 
@@ -33,7 +35,7 @@ inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent o
 inline constexpr std::size_t page_mask_bytes_max = extent_pages_max / 8;
 inline constexpr std::uint32_t extent_digests_max = 65'536;       // of one message
 
-enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4, pages = 5 };
+enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4, pages = 5, repair = 6 };
 // Whether a connection of that purpose is about a database.
 constexpr bool of_database(Purpose purpose) noexcept { return purpose != Purpose::measure && purpose != Purpose::path; }
 
@@ -138,9 +140,7 @@ struct Watermarks {  // passive -> active: heartbeat, and after each sync
 
 // --- seed --------------------------------------------------------------------------------------------------------------------
 
-struct SeedOpen {     // passive -> active; resume names the pass's P, which the active holds if it still can
-  Position resume_from;  // generation 0: a new pass
-};
+struct SeedOpen { Position resume_from; };  // passive -> active; names the pass's P, which the active holds if it still can; generation 0: a new pass
 struct SeedOffer {    // active -> passive
   Position from;         // P
   CommitNumber from_commit = 0;
@@ -181,13 +181,13 @@ struct PathBeat {
 
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
                              PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer,
-                             MeasureAsk, MeasureData, MeasureEnd, LogPacked, ExtentPacked, PathBeat>;
+                             MeasureAsk, MeasureData, MeasureEnd, LogPacked, ExtentPacked, PathBeat, PageAsk, PageAnswer>;
 
 // The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;
 const char* type_name(std::uint8_t type) noexcept;  // "Hello"; "unknown" for a number that no message has
 Error unexpected(const Message& message, const std::string& where);  // protocol; `where`: "a log connection"
-// Encodes the message body. LogData, ExtentPages, their packed forms and MeasureData put their bytes last, so a sender may pass them as a
+// Encodes the message body. LogData, ExtentPages, their packed forms, MeasureData and PageAnswer put their bytes last, so a sender may pass them as a
 // second piece: encode gives everything before them when `without_tail`. Names, lists and tails over their limits are broken invariants of the sender; a text is cut
 // to text_bytes_max, and what is not UTF-8 on one line becomes spaces.
 Bytes encode(const Message& message, bool without_tail = false);
