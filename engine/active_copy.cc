@@ -5,18 +5,22 @@
 #include <utility>
 
 #include "base/undo.h"
+#include "engine/active_scrub.h"
 
 namespace ccr::engine {
 
 using storage::RecordKind;
 using storage::SourceStanding;
 
-ActiveCopy::ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies)
+ActiveCopy::ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies,
+                       Scrub& scrub)
     : context_(context),
       database_(database),
       factory_(std::move(factory)),
       standing_(standing),
       copies_(copies),
+      scrub_(scrub),
+      scrubbed_(std::make_unique<ActiveScrub>(*this, paths_of(context.config, database, true))),
       paths_(paths_of(context.config, database, true)),
       keeper_(context.executor, context.disk, paths_.state_directory),
       group_(context.executor),
@@ -51,6 +55,7 @@ Task<Result<void>> ActiveCopy::live() {
   group_.spawn(keep_house());
   group_.spawn(prepare_log());
   if (replayer_) group_.spawn(replayer_->run());
+  group_.spawn(scrub_.run(*scrubbed_, keeper_));
   co_return co_await group_.join();
 }
 
@@ -169,13 +174,19 @@ Task<Result<void>> ActiveCopy::sync_group() {
 void ActiveCopy::enter_mounted() {
   const std::string& cause = keeper_.state().cause;
   const std::string other = database_.copies.size() > 1 ? database_.copies[1] : context_.config.node;
-  const std::string hint = "ccr verify " + subject_of(database_, other) + " names all such pages; look at this disk, and at who wrote the file";
+  const std::string first = sqlite() ? "ccr verify " + subject_of(database_, other) + " names all such pages"
+                                     : "ccr scrub " + subject_of(database_, context_.config.node) + " repairs it from another copy";
+  const std::string hint = first + "; look at this disk, and at who wrote the file";
   standing_.enter(State::mounted, cause, cause.empty() ? "" : hint);
+}
+
+std::string ActiveCopy::damage_text(PageNumber page) const {
+  return "PAGE: page " + std::to_string(page) + " of " + paths_.page_file + " is not what its log says";
 }
 
 Task<Result<void>> ActiveCopy::damaged(PageNumber page) {
   if (!keeper_.state().cause.empty()) co_return Result<void>();  // one is enough to look into
-  keeper_.state().cause = "PAGE: page " + std::to_string(page) + " of " + paths_.page_file + " is not what its log says";
+  keeper_.state().cause = damage_text(page);
   if (standing_.state() == State::mounted) enter_mounted();
   co_return co_await keeper_.save();
 }
@@ -187,11 +198,16 @@ Task<Result<void>> ActiveCopy::undamaged() {
   co_return co_await keeper_.save();
 }
 
+Task<Result<void>> ActiveCopy::repaired(PageNumber page) {
+  if (keeper_.state().cause != damage_text(page)) co_return Result<void>();
+  co_return co_await undamaged();
+}
+
 void ActiveCopy::publish_tip() {
   tip_.durable = log_->durable();
   tip_.commit = log_->durable_commit();
   tip_.page_count = digests_->page_count();
-  tip_.root_known = digests_whole_ && comparing_ == Comparing::no;
+  tip_.root_known = comparable();
   tip_.root = tip_.root_known ? digests_->root() : 0;
   keeper_.state().durable = tip_.durable;
   keeper_.state().durable_commit = tip_.commit;
@@ -215,7 +231,7 @@ Task<Result<void>> ActiveCopy::take_pages(storage::SourcePages pages) {
   result.page_count = pages.page_count;
   result.count = pages.count;
   result.images = std::move(pages.images);
-  note_table(pages.first, result, digests_whole_ && comparing_ == Comparing::no);
+  note_table(pages.first, result, comparable());
   found->second->result = std::move(result);
   found->second->done.notify();
   co_return Result<void>();
@@ -284,7 +300,9 @@ void ActiveCopy::release() {
 }
 
 Task<void> ActiveCopy::wait_until_comparable() {
-  while (!digests_whole_ || comparing_ != Comparing::no) co_await changed_.wait();
+  while (!comparable()) co_await changed_.wait();
 }
+
+PageGiver& ActiveCopy::page_giver() { return *scrubbed_; }
 
 }  // namespace ccr::engine

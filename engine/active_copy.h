@@ -21,6 +21,7 @@
 #include "engine/directories.h"
 #include "engine/page_store.h"
 #include "engine/replayer.h"
+#include "engine/scrub.h"
 #include "storage/log_stream.h"
 
 namespace ccr::engine {
@@ -28,6 +29,8 @@ namespace ccr::engine {
 // Opens the source of an sqlite database; the node is given one, so that the engine knows no SQLite. `cursor`: where the log ends.
 using SourceFactory =
     std::function<std::unique_ptr<storage::LogSource>(NodeContext& context, const DatabaseConfig& database, std::optional<storage::SourceCursor> cursor)>;
+
+class ActiveScrub;
 
 class ActiveCopy final : private ReplayObserver {
  public:
@@ -55,7 +58,7 @@ class ActiveCopy final : private ReplayObserver {
     PageNumber differs = 0;        // first page that is not what the table says, where they are comparable; 0: none
   };
 
-  ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies);
+  ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies, Scrub& scrub);
   ~ActiveCopy() override;
 
   Task<Result<void>> run();
@@ -93,9 +96,13 @@ class ActiveCopy final : private ReplayObserver {
   // A page of the disk is not what the log says: shown as the cause of this copy's standing, also after a restart, until undamaged().
   Task<Result<void>> damaged(PageNumber page);
   Task<Result<void>> undamaged();  // the whole file was read and is what the log says
+  Task<Result<void>> repaired(PageNumber page);  // undamaged(), where that page was the cause
   bool held() const noexcept { return holds_ > 0; }
   // Waits until the source is serving and the digest table is whole.
   Task<void> wait_until_comparable();
+  bool comparable() const noexcept { return digests_whole_ && comparing_ == Comparing::no; }
+  storage::PageFile* page_file() noexcept { return page_file_.get(); }  // of a page store
+  PageGiver& page_giver();
   void seed_pin_changed() { changed_.notify(); }
 
  private:
@@ -132,6 +139,7 @@ class ActiveCopy final : private ReplayObserver {
   Task<void> claim_log();
   void publish_tip();
   void enter_mounted();
+  std::string damage_text(PageNumber page) const;
   void note_table(PageNumber first, PagesRead& read, bool comparable) const;
   void commit_applied(Position position, CommitNumber commit) override;
   void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;
@@ -142,6 +150,8 @@ class ActiveCopy final : private ReplayObserver {
   SourceFactory factory_;
   CopyStanding& standing_;
   CopyTable& copies_;
+  Scrub& scrub_;
+  std::unique_ptr<ActiveScrub> scrubbed_;
   CopyPaths paths_;
   StateKeeper keeper_;
   TaskGroup group_;

@@ -9,6 +9,7 @@
 #include "engine/bench_commands.h"
 #include "engine/dry_run.h"
 #include "engine/load.h"
+#include "engine/scrub_commands.h"
 #include "engine/seed_sources.h"
 #include "engine/status.h"
 #include "engine/watched.h"
@@ -44,6 +45,12 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
   if (command == "suspend") co_return co_await suspend(request);
   if (command == "resume") co_return co_await resume(request);
   if (command == "verify") co_return co_await verify(request, reply);
+  if (command == "scrub") {
+    const Result<Hosted*> hosted = hosted_of(request);
+    if (!hosted.ok()) co_return hosted.error();
+    ScrubCommands scrubbing(node_, context_);
+    co_return co_await scrubbing.scrub(**hosted, request, reply);
+  }
   if (command == "load") co_return co_await load(request, reply);
   if (command == "bench" || command == "tune") {
     BenchCommands measuring(node_, context_);

@@ -1,6 +1,6 @@
 // Commands answers what `ccr` asks of the running node over its control socket.
 //
-// What a command changes is durable before it is answered. Watching commands (wait, seed, verify, events) may be left at any time: the work
+// What a command changes is durable before it is answered. Watching commands (wait, seed, verify, scrub, events) may be left at any time: the work
 // goes on in the node, and the same command attaches to it again. Errors: usage, not_found (with 'did you mean'), unreachable (another node's copy), refused, busy, timeout.
 #pragma once
 

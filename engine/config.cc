@@ -29,6 +29,7 @@ constexpr DurationRange heartbeat_interval_range{50ms, 60s};
 constexpr DurationRange replay_lag_range{0s, 14 * 24h};
 constexpr SizeRange window_range{4 * KiB, 512 * MiB};  // the kernel counts buffers in 31 bits, its overhead included
 constexpr std::size_t congestion_name_max = 15;        // the kernel's TCP_CA_NAME_MAX less its zero
+constexpr DurationRange scrub_every_range{1s, 366 * 24h};
 constexpr SizeRange compression_memory_range{0, 64 * GiB};  // 0: nothing is packed
 
 // Everything that reading the file gathers beside the Config itself.
@@ -290,6 +291,20 @@ void read_verify(const ConfigTable& root, Config& config) {
   table->rate("rate", config.verify_bytes_per_second);
 }
 
+void read_scrub(const ConfigTable& root, Config& config) {
+  const std::optional<ConfigTable> table = root.table("scrub");
+  if (!table) return;
+  table->only({"every", "rate", "when"});
+  std::string every;
+  table->text("every", every);
+  if (every == "off") config.scrub.every = Duration::zero();
+  if (every != "off") table->duration("every", config.scrub.every, scrub_every_range);
+  table->rate("rate", config.scrub.bytes_per_second);
+  std::string when = "always";
+  table->word("when", when, {"always", "idle"});
+  config.scrub.only_idle = when == "idle";
+}
+
 void read_places(const ConfigTable& root, Reading& reading) {
   Config& config = reading.config;
   ConfigPaths& paths = reading.paths;
@@ -328,7 +343,7 @@ void check_node(const ConfigTable& root, const Config& config) {
 }
 
 void read_root(const ConfigTable& root, Reading& reading) {
-  root.only({"cluster", "state_dir", "control_socket", "nodes", "tls", "databases", "transport", "verify"});
+  root.only({"cluster", "state_dir", "control_socket", "nodes", "tls", "databases", "transport", "verify", "scrub"});
   root.require("cluster", "cluster = \"lab\"");
   root.text("cluster", reading.config.cluster);
   if (root.has("cluster") && !valid_name(reading.config.cluster) && reading.faults.empty()) {
@@ -344,6 +359,7 @@ void read_root(const ConfigTable& root, Reading& reading) {
   }
   read_transport(root, reading.config);
   read_verify(root, reading.config);
+  read_scrub(root, reading.config);
   if (!reading.faults.empty()) return;
   const std::optional<PathConflict> conflict = find_path_conflict(reading.paths, reading.config.nodes);
   if (conflict) report_conflict(root, *conflict);

@@ -50,6 +50,13 @@ struct TransportConfig {
 // A tenth of what a fast disk reads: programs on the active node do not feel it, and a database of 10 GiB takes a minute a side.
 inline constexpr std::uint64_t verify_bytes_per_second_default = 200'000'000;
 
+// A pass of each copy in a week, at a rate that no program feels.
+struct ScrubConfig {
+  Duration every = std::chrono::hours(7 * 24);  // 0: off
+  std::uint64_t bytes_per_second = 20'000'000;  // 0: unlimited
+  bool only_idle = false;
+};
+
 inline constexpr std::size_t addresses_max = 8;  // of a node
 inline constexpr int streams_max = 64;           // of a seed
 
@@ -76,6 +83,7 @@ struct Config {
   std::map<std::string, DatabaseConfig> databases;
   TransportConfig transport;
   std::uint64_t verify_bytes_per_second = verify_bytes_per_second_default;  // of one verification, on each side; 0: unlimited
+  ScrubConfig scrub;
   std::vector<std::string> warnings;  // what is accepted, and should be looked at
 };
 

@@ -106,7 +106,10 @@ std::string show_config(const Config& config) {
   out += show_tls(config);
   for (const auto& [name, database] : config.databases) out += show_database(database);
   out += show_transport(config.transport);
-  return out + fmt::format("\n[verify]\nrate = {}\n", rate_text(config.verify_bytes_per_second));
+  out += fmt::format("\n[verify]\nrate = {}\n", rate_text(config.verify_bytes_per_second));
+  const ScrubConfig& scrub = config.scrub;
+  return out + fmt::format("\n[scrub]\nevery = {}\nrate = {}\nwhen = \"{}\"\n", scrub.every > Duration::zero() ? duration_text(scrub.every) : quoted("off"),
+                           rate_text(scrub.bytes_per_second), scrub.only_idle ? "idle" : "always");
 }
 
 }  // namespace ccr::engine

@@ -9,7 +9,6 @@
 #include "base/timeout.h"
 #include "engine/active_seed.h"
 #include "engine/certificate_dates.h"
-#include "engine/chain_points.h"
 #include "engine/commands.h"
 #include "engine/heartbeat.h"
 #include "engine/passive_source.h"
@@ -44,11 +43,12 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
     hosted->config = database;
     hosted->is_active_here = mine == database.copies.begin();
     hosted->standing = std::make_unique<CopyStanding>(subject_of(database, config_.node), State::initializing, context_.clock, events_);
+    hosted->scrub = std::make_unique<Scrub>(context_, subject_of(database, config_.node));
     if (hosted->is_active_here) {
       std::vector<std::string> passive(std::next(database.copies.begin()), database.copies.end());
       hosted->copies = std::make_unique<CopyTable>(context_.clock, std::move(passive));
     } else {
-      hosted->passive = std::make_unique<PassiveCopy>(context_, hosted->config, *hosted->standing);
+      hosted->passive = std::make_unique<PassiveCopy>(context_, hosted->config, *hosted->standing, *hosted->scrub);
     }
     databases_.emplace(name, std::move(hosted));
   }
@@ -129,7 +129,7 @@ Task<Result<void>> Node::host(Hosted& hosted) {
 
 Task<Result<void>> Node::host_once(Hosted& hosted) {
   if (hosted.is_active_here) {
-    hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies);
+    hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies, *hosted.scrub);
     const Result<void> ended = co_await hosted.active->run();
     hosted.source_broke_off = hosted.active->source_broke_off();
     hosted.active.reset();
@@ -263,59 +263,10 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
   if (hosted == nullptr) co_return Result<void>();
   if (hosted->passive && hello->purpose == Purpose::pages) {
     spawn(serve_pages(std::move(connection), *hosted, hello->from_node));
-  } else if (hosted->active && hosted->active->ready()) {  // else it was dismounted meanwhile
-    hosted->active->group().spawn(serve(std::move(connection), *hosted, std::move(*hello)));
+  } else if (TaskGroup* group = service_of(*hosted, hello->purpose)) {  // else it was dismounted meanwhile
+    group->spawn(serve(std::move(connection), *hosted, std::move(*hello)));
   }
   co_return Result<void>();
-}
-
-Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hello& hello, std::string proven_peer) {
-  transport::ActiveFacts facts;
-  Position answered;
-  facts.cluster = config_.cluster;
-  facts.node = config_.node;
-  facts.proven_peer = std::move(proven_peer);
-  if (!transport::of_database(hello.purpose)) {
-    for (const auto& [name, node] : config_.nodes) facts.copies.push_back(name);
-    co_return transport::decide_handshake(hello, facts);
-  }
-  Hosted* hosted = find(hello.database);
-  if (hosted != nullptr) {
-    facts.database = hosted->config.name;
-    facts.kind = name_of(hosted->config.kind);
-    facts.copies = hosted->config.copies;
-    facts.active = hosted->is_active_here;
-    facts.ready = hosted->active && hosted->active->ready();
-    if (hello.purpose == Purpose::pages && hosted->passive) {
-      put_source_facts(*hosted->passive, facts);
-      facts.own_digests.resize(hello.chain.size());
-      co_return transport::decide_handshake(hello, facts);
-    }
-  }
-  if (facts.ready) {
-    ActiveCopy& active = *hosted->active;
-    facts.signature = active.log().signature();
-    facts.epoch = active.log().epoch();
-    facts.page_size = active.digests().page_size();
-    facts.generation_bytes = hosted->config.generation_bytes;
-    facts.first = active.first_generation();
-    // Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
-    const Position durable = active.tip().durable;
-    const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;
-    const Position shipped{durable.generation, blocks * storage::block_bytes};
-    if (facts.signature == hello.signature) {
-      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, active.log_directory(), shipped, hello.chain);
-      if (!own.ok()) co_return own.error();
-      facts.own_digests = std::move(*own);
-    } else {
-      facts.own_digests.resize(hello.chain.size());
-    }
-    facts.durable = shipped;
-    answered = durable;
-  }
-  transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);
-  answer.welcome.durable = answered;
-  co_return answer;
 }
 
 namespace {
@@ -357,8 +308,9 @@ Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnec
 Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {
   const std::size_t most = hello.purpose == Purpose::pages ? streams_max : 1;
   const Listed listed(hosted.connections[{hello.from_node, static_cast<int>(hello.purpose)}], connection.get(), most);
-  const Result<void> ended = co_await serve_purpose(*connection, *hosted.active, hello);
-  if (!ended.ok()) tell_end(subject_of(hosted.config, hello.from_node), hello.purpose == Purpose::log ? "log" : "seed", ended.error());
+  const Result<void> ended = co_await serve_purpose(*connection, hosted, hello);
+  const char* purpose = hello.purpose == Purpose::log ? "log" : hello.purpose == Purpose::repair ? "repair" : "seed";
+  if (!ended.ok()) tell_end(subject_of(hosted.config, hello.from_node), purpose, ended.error());
   co_return Result<void>();  // a peer's end is not this copy's error
 }
 
@@ -388,7 +340,12 @@ seed::SeedLimits Node::seed_limits(const std::string& peer, const std::string& d
   return limits;
 }
 
-Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello) {
+Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, Hosted& hosted, const transport::Hello& hello) {
+  if (hello.purpose == Purpose::repair) {
+    PageGiver& giver = hosted.active ? hosted.active->page_giver() : hosted.passive->page_giver();
+    co_return co_await serve_repair(context_.clock, connection, giver);
+  }
+  ActiveCopy& active = *hosted.active;
   if (hello.purpose == Purpose::log) {
     Shipper shipper(active, connection, hello);
     co_return co_await shipper.run();

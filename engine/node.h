@@ -31,6 +31,7 @@ namespace ccr::engine {
 struct Hosted {
   DatabaseConfig config;
   std::unique_ptr<CopyStanding> standing;
+  std::unique_ptr<Scrub> scrub;
   std::unique_ptr<CopyTable> copies;     // on the active node
   std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
   std::unique_ptr<PassiveCopy> passive;  // on a passive node, as long as the node runs: requests may wait in it
@@ -71,6 +72,7 @@ class Node final : public ControlHandler {
   Task<Result<void>> greet_and_tell(std::unique_ptr<transport::Connection> connection, std::uint64_t number);
   Task<Result<void>> greet(std::unique_ptr<transport::Connection> connection, bool& proven);
   Task<Result<transport::Hello>> receive_hello(transport::FramedConnection& connection);
+  static TaskGroup* service_of(const Hosted& hosted, transport::Purpose purpose);  // where its connections are served; null: not now
   Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello, std::string proven_peer);
   Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, transport::Hello hello);
   Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
@@ -78,7 +80,7 @@ class Node final : public ControlHandler {
   Task<Result<void>> serve_pages(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, std::string peer);
   seed::SeedLimits seed_limits(const std::string& peer, const std::string& database);
   void tell_end(const std::string& subject, const char* purpose, const Error& error);
-  Task<Result<void>> serve_purpose(transport::FramedConnection& connection, ActiveCopy& active, const transport::Hello& hello);
+  Task<Result<void>> serve_purpose(transport::FramedConnection& connection, Hosted& hosted, const transport::Hello& hello);
 
   Executor executor_;
   Random random_;

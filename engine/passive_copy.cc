@@ -6,13 +6,16 @@
 
 #include "engine/digest_scan.h"
 #include "engine/passive_files.h"
+#include "engine/passive_scrub.h"
 
 namespace ccr::engine {
 
-PassiveCopy::PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing)
+PassiveCopy::PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing, Scrub& scrub)
     : context_(context),
       database_(database),
       standing_(standing),
+      scrub_(scrub),
+      scrubbed_(std::make_unique<Scrubbed>(*this)),
       paths_(paths_of(context.config, database, false)),
       keeper_(context.executor, context.disk, paths_.state_directory),
       changed_(context.executor) {}

@@ -20,9 +20,9 @@
 #include "engine/position_times.h"
 #include "engine/replayer.h"
 #include "engine/root_ledger.h"
+#include "engine/scrub.h"
 #include "engine/verify_report.h"
 #include "seed/seed_target.h"
-#include "storage/disk_verifier.h"
 #include "storage/quarantine.h"
 #include "storage/token_bucket.h"
 
@@ -38,11 +38,10 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   static constexpr int source_tries_max = 12;           // in a row without an extent, before the active node is the source instead: some 20 s
   static constexpr int sealed_generations_kept = 2;     // below the required range, for the next handshake
 
-  PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing);
+  PassiveCopy(NodeContext& context, const DatabaseConfig& database, CopyStanding& standing, Scrub& scrub);
   ~PassiveCopy() override;
 
   Task<Result<void>> run();
-
   // Requests; each completes when it is durable and in force.
   Task<Result<void>> suspend(SuspendRequest request);
   Task<Result<void>> resume();
@@ -84,8 +83,11 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   void hurry();  // somebody waits for what came and is not replayed
   const std::string& page_file() const noexcept { return paths_.page_file; }
   const std::string& active_node() const noexcept { return database_.copies.front(); }
+  TaskGroup* page_service() const;  // where another node may be given pages: work of the phase; null: not now
+  PageGiver& page_giver();
 
  private:
+  class Scrubbed;
   enum class Phase { contact, seed, follow };
 
   // While it lives the copy is connected by this connection, however the task that holds it ends.
@@ -161,6 +163,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   NodeContext& context_;
   const DatabaseConfig& database_;
   CopyStanding& standing_;
+  Scrub& scrub_;
+  std::unique_ptr<Scrubbed> scrubbed_;
   CopyPaths paths_;
   StateKeeper keeper_;
   Signal changed_;

@@ -4,8 +4,7 @@
 
 #include "base/timeout.h"
 #include "engine/chain_points.h"
-#include "engine/passive_copy.h"
-#include "engine/passive_files.h"
+#include "engine/passive_scrub.h"
 
 namespace ccr::engine {
 
@@ -101,6 +100,7 @@ Task<Result<void>> PassiveCopy::follow() {
   group.spawn(copy_log(false));
   group.spawn(keep_house());
   group.spawn(finish_when_decided());
+  group.spawn(scrub_.run(*scrubbed_, keeper_));
   co_return co_await group.join();
 }
 
@@ -346,6 +346,7 @@ bool worth_saving(const storage::CopyState& saved, const storage::CopyState& sta
   if (state == saved) return false;
   storage::CopyState beaten = saved;
   beaten.tip_heard = state.tip_heard;
+  beaten.scrub = state.scrub;  // saves its place itself
   if (!(state == beaten)) return true;
   return state.tip_heard.nanoseconds - saved.tip_heard.nanoseconds >= apart_max || now.nanoseconds - state.tip_heard.nanoseconds >= silence;
 }

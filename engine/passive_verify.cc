@@ -1,10 +1,12 @@
 // Verification: both page files are read against their digests, then the roots are compared as of one position.
+#include <algorithm>
 #include <utility>
 
 #include "base/timeout.h"
 #include "engine/passive_copy.h"
 #include "engine/passive_files.h"
 #include "seed/seed_verify.h"
+#include "storage/disk_verifier.h"
 #include "storage/file_replacement.h"
 
 namespace ccr::engine {
@@ -25,12 +27,14 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatc
   CCR_CO_TRY(co_await check_beside());
   VerifyReport report;
   CCR_CO_TRY(co_await verify_disk(request, report, watch));
+  if (report.differing_total <= Scrub::pages_rotten_max) report.repaired = co_await scrub_.mend(report.differing);
   CCR_CO_TRY(co_await verify_active(request, report, watch));
   CCR_CO_TRY(co_await verify_roots(report));
   CCR_CO_TRY(co_await judge_verification(report));
   const Event event{"verified",
                     subject_of(database_, context_.config.node),
                     {{"equal", report.equal() ? "true" : "false"}, {"differing", std::to_string(report.differing_total)},
+                     {"repaired", std::to_string(report.repaired.size())},
                      {"active_differing", std::to_string(report.active_differing_total)}}};
   context_.trace.record(event);
   co_return std::move(report);
@@ -40,8 +44,8 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatc
 // itself, and only the proof of both sides is gone.
 Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
   storage::CopyState& state = keeper_.state();
-  const bool sound = report.differing_total == 0;
-  if (report.equal()) state.disk_verified_at = context_.clock.wall_now();
+  const bool sound = report.left() == 0;
+  if (sound && report.roots_equal) state.disk_verified_at = context_.clock.wall_now();
   if (!sound || report.active_differing_total > 0) state.disk_verified_at = WallTime{};
   standing_.told_more();
   changed_.notify();
@@ -55,9 +59,11 @@ Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
     if (state.suspended) standing_.enter(standing_.state(), resting_cause(), resting_hint());
   }
   if (sound) co_return co_await keeper_.save();
-  state.damaged_pages = report.differing_total;
-  std::string cause = "PAGE: " + std::to_string(report.differing_total) + " of " + std::to_string(report.pages_checked) + " pages of " +
-                      paths_.page_file + " are not what the log says, the first is page " + std::to_string(report.differing.front());
+  state.damaged_pages = report.left();
+  const auto rotten = std::mismatch(report.differing.begin(), report.differing.end(), report.repaired.begin(), report.repaired.end()).first;
+  CCR_ASSERT(rotten != report.differing.end());
+  std::string cause = "PAGE: " + std::to_string(report.left()) + " of " + std::to_string(report.pages_checked) + " pages of " +
+                      paths_.page_file + " are not what the log says, the first is page " + std::to_string(*rotten);
   if (!state.suspended) co_return co_await fail_for_good(std::move(cause), resting_hint());
   state.cause = std::move(cause);
   CCR_CO_TRY(co_await keeper_.save());

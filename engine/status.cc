@@ -12,8 +12,21 @@ namespace {
 
 using nlohmann::json;
 
+ScrubShown scrub_shown(const Hosted& hosted, const storage::CopyState& state) {
+  const Scrub& scrub = *hosted.scrub;
+  ScrubShown shown;
+  shown.page_size = state.page_size;
+  shown.asked = scrub.asked();
+  shown.progress = state.scrub;
+  if (!scrub.running()) return shown;
+  shown.progress = scrub.progress();
+  shown.page_count = scrub.page_count();
+  shown.waiting = scrub.waiting();
+  return shown;
+}
+
 // The active copy as its own node sees it.
-json active_here(const Hosted& hosted) {
+json active_here(const Node& node, const Hosted& hosted, WallTime now) {
   json copy = blank_copy(hosted.config.copies.front(), "active");
   put_standing(copy, *hosted.standing);
   if (!hosted.active || !hosted.active->ready()) return copy;
@@ -27,6 +40,7 @@ json active_here(const Hosted& hosted) {
   copy["log_first_generation"] = active.first_generation().number;
   copy["log_bytes"] = active.log_bytes();
   const storage::LogSource::Gauges gauges = active.gauges();
+  put_scrub(copy, scrub_shown(hosted, active.state()), node.config().scrub.every, now);
   copy["source"] = {{"wal_bytes", gauges.wal_bytes}, {"uncaptured_bytes", gauges.uncaptured_bytes}, {"lag_seconds", gauges.lag_seconds}};
   return copy;
 }
@@ -79,7 +93,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
 }
 
 // A passive copy on its own node.
-json passive_here(const Node& node, const Hosted& hosted) {
+json passive_here(const Node& node, const Hosted& hosted, WallTime now) {
   json copy = blank_copy(node.config().node, "passive");
   put_standing(copy, *hosted.standing);
   if (!hosted.passive) return copy;
@@ -106,6 +120,7 @@ json passive_here(const Node& node, const Hosted& hosted) {
   if (const std::optional<storage::Quarantine> aside = passive.quarantine()) {
     copy["quarantine"] = {{"files", aside->files}, {"bytes", aside->bytes}};
   }
+  put_scrub(copy, scrub_shown(hosted, state), node.config().scrub.every, now);
   put_shipped(copy, passive.log_bytes_received(), passive.wire_bytes_received(), nullptr);
   if (passive.connection() != nullptr) put_connection(copy, passive.connection()->peer(), passive.connection()->facts());
   return copy;
@@ -125,10 +140,10 @@ json active_there(const Hosted& hosted) {
   return copy;
 }
 
-json copy_of(const Node& node, const Hosted& hosted, const std::string& name) {
+json copy_of(const Node& node, const Hosted& hosted, const std::string& name, WallTime now) {
   const bool here = name == node.config().node;
-  if (name == hosted.config.copies.front()) return here ? active_here(hosted) : active_there(hosted);
-  if (here) return passive_here(node, hosted);
+  if (name == hosted.config.copies.front()) return here ? active_here(node, hosted, now) : active_there(hosted);
+  if (here) return passive_here(node, hosted, now);
   if (hosted.is_active_here) return passive_there(hosted, name);
   json copy = blank_copy(name, "passive");
   copy["cause"] = "known on " + hosted.config.copies.front();
@@ -179,7 +194,7 @@ json status_of(const Node& node, Clock& clock, const std::string& database, cons
       entry["page_size"] = state->page_size;
     }
     for (const std::string& copy : hosted->config.copies)
-      if (copy_node.empty() || copy == copy_node) entry["copies"].push_back(copy_of(node, *hosted, copy));
+      if (copy_node.empty() || copy == copy_node) entry["copies"].push_back(copy_of(node, *hosted, copy, clock.wall_now()));
     document["databases"].push_back(std::move(entry));
   }
   return document;

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/scrub_pace.h"
+
 namespace ccr::engine {
 
 using nlohmann::json;
@@ -26,7 +28,7 @@ json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal_at", "disk_verified_at", "tip_heard_at",
-                            "connection", "shipped", "log_first_generation", "quarantine", "queues_as_of"})
+                            "connection", "shipped", "log_first_generation", "quarantine", "queues_as_of", "scrub"})
     copy[field] = nullptr;
   // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
@@ -75,6 +77,22 @@ void put_shipped(json& copy, std::uint64_t logical_bytes, std::uint64_t wire_byt
   copy["shipped"]["level"] = packing->level;
   copy["shipped"]["history_bytes"] = packing->history_bytes;
   copy["shipped"]["reason"] = packing->reason;
+}
+
+void put_scrub(json& copy, const ScrubShown& scrub, Duration every, WallTime now) {
+  const auto time = [](WallTime at) { return at.known() ? json(to_rfc3339(at)) : json(nullptr); };
+  const storage::ScrubProgress& progress = scrub.progress;
+  const std::uint64_t page_size = scrub.page_size;
+  copy["scrub"] = {{"every_seconds", every > Duration::zero() ? json(std::chrono::duration<double>(every).count()) : json(nullptr)},
+                   {"asked", scrub.asked},
+                   {"done_bytes", progress.next_page > 0 ? json((progress.next_page - 1) * page_size) : json(nullptr)},
+                   {"total_bytes", scrub.page_count ? json(*scrub.page_count * page_size) : json(nullptr)},
+                   {"began_at", time(progress.began)},
+                   {"finished_at", time(progress.finished)},
+                   {"rotten_pages", progress.rotten},
+                   {"repaired_pages", progress.repaired},
+                   {"waiting", scrub.waiting.empty() ? json(nullptr) : json(scrub.waiting)},
+                   {"overdue", scrub_overdue(progress.began, progress.finished, now, every)}};
 }
 
 void put_connection(json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts) {

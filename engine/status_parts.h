@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "engine/copy_state.h"
 #include "engine/copy_table.h"
+#include "storage/state_file.h"
 #include "transport/messages.h"
 #include "transport/network.h"
 
@@ -21,6 +23,15 @@ void put_watermarks(nlohmann::json& copy, const transport::Watermarks& marks);
 void put_queues(nlohmann::json& copy, Position generated, Position inspected, Position replayed, std::uint64_t generation_bytes);
 // Of log, since the node started. `packing`: how it goes now, where this node decides that.
 void put_shipped(nlohmann::json& copy, std::uint64_t logical_bytes, std::uint64_t wire_bytes, const PackingFacts* packing);
+// `every` 0: off. `waiting`: why a rotten page is not repaired yet; empty: none waits.
+struct ScrubShown {
+  storage::ScrubProgress progress;
+  std::optional<std::uint64_t> page_count;
+  std::uint32_t page_size = 0;
+  bool asked = false;
+  std::string waiting;
+};
+void put_scrub(nlohmann::json& copy, const ScrubShown& scrub, Duration every, WallTime now);
 void put_connection(nlohmann::json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts);
 
 }  // namespace ccr::engine

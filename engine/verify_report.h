@@ -18,12 +18,14 @@ struct VerifyReport {
   std::uint64_t pages_checked = 0;      // here
   std::uint64_t differing_total = 0;    // here: disk against digests
   std::vector<PageNumber> differing;    // the first of them
+  std::vector<PageNumber> repaired;     // those of them that are what they should be by now
   std::uint64_t active_pages_checked = 0;
   std::uint64_t active_differing_total = 0;
   std::vector<PageNumber> active_differing;
   bool roots_equal = false;
   Position position;                    // where the roots were compared
   Digest64 root = 0;
+  std::uint64_t left() const noexcept { return differing_total - repaired.size(); }  // here
   bool equal() const noexcept { return roots_equal && differing_total == 0 && active_differing_total == 0; }
 };
 

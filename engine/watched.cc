@@ -37,6 +37,7 @@ json verify_json(const VerifyReport& report) {
           {"pages_checked", report.pages_checked},
           {"differing_pages", report.differing},
           {"differing_total", report.differing_total},
+          {"repaired_pages", report.repaired},
           {"root", to_hex(report.root, 16)},
           {"position", position_json(report.position)},
           {"active",

@@ -37,6 +37,11 @@ heartbeat   = { interval = "1.2s", missed = 4 }
 
 [verify]
 rate = "200MB/s"
+
+[scrub]
+every = "7d"
+rate  = "20MB/s"
+when  = "always"
 )";
 
 }  // namespace ccr::engine

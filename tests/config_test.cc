@@ -45,6 +45,9 @@ TEST(Config, TheExampleOfTheManualIsRead) {
   EXPECT_EQ(config.transport.heartbeat_interval, 1200ms);
   EXPECT_EQ(config.transport.heartbeat_missed, 4);
   EXPECT_EQ(config.verify_bytes_per_second, 200'000'000u);
+  EXPECT_EQ(config.scrub.every, 7 * 24h);
+  EXPECT_EQ(config.scrub.bytes_per_second, 20'000'000u);
+  EXPECT_FALSE(config.scrub.only_idle);
   EXPECT_TRUE(config.warnings.empty());
 }
 
@@ -204,7 +207,20 @@ heartbeat = { interval = "1500ms", missed = 4 }
 
 [verify]
 rate = "unlimited"
+
+[scrub]
+every = "604800s"
+rate = "20MB/s"
+when = "always"
 )");
+}
+
+TEST(Config, AScrubMayBeOffOrOnlyOfWhatIsIdle) {
+  const Config off = parsed(with(example_config, "every = \"7d\"", "every = \"off\""));
+  EXPECT_EQ(off.scrub.every, Duration::zero());
+  EXPECT_NE(show_config(off).find("every = \"off\""), std::string::npos);
+  EXPECT_EQ(show_config(parsed(show_config(off))), show_config(off));
+  EXPECT_TRUE(parsed(with(example_config, "\"always\"", "\"idle\"")).scrub.only_idle);
 }
 
 TEST(ConfigValues, SizesAreReadInDecimalAndBinaryUnits) {

@@ -3,72 +3,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/status.h"
-#include "tests/two_nodes.h"
+#include "tests/asked_nodes.h"
 
 namespace ccr::sim {
 namespace {
 
 using namespace std::chrono_literals;
-using engine::ControlRequest;
 using nlohmann::json;
-
-class Heard final : public engine::ControlReply {
- public:
-  Task<Result<void>> progress(json) override { co_return Result<void>(); }
-  Task<Result<void>> event(json) override { co_return Result<void>(); }
-};
-
-class AskedNodes : public TwoNodes {
- protected:
-  using Answer = std::optional<Result<json>>;
-
-  // One command on its way: it ends with the node's life, `answer` is its end.
-  struct Asked {
-    Heard reply;
-    Answer answer;
-  };
-
-  static Task<Result<void>> run(engine::Node& node, ControlRequest request, std::shared_ptr<Asked> asked) {
-    asked->answer = co_await node.handle(std::move(request), asked->reply);
-    co_return Result<void>();
-  }
-  std::shared_ptr<Asked> ask(const std::string& node, json line) {
-    line["database"] = Cluster::database;
-    line["node"] = node;
-    Result<ControlRequest> request = ControlRequest::parse(line.dump());
-    CCR_ASSERT(request.ok());
-    auto asked = std::make_shared<Asked>();
-    cluster.host(node).run_in_life(run(*cluster.node(node), std::move(*request), asked));
-    return asked;
-  }
-  Result<json> answer_of(const std::string& node, json line, Duration limit = 60s) {
-    const std::shared_ptr<Asked> asked = ask(node, std::move(line));
-    if (world.run_until([&] { return asked->answer.has_value(); }, limit) != Ended::reached) {
-      return Error{ErrorKind::timeout, "no answer; beta is " + cluster.state("beta"), cluster.story()};
-    }
-    return *asked->answer;
-  }
-  json row_of(const std::string& at, const std::string& copy) {
-    const ClockState told;
-    SimClock clock(world, told);
-    return engine::status_of(*cluster.node(at), clock, Cluster::database, copy)["databases"][0]["copies"][0];
-  }
-  // beta's disk while beta is down.
-  template <class Work>
-  void on_disk(const std::string& node, Work work) {
-    ASSERT_FALSE(cluster.host(node).alive());
-    const std::unique_ptr<storage::Disk> disk = cluster.host(node).disk().mount();
-    const Result<void> done = complete(world, work(*disk));
-    ASSERT_TRUE(done.ok()) << done.error().message;
-  }
-  std::size_t passes() const { return cluster.events_of("seed_pass_opened").size(); }
-  void expect_error(const Result<json>& answer, ErrorKind kind) {
-    ASSERT_FALSE(answer.ok()) << answer->dump();
-    EXPECT_EQ(name_of(answer.error().kind), std::string(name_of(kind))) << answer.error().message;
-    EXPECT_NE(answer.error().hint, "") << answer.error().message;
-  }
-};
 
 // A seed that cannot end within a test.
 class SlowlySeeded : public AskedNodes {
@@ -360,14 +301,33 @@ class TouchedCopy : public AskedNodes {
   }
 };
 
+TEST_F(TouchedCopy, IsRepairedByTheVerificationThatFindsIt) {
+  touch();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  const Result<json> verified = answer_of("beta", {{"command", "verify"}});
+  ASSERT_TRUE(verified.ok()) << verified.error().message;
+  EXPECT_EQ((*verified)["equal"], false);
+  EXPECT_EQ((*verified)["differing_pages"], json({42}));
+  EXPECT_EQ((*verified)["repaired_pages"], json({42}));
+  EXPECT_TRUE(row_of("beta", "beta")["disk_verified_at"].is_string());
+  EXPECT_EQ(row_of("beta", "beta")["scrub"]["repaired_pages"], 1);
+  EXPECT_EQ(cluster.state("beta"), "healthy");
+  const Result<json> again = answer_of("beta", {{"command", "verify"}});
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ((*again)["equal"], true);
+  expect_equal();
+}
+
 TEST_F(TouchedCopy, IsFailedByTheVerificationThatFindsItUntilASeed) {
   ASSERT_TRUE(answer_of("beta", {{"command", "verify"}}).ok());
   ASSERT_TRUE(row_of("beta", "beta")["disk_verified_at"].is_string());
   touch();
   ASSERT_TRUE(wait_for("beta", "healthy"));
+  ASSERT_TRUE(cluster.host("alpha").disk().rot("/data/orders.pages", 41 * 512));  // so that nobody has it
   const Result<json> verified = answer_of("beta", {{"command", "verify"}});
   ASSERT_TRUE(verified.ok()) << verified.error().message;
   EXPECT_EQ((*verified)["differing_pages"], json({42}));
+  EXPECT_EQ((*verified)["repaired_pages"], json::array());
   ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
   cluster.host("beta").stop();
   cluster.host("beta").start();
@@ -376,9 +336,10 @@ TEST_F(TouchedCopy, IsFailedByTheVerificationThatFindsItUntilASeed) {
   EXPECT_EQ(row["cause"], "PAGE: 1 of 3000 pages of /data/orders.pages are not what the log says, the first is page 42");
   EXPECT_EQ(row["hint"], "ccr seed orders@beta");
   EXPECT_TRUE(row["disk_verified_at"].is_null());
-  EXPECT_EQ(row_of("alpha", "alpha")["cause"], "");
+  EXPECT_NE(row_of("alpha", "alpha")["cause"], "");
   expect_error(answer_of("beta", {{"command", "resume"}}), ErrorKind::corrupt);
   EXPECT_EQ(cluster.state("beta"), "failed_and_suspended");
+  ASSERT_TRUE(cluster.commit(random, {42}));
   seed_and_compare();
 }
 

@@ -79,7 +79,7 @@ TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
   for (const char* arguments :
        {"", "config", "log", "wait", "suspend", "load orders", "status a b", "status --config", "--color=blue version",
         "wait orders", "suspend orders", "seed orders@", "wait orders@beta --timeout 30", "seed orders@beta --rate fast", "seed orders@beta --rate 80", "seed orders@beta --streams x", "seed orders@beta --streams -1",
-        "seed orders@beta --streams 0", "events orders@", "verify orders@beta --rate 0",
+        "seed orders@beta --streams 0", "events orders@", "verify orders@beta --rate 0", "scrub orders", "scrub orders@beta --rate 0",
         "load orders --rate 1MB --pattern sequence", "tune", "tune --rate 1Gbit", "tune --rate unlimited --rtt 1ms",
         "tune --rate 1Gbit --rtt 2m", "tune --rate 20000Gbit --rtt 1ms",
         "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "load orders --rate 1MB --seconds 1x", "load orders --rate 1MB --seconds -1", "--node alpha status ordres",
@@ -98,7 +98,7 @@ TEST_F(CommandTest, HelpIsData) {
   EXPECT_EQ(result.code, 0);
   EXPECT_EQ(result.err, "");
   for (const char* command :
-       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "load", "bench", "tune", "report", "log", "events", "version"}) {
+       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "scrub", "load", "bench", "tune", "report", "log", "events", "version"}) {
     EXPECT_NE(result.out.find(std::string("\n  ") + command + " "), std::string::npos) << command;
   }
   EXPECT_EQ(run("seed --help").code, 0);
@@ -153,7 +153,7 @@ TEST_F(CommandTest, ABadConfigurationIsPlacedAndCorrected) {
   write("ccr.toml", engine::example_config + "\n[transprot]\n");
   const Outcome result = run("config check");
   EXPECT_EQ(result.code, 2);
-  EXPECT_EQ(result.err, "ccr: ccr.toml:34:2: unknown key 'transprot' at the top of the file\nhint: did you mean 'transport'?\n");
+  EXPECT_EQ(result.err, "ccr: ccr.toml:39:2: unknown key 'transprot' at the top of the file\nhint: did you mean 'transport'?\n");
 }
 
 TEST_F(CommandTest, ServeNeedsTheFilesOfTls) {
@@ -206,7 +206,7 @@ TEST_F(CommandTest, StatusWithoutADaemonReadsTheStateFiles) {
 
 TEST_F(CommandTest, WithoutADaemonEveryOrderIsUnreachable) {
   for (const char* arguments : {"wait orders@beta", "seed orders@beta", "suspend orders@beta --comment x", "resume orders@beta",
-                                "verify orders@beta", "verify orders@beta --rate unlimited", "load orders --rate 1MB/s", "load orders --rate 1MB/s --seconds 1s", "load orders --rate 1MB/s --seconds 0.5", "events", "events --follow"}) {
+                                "verify orders@beta", "verify orders@beta --rate unlimited", "scrub orders@beta", "scrub orders@alpha --rate 1MB/s --cancel", "load orders --rate 1MB/s", "load orders --rate 1MB/s --seconds 1s", "load orders --rate 1MB/s --seconds 0.5", "events", "events --follow"}) {
     const Outcome result = run(std::string("--node beta ") + arguments);
     EXPECT_EQ(result.code, 3) << arguments << "\n" << result.err;
     EXPECT_NE(result.err.find("hint: start it: ccr serve --node beta\n"), std::string::npos) << arguments << "\n" << result.err;

@@ -61,6 +61,19 @@ TEST(StateStatus, APassiveCopyShowsWhatItRememberedAndNothingElse) {
   EXPECT_EQ(copy_of(status, "alpha")["state"], nullptr);
 }
 
+TEST(StateStatus, AScrubShowsItsPlaceAndWhatItFound) {
+  CopyState state = seeded_state();
+  state.page_size = 4096;
+  state.scrub = {257, {1767323045LL * 1'000'000'000}, {}, 3, 2};
+  const json scrub = copy_of(status_of_states(config_of("beta"), {{"orders", {state, ""}}}), "beta")["scrub"];
+  EXPECT_EQ(scrub["done_bytes"], 1048576);
+  EXPECT_EQ(scrub["began_at"], "2026-01-02T03:04:05Z");
+  EXPECT_EQ(scrub["finished_at"], nullptr);
+  EXPECT_EQ(scrub["rotten_pages"], 3);
+  EXPECT_EQ(scrub["repaired_pages"], 2);
+  EXPECT_EQ(scrub["overdue"], nullptr);
+}
+
 TEST(StateStatus, ASuspensionKeepsItsCommentAndTime) {
   CopyState state = seeded_state();
   state.suspended = true;

@@ -155,6 +155,35 @@ TEST(StatusText, ColourIsOnlyThereWhenAskedFor) {
   EXPECT_NE(text_with(json::object(), true).find("\x1b[32mHealthy\x1b[0m  "), std::string::npos);
 }
 
+json example_scrub() {
+  return json::parse(R"({"every_seconds":604800.0,"asked":false,"done_bytes":104857600,"total_bytes":209715200,"began_at":"2026-01-03T07:10:00Z",
+                         "finished_at":"2026-01-02T07:10:00Z","rotten_pages":0,"repaired_pages":0,"waiting":null,"overdue":false})");
+}
+
+TEST(StatusText, OfAScrubOnlyWhatMattersIsARemark) {
+  EXPECT_EQ(text_with({{"scrub", example_scrub()}}), text_with({{"scrub", nullptr}}));
+  json scrub = example_scrub();
+  scrub["rotten_pages"] = scrub["repaired_pages"] = 2;
+  scrub["waiting"] = "page 7: alpha cannot tell now";
+  scrub["overdue"] = true;
+  const std::string text = text_with({{"scrub", scrub}});
+  EXPECT_NE(text.find("disk verified 3h ago, rotten page 7: alpha cannot tell now, 2 pages repaired, scrub overdue\n"), std::string::npos) << text;
+}
+
+TEST(StatusText, TheVerboseFormSaysHowFarTheScrubIs) {
+  json status = json::parse(example_status);
+  const auto shown = [&status](const json& scrub) {
+    status["databases"][0]["copies"][1]["scrub"] = scrub;
+    return status_text(status, now, false, Detail::full);
+  };
+  json scrub = example_scrub();
+  EXPECT_NE(shown(scrub).find("scrub: 50.0 % of this pass, last pass ended 2d ago, 0 rotten, 0 repaired\n"), std::string::npos) << shown(scrub);
+  scrub["done_bytes"] = scrub["finished_at"] = nullptr;
+  EXPECT_NE(shown(scrub).find("scrub: rests, no pass is finished yet, 0 rotten"), std::string::npos) << shown(scrub);
+  scrub["every_seconds"] = nullptr;
+  EXPECT_NE(shown(scrub).find("scrub: off, "), std::string::npos) << shown(scrub);
+}
+
 TEST(StatusText, ForeignTextCannotDriveTheTerminal) {
   const std::string text = text_with({{"cause", "\x1b[2J\nowned \xff"}});
   EXPECT_NE(text.find("\\x1b[2J\\x0aowned \\xff"), std::string::npos) << text;

@@ -193,6 +193,32 @@ TEST(ResultText, AVerificationNamesTheSideAndItsPages) {
             "orders@beta is not proven equal to the active copy: the last equal root is as of 1+4096\nhint: ccr status orders@beta\n");
 }
 
+TEST(ResultText, AVerificationSaysWhatItRepaired) {
+  EXPECT_EQ(verify_text("orders@beta", json::parse(R"({"equal":false,"roots_equal":true,"pages_checked":1024,"differing_pages":[5,6],
+                                                     "differing_total":2,"repaired_pages":[5,6],"position":{"generation":1,"offset":4096},
+                                                     "active":{"pages_checked":1024,"differing_pages":[],"differing_total":0}})")),
+            "orders@beta: 2 of 1024 pages on its disk are not what the log says: 5, 6\n"
+            "2 of them are repaired from another copy: nothing is left to do\n"
+            "hint: look at this disk: what rotted once may rot again\n");
+  EXPECT_EQ(verify_text("orders@beta", json::parse(R"({"equal":false,"roots_equal":true,"pages_checked":1024,"differing_pages":[5,6],
+                                                     "differing_total":2,"repaired_pages":[6],"position":{"generation":1,"offset":4096},
+                                                     "active":{"pages_checked":1024,"differing_pages":[],"differing_total":0}})")),
+            "orders@beta: 2 of 1024 pages on its disk are not what the log says: 5, 6\n"
+            "1 of them is repaired from another copy\n"
+            "hint: ccr seed orders@beta\nhint: look at this disk: what rotted once may rot again\n");
+}
+
+TEST(ResultText, AScrubSaysWhatItFoundAndDid) {
+  EXPECT_EQ(scrub_text("orders@beta", json::parse(R"({"pages_checked":1024,"rotten_pages":0,"repaired_pages":0,"lost_pages":0})")),
+            "orders@beta: 1024 pages read, all are what the log says\n");
+  EXPECT_EQ(scrub_text("orders@beta", json::parse(R"({"pages_checked":1024,"rotten_pages":2,"repaired_pages":2,"lost_pages":0})")),
+            "orders@beta: 1024 pages read, 2 rotten, 2 repaired\n");
+  EXPECT_EQ(scrub_text("orders@alpha", json::parse(R"({"pages_checked":1024,"rotten_pages":2,"repaired_pages":1,"lost_pages":1})")),
+            "orders@alpha: 1024 pages read, 2 rotten, 1 repaired, 1 lost\nhint: ccr events orders@alpha names them; look at this disk\n");
+  EXPECT_EQ(scrub_text("orders@beta", json::parse(R"({"cancelled":true})")), "the scrub of orders@beta goes on at its own pace\n");
+  EXPECT_EQ(scrub_text("orders@beta", json::parse(R"({"cancelled":false})")), "no scrub of orders@beta was asked for\n");
+}
+
 TEST(ResultText, APlanListsChecksAndSteps) {
   EXPECT_EQ(change_text("orders@beta", json::parse(R"({"dry_run":true,"checks":[{"check":"connected","ok":true},
                                                      {"check":"not suspended","ok":false,"found":"suspended"}],"plan":["one","two"]})")),
@@ -228,6 +254,9 @@ TEST(ConfigJson, AmountsAreRawNumbers) {
   EXPECT_EQ(config["transport"]["heartbeat"]["interval"], 1.2);
   EXPECT_EQ(config["transport"]["seed_rate"], nullptr);
   EXPECT_EQ(config["verify"]["rate"], 200'000'000);
+  EXPECT_EQ(config["scrub"]["every_seconds"], 604800.0);
+  EXPECT_EQ(config["scrub"]["rate"], 20'000'000);
+  EXPECT_EQ(config["scrub"]["when"], "always");
   EXPECT_EQ(config["tls"]["mode"], "off");
 }
 

@@ -63,6 +63,7 @@ class CommandLine {
   ReportOptions report_;
   std::vector<std::string> cert_files_;
   VerifyOptions verify_;
+  ScrubOptions scrub_;
   std::string log_file_, log_directory_;
 };
 
@@ -149,6 +150,11 @@ void CommandLine::add_copy_commands() {
   verify->add_option("copy", verify_.target, "the copy")->type_name("DB@NODE")->required();
   verify->add_option("--rate", verify_.rate, "read at most, on each side, such as 80MB/s, or unlimited [verify.rate]")->type_name("RATE");
   verify->add_flag("--cancel", verify_.cancel, "end the one that runs");
+  CLI::App* scrub = add(app_, "scrub", "read a copy's pages now, and repair those that rotted; 5 when one is lost",
+                        [this] { return run_scrub(common_, scrub_); });
+  scrub->add_option("copy", scrub_.target, "the copy, active or passive")->type_name("DB@NODE")->required();
+  scrub->add_option("--rate", scrub_.rate, "read at most, such as 80MB/s, or unlimited [scrub.rate]")->type_name("RATE");
+  scrub->add_flag("--cancel", scrub_.cancel, "let the one that was asked for go on at its own pace");
 }
 
 void CommandLine::add_load() {

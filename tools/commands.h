@@ -68,6 +68,10 @@ struct BenchOptions {
 struct ReportOptions {
   std::string run, old, html;
 };
+struct ScrubOptions {
+  std::string target, rate;
+  bool cancel = false;
+};
 struct EventsOptions {
   std::string target;
   bool follow = false;
@@ -99,6 +103,7 @@ ExitCode run_seed_all(const CommonOptions& common, const std::string& node, cons
 ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options);
 ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
 ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options);
+ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
 ExitCode run_bench(const CommonOptions& common, const std::string& kind, const BenchOptions& options);
 ExitCode run_report(const ReportOptions& options);

@@ -1,4 +1,4 @@
-// ccr seed, suspend, resume, verify: what is done to one copy.
+// ccr seed, suspend, resume, verify, scrub: what is done to one copy.
 #include <pwd.h>
 #include <unistd.h>
 
@@ -111,6 +111,21 @@ ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options) {
   if (options.cancel) return show_result(common, *result, cancel_text(copy, *result));
   show_result(common, *result, verify_text(copy, *result));
   return field(*result, "equal") == true ? ExitCode::done : ExitCode::damage;
+}
+
+ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options) {
+  const std::string& copy = options.target;
+  const Result<Target> target = parse_copy(copy);
+  if (!target) return report(target.error());
+  json request{{"command", "scrub"}, {"database", target->database}, {"node", target->node}, {"cancel", options.cancel}};
+  const Result<void> rate = add_rate(options.rate, request);
+  if (!rate) return report(rate.error());
+  const Result<json> result = watch(common, request);
+  if (!result)
+    return report_watched(result.error(), "detached: the scrub of " + copy + " goes on in the daemon",
+                          "ccr scrub " + copy + " attaches again, ccr scrub " + copy + " --cancel lets it go on slowly");
+  show_result(common, *result, scrub_text(copy, *result));
+  return count_field(*result, "lost_pages").value_or(0) == 0 ? ExitCode::done : ExitCode::damage;
 }
 
 Result<Target> parse_target(const std::string& text) {

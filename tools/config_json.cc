@@ -60,6 +60,10 @@ json config_json(const engine::Config& config) {
       {"databases", std::move(databases)},
       {"transport", transport_json(config.transport)},
       {"verify", {{"rate", engine::rate_limit_json(config.verify_bytes_per_second)}}},
+      {"scrub",
+       {{"every_seconds", config.scrub.every > Duration::zero() ? json(std::chrono::duration<double>(config.scrub.every).count()) : json(nullptr)},
+        {"rate", engine::rate_limit_json(config.scrub.bytes_per_second)},
+        {"when", config.scrub.only_idle ? "idle" : "always"}}},
       {"warnings", config.warnings}};
 }
 

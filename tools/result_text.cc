@@ -100,12 +100,29 @@ std::string verify_text(const std::string& copy, const json& result) {
   }
   const json& active = field(result, "active");
   const std::string here = damage_text(copy, result), there = damage_text("the active copy", active);
-  std::string text = here + there;
+  const json& repaired = list_field(result, "repaired_pages");
+  const bool left = count_field(result, "differing_total").value_or(0) > repaired.size();
+  std::string text = here;
+  if (!repaired.empty()) text += fmt::format("{} of them {} repaired from another copy{}\n", repaired.size(), repaired.size() == 1 ? "is" : "are", left ? "" : ": nothing is left to do");
+  text += there;
   if (!flag_field(result, "roots_equal")) text += fmt::format("{} is not proven equal to the active copy: the last equal root is as of {}\n", copy, where);
   if (!there.empty()) text += "hint: look at the active node's disk, and at who wrote its file; a seed from it is refused\n";
-  if (!here.empty()) text += fmt::format("hint: ccr seed {}\n", copy);
+  if (left) text += fmt::format("hint: ccr seed {}\n", copy);
+  if (!repaired.empty()) text += "hint: look at this disk: what rotted once may rot again\n";
   if (here.empty() && there.empty()) text += fmt::format("hint: ccr status {}\n", copy);
   return text;
+}
+
+std::string scrub_text(const std::string& copy, const json& result) {
+  if (const json& cancelled = field(result, "cancelled"); cancelled.is_boolean()) {
+    return cancelled == true ? fmt::format("the scrub of {} goes on at its own pace\n", copy) : fmt::format("no scrub of {} was asked for\n", copy);
+  }
+  const auto count = [&result](const char* key) { return count_field(result, key).value_or(0); };
+  std::string text = fmt::format("{}: {} pages read, ", copy, count("pages_checked"));
+  if (count("rotten_pages") == 0) return text + "all are what the log says\n";
+  text += fmt::format("{} rotten, {} repaired", count("rotten_pages"), count("repaired_pages"));
+  if (count("lost_pages") == 0) return text + "\n";
+  return text + fmt::format(", {} lost\nhint: ccr events {} names them; look at this disk\n", count("lost_pages"), copy);
 }
 
 std::string load_text(const std::string& database, const json& result) {

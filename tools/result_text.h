@@ -12,6 +12,7 @@ std::string change_text(const std::string& copy, const nlohmann::json& result);
 std::string seed_text(const std::string& copy, const nlohmann::json& result);
 std::string cancel_text(const std::string& copy, const nlohmann::json& result);  // of a verification
 std::string verify_text(const std::string& copy, const nlohmann::json& result);
+std::string scrub_text(const std::string& copy, const nlohmann::json& result);
 std::string load_text(const std::string& database, const nlohmann::json& result);
 
 }  // namespace ccr::tools

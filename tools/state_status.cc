@@ -65,7 +65,7 @@ Standing standing_of(const CopyState& state, bool active, const std::string& dat
   return {"disconnected", "the daemon is not running", "", start, {}};
 }
 
-json known_copy(const engine::DatabaseConfig& database, const std::string& node, bool active, const CopyState& state) {
+json known_copy(const engine::DatabaseConfig& database, const std::string& node, bool active, const CopyState& state, Duration scrub_every) {
   json copy = unknown_copy(node, active);
   const Standing standing = standing_of(state, active, database.name, node);
   copy["state"] = standing.state;
@@ -85,12 +85,17 @@ json known_copy(const engine::DatabaseConfig& database, const std::string& node,
   copy["disk_verified_at"] = time_json(state.disk_verified_at);
   copy["tip_heard_at"] = time_json(state.tip_heard);
   copy["seed"] = seed_json(state.seed);
+  engine::ScrubShown scrub;
+  scrub.progress = state.scrub;
+  scrub.page_size = state.page_size;
+  engine::put_scrub(copy, scrub, scrub_every, WallTime{});
+  for (const char* of_the_daemon : {"asked", "overdue"}) copy["scrub"][of_the_daemon] = nullptr;
   return copy;
 }
 
-json copy_json(const engine::DatabaseConfig& database, const std::string& node, bool own, const StateFound& found) {
+json copy_json(const engine::DatabaseConfig& database, const std::string& node, bool own, const StateFound& found, Duration scrub_every) {
   const bool active = node == database.copies.front();
-  if (own && found.state) return known_copy(database, node, active, *found.state);
+  if (own && found.state) return known_copy(database, node, active, *found.state, scrub_every);
   json copy = unknown_copy(node, active);
   if (!own) return copy;
   copy["cause"] = found.trouble;
@@ -139,7 +144,7 @@ json status_of_states(const engine::Config& config, const std::map<std::string, 
     if (found.state && found.state->epoch != 0) entry["epoch"] = found.state->epoch;
     entry["copies"] = json::array();
     for (const std::string& node : database.copies)
-      entry["copies"].push_back(copy_json(database, node, node == config.node, found));
+      entry["copies"].push_back(copy_json(database, node, node == config.node, found, config.scrub.every));
     status["databases"].push_back(std::move(entry));
   }
   return status;

@@ -69,6 +69,30 @@ std::string reason_text(const json& copy) {
   return cause.empty() || cause == comment ? "\"" + comment + "\"" : cause + ": \"" + comment + "\"";
 }
 
+// What of the scrub a person has to know at once; scrub_lines() has the rest.
+std::string scrub_text(const json& scrub) {
+  std::string text;
+  if (const std::string waiting = text_field(scrub, "waiting"); !waiting.empty()) append(text, "rotten " + escaped(waiting));
+  if (const std::uint64_t repaired = count_field(scrub, "repaired_pages").value_or(0); repaired > 0)
+    append(text, fmt::format("{} page{} repaired", repaired, repaired == 1 ? "" : "s"));
+  if (flag_field(scrub, "overdue")) append(text, "scrub overdue");
+  return text;
+}
+
+std::vector<std::string> scrub_lines(const json& scrub, WallTime now, Detail detail) {
+  if (!scrub.is_object() || detail != Detail::full) return {};
+  std::string text = "scrub: ";
+  const std::optional<double> done = number_field(scrub, "done_bytes"), total = number_field(scrub, "total_bytes");
+  if (!number_field(scrub, "every_seconds") && !flag_field(scrub, "asked")) text += "off";
+  else if (done && total && *total > 0) text += fmt::format("{:.1f} % of this pass", 100.0 * *done / *total);
+  else if (done) text += "in a pass";
+  else text += "rests";
+  const std::string finished = text_field(scrub, "finished_at");
+  text += finished.empty() ? ", no pass is finished yet" : ", last pass ended " + rough_age_text(seconds_since(finished, now)) + " ago";
+  text += fmt::format(", {} rotten, {} repaired", count_field(scrub, "rotten_pages").value_or(0), count_field(scrub, "repaired_pages").value_or(0));
+  return {text};
+}
+
 std::string remark_text(const json& copy, WallTime now) {
   std::string text = seed_text(field(copy, "seed"));
   append(text, reason_text(copy));
@@ -77,6 +101,7 @@ std::string remark_text(const json& copy, WallTime now) {
   if (equal_at.is_object()) append(text, "root equal at " + generation_text(equal_at));
   const std::string verified = text_field(copy, "disk_verified_at");
   if (!verified.empty()) append(text, "disk verified " + rough_age_text(seconds_since(verified, now)) + " ago");
+  append(text, scrub_text(field(copy, "scrub")));
   return text;
 }
 
@@ -100,6 +125,7 @@ TextTable::Row row_of(const std::string& database, const json& copy, WallTime no
   const std::string hint = escaped(text_field(copy, "hint"));
   if (!hint.empty()) row.notes.push_back("hint: " + hint);
   for (std::string& line : connection_lines(field(copy, "connection"), detail)) row.notes.push_back(std::move(line));
+  for (std::string& line : scrub_lines(field(copy, "scrub"), now, detail)) row.notes.push_back(std::move(line));
   for (std::string& line : shipped_lines(field(copy, "shipped"), detail)) row.notes.push_back(std::move(line));
   return row;
 }

@@ -21,6 +21,7 @@ EXPECTED = (
     r"{db}-log/(ccr-identity|current\.log|prepared\.log|spare\.[0-9]+|[0-9a-f]{{16}}\.log)",
     r"{db}-log/incoming/[0-9a-f]{{16}}\.log",
     r"{db}-log/quarantine/[0-9a-f]{{16}}\.log\.[0-9]+",  # what a new pass of a seed set aside
+    r"{db}-log/quarantine/pages/[0-9a-f]{{8}}-[0-9a-f]{{16}}\.page",  # what rotted
 )
 INCOMING_MAX = 2  # the open generation, and one whose seal was not synced
 

@@ -32,6 +32,7 @@ TRIALS = {
     "measure": "measure",
     "memory": "memory",
     "paths": "paths",
+    "scrub": "scrub",
     "service": "service",
     "sqlite-shapes": "sqlite_shapes",
     "sqlite-changes": "sqlite_changes",

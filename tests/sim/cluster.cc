@@ -40,6 +40,7 @@ engine::Config Cluster::config_of(const std::string& name) const {
   config.transport.compression = options_.compression;
   config.transport.streams = options_.streams;
   config.transport.compression_memory_bytes = options_.compression_memory_bytes;
+  config.scrub = options_.scrub;
   for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
     engine::NodeConfig node;
     node.name = options_.nodes[i];

@@ -26,6 +26,7 @@ struct ClusterOptions {
   std::string compression = "none";
   std::string streams = "auto";  // of a seed
   std::uint64_t compression_memory_bytes = 64 * MiB;
+  engine::ScrubConfig scrub{std::chrono::seconds(0), 0, false};  // off
   engine::SourceFactory sqlite;  // makes the database one whose source is another's
   DiskOptions disk;
   NetworkOptions network;

@@ -385,6 +385,8 @@ void Swarm::hear(const std::string& node, const Event& event) {
   if (event.name == "seed_interrupted") happened("seeds interrupted");
   if (event.name == "difference_needed") happened("differences needed");
   if (event.name == "pin_dropped") happened("pins dropped");
+  if (event.name == "scrub_finished") happened("scrubs finished");
+  if (event.name == "page_rotten") fail(node + ": page " + field("page") + " is rotten, where no disk rots");
   if (event.name == "root_differs") fail(node + ": the root differs at " + field("position"));
   if (event.name != "state_changed") return;
   const std::string next = field("to");

@@ -60,6 +60,8 @@ SwarmOptions draw_options(Random random) {
   if (options.path_losses) cluster.paths = 2;
   if (coin()) cluster.streams = std::to_string(random.between(2, 5));
   options.other_sources = cluster.nodes.size() > 2 && coin();
+  if (coin()) cluster.scrub.every = std::chrono::seconds(random.between(1, 10));
+  cluster.scrub.only_idle = coin();
   return options;
 }
 
@@ -75,7 +77,8 @@ std::string to_text(const SwarmOptions& options) {
       {options.partitions, "partitions"}, {options.path_losses, "two paths"},    {options.disk_stalls, "disk stalls"},     {options.disk_full, "disk full"},
       {options.disk_errors, "disk errors"},  {options.suspensions, "suspensions"},     {options.seeds, "seeds"},
       {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
-      {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"}};
+      {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"},
+      {cluster.scrub.every > 0s, "scrubs"}};
   for (const auto& [on, name] : features)
     if (on) text += std::string(", ") + name;
   return text;

@@ -1,0 +1,67 @@
+// How a node answers a hello: what it knows of the database that is named, for the verdict of the handshake.
+#include "engine/chain_points.h"
+#include "engine/node.h"
+#include "engine/passive_source.h"
+
+namespace ccr::engine {
+
+using transport::Purpose;
+
+TaskGroup* Node::service_of(const Hosted& hosted, Purpose purpose) {
+  if (hosted.active && hosted.active->ready()) return &hosted.active->group();
+  return purpose == Purpose::repair && hosted.passive ? hosted.passive->page_service() : nullptr;
+}
+
+Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hello& hello, std::string proven_peer) {
+  transport::ActiveFacts facts;
+  Position answered;
+  facts.cluster = config_.cluster;
+  facts.node = config_.node;
+  facts.proven_peer = std::move(proven_peer);
+  if (!transport::of_database(hello.purpose)) {
+    for (const auto& [name, node] : config_.nodes) facts.copies.push_back(name);
+    co_return transport::decide_handshake(hello, facts);
+  }
+  Hosted* hosted = find(hello.database);
+  if (hosted != nullptr) {
+    facts.database = hosted->config.name;
+    facts.kind = name_of(hosted->config.kind);
+    facts.copies = hosted->config.copies;
+    facts.active = hosted->is_active_here;
+    facts.ready = service_of(*hosted, hello.purpose) != nullptr;
+    if (hello.purpose == Purpose::pages && hosted->passive) {
+      put_source_facts(*hosted->passive, facts);
+      facts.own_digests.resize(hello.chain.size());
+      co_return transport::decide_handshake(hello, facts);
+    }
+  }
+  if (facts.ready && hello.purpose == Purpose::repair) {
+    facts.signature = (hosted->active ? hosted->active->state() : hosted->passive->state()).signature;
+    facts.own_digests.resize(hello.chain.size());
+  } else if (facts.ready) {
+    ActiveCopy& active = *hosted->active;
+    facts.signature = active.log().signature();
+    facts.epoch = active.log().epoch();
+    facts.page_size = active.digests().page_size();
+    facts.generation_bytes = hosted->config.generation_bytes;
+    facts.first = active.first_generation();
+    // Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
+    const Position durable = active.tip().durable;
+    const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;
+    const Position shipped{durable.generation, blocks * storage::block_bytes};
+    if (facts.signature == hello.signature) {
+      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, active.log_directory(), shipped, hello.chain);
+      if (!own.ok()) co_return own.error();
+      facts.own_digests = std::move(*own);
+    } else {
+      facts.own_digests.resize(hello.chain.size());
+    }
+    facts.durable = shipped;
+    answered = durable;
+  }
+  transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);
+  answer.welcome.durable = answered;
+  co_return answer;
+}
+
+}  // namespace ccr::engine
