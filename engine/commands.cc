@@ -209,8 +209,8 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   const Result<PassiveCopy*> passive = passive_of(request);
   if (!passive.ok()) co_return passive.error();
   const Result<bool> full = request.flag("full"), manual = request.flag("manual_resume"), dry = request.flag("dry_run"), detach = request.flag("detach"),
-                     yes = request.flag("yes");
-  for (const Result<bool>* flag : {&full, &manual, &dry, &detach, &yes})
+                     yes = request.flag("yes"), reread = request.flag("reread");
+  for (const Result<bool>* flag : {&full, &manual, &dry, &detach, &yes, &reread})
     if (!flag->ok()) co_return flag->error();
   const Result<std::string> from = request.text("from");
   if (!from.ok()) co_return from.error();
@@ -225,6 +225,7 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   wanted.streams = *streams;
   wanted.full = *full;
   wanted.manual_resume = *manual;
+  wanted.reread = *reread;
   wanted.over_foreign = *yes;
   wanted.bytes_per_second_max = *rate;
   const bool running = (*passive)->seeding();

@@ -264,6 +264,8 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
                       "move it away; or, where it may be overwritten (a copy that was carried here), add --yes"};
     }
   }
+  const Result<bool> doubtful = co_await table_is_doubtful();
+  if (!doubtful.ok()) co_return doubtful.error();
   state.suspended = false;
   state.failed = false;
   state.comment.clear();
@@ -271,6 +273,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.cause.clear();
   state.pages_at_rest = {};
   state.seed = storage::SeedProgress{};
+  state.seed.reread = request.reread || *doubtful;
   state.seed.source = request.from.empty() ? active_node() : request.from;
   seed_streams_ = request.streams;
   state.seed.manual_resume = request.manual_resume;

@@ -91,12 +91,9 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   enum class Phase { contact, seed, follow };
 
   // While it lives the copy is connected by this connection, however the task that holds it ends.
-  class Contact {
-   public:
+  struct Contact {
     Contact(PassiveCopy& copy, const transport::FramedConnection& connection);
     ~Contact();
-
-   private:
     PassiveCopy& copy_;
   };
 
@@ -131,6 +128,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> seed_loop();
   Task<Result<void>> seed_once(Backoff& backoff);
   Task<Result<void>> judge_sources();
+  Task<Result<bool>> table_is_doubtful();
   Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
   Task<Result<void>> watch_seed(transport::FramedConnection& connection);
@@ -183,16 +181,14 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Instant contact_lost_at_;  // the last end of a log connection, or of an attempt at one
   int inspect_tries_ = 0, source_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
-  bool opened_ = false, full_ = false, leaving_ = false;
+  bool opened_ = false, full_ = false, leaving_ = false, verifying_ = false, pass_open_ = false;
   bool reopen_ = false;             // files_, before the next phase
   std::uint64_t opened_inode_ = 0;  // of the page file in files_
-  bool pass_open_ = false;
   std::optional<storage::Quarantine> quarantine_;
   transport::Hello seed_hello_;      // of the present seed connection, and its answer: what they prove of the log here
   transport::Welcome seed_welcome_;
   std::optional<RootVerdict> seed_verdict_;
   std::string difference_reason_;
-  bool verifying_ = false;
   std::uint64_t extents_seen_ = 0;  // of a seed, when its sources were judged last
   std::size_t seed_streams_ = 0;  // that were asked for since this node started
   seed::SeedTarget* seed_target_ = nullptr;

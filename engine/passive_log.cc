@@ -237,6 +237,7 @@ void PassiveCopy::need_difference(std::string reason) {
   const std::uint32_t passes = state.seed.pass;
   state.seed = storage::SeedProgress{};
   state.seed.source = active_node();
+  state.seed.reread = !state.seeded || state.min_required != state.max_required;  // believed where only log was lost
   state.seed.pass = passes;
   difference_reason_ = std::move(reason);
   end_phase();

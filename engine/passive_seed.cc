@@ -83,6 +83,16 @@ Task<Result<void>> PassiveCopy::judge_sources() {
   co_return co_await keeper_.save();
 }
 
+// The table says what the disk holds as long as only ccr wrote there, a copy was whole, and nothing was found to differ.
+Task<Result<bool>> PassiveCopy::table_is_doubtful() {
+  const storage::CopyState& state = keeper_.state();
+  if (!state.seeded || state.damaged_pages > 0 || state.min_required != state.max_required) co_return true;
+  const Result<storage::FileFacts> facts = co_await page_file_facts();
+  if (!facts.ok()) co_return facts.error();
+  const bool touched = state.pages_at_rest.known() && *facts != state.pages_at_rest;
+  co_return touched || facts->inode != opened_inode_;
+}
+
 Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   const storage::CopyState& state = keeper_.state();
   Result<transport::Hello> hello = co_await log_hello(true);
@@ -107,9 +117,7 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   options.streams = streams_wanted(context_.config.transport, seed_streams_, nodes, active_node());
   options.streams.further = &sources;
   options.budget = &context_.seed_extents;
-  // The table is believed where only log was lost. Who asks for a seed wants the disk itself made right, whatever happened to it.
-  const bool only_log_lost = !difference_reason_.empty() && state.seeded && state.min_required == state.max_required;
-  options.own_table = only_log_lost ? seed::OwnTable::believed : seed::OwnTable::doubted;
+  options.own_table = state.seed.reread ? seed::OwnTable::doubted : seed::OwnTable::believed;
   seed::SeedTarget target(context_.clock, context_.disk, paths_.state_directory, *files_->pages, *files_->digests, *this, options);
   struct Running {
     PassiveCopy& copy;
@@ -223,6 +231,7 @@ Task<Result<void>> PassiveCopy::adopt(transport::Welcome welcome) {
   fresh.page_size = welcome.page_size;
   fresh.seed.source = state.seed.source;
   fresh.seed.manual_resume = state.seed.manual_resume;
+  fresh.seed.reread = true;
   fresh.seed.bytes_per_second_max = state.seed.bytes_per_second_max;
   state = fresh;
   CCR_CO_TRY(co_await keeper_.save());

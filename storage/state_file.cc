@@ -94,6 +94,7 @@ void put(Encoder& out, const SeedProgress& seed) {
   put(out, seed.until);
   out.u64(seed.until_commit);
   put(out, seed.manual_resume);
+  put(out, seed.reread);
   out.u64(seed.bytes_per_second_max);
   for (const std::uint64_t count : {seed.extents_sent, seed.extents_equal, seed.wire_bytes, seed.done_bytes, seed.total_bytes})
     out.u64(count);
@@ -106,6 +107,7 @@ SeedProgress get_seed(Decoder& in, bool& legal) {
   seed.until = get_position(in);
   seed.until_commit = in.u64();
   seed.manual_resume = get_flag(in, legal);
+  seed.reread = get_flag(in, legal);
   seed.bytes_per_second_max = in.u64();
   for (std::uint64_t* count : {&seed.extents_sent, &seed.extents_equal, &seed.wire_bytes, &seed.done_bytes, &seed.total_bytes})
     *count = in.u64();

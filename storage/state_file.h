@@ -38,6 +38,7 @@ struct SeedProgress {
   Position until;  // Q, when all extents are here; the first root at or after it decides
   CommitNumber until_commit = 0;
   bool manual_resume = false;
+  bool reread = false;  // the own digest table is not believed: the disk is read
   std::uint64_t bytes_per_second_max = 0;  // 0: no limit
   std::uint64_t extents_sent = 0, extents_equal = 0, wire_bytes = 0, done_bytes = 0, total_bytes = 0;
   bool operator==(const SeedProgress&) const = default;

@@ -134,6 +134,7 @@ void CommandLine::add_copy_commands() {
   seed->add_option("--from", seed_.from, "the source [the active node]; several share the work")->type_name("NODE[,NODE]");
   seed->add_option("--streams", seed_.streams, "connections [auto]")->type_name("N");
   seed->add_option("--rate", seed_.rate, "at most, such as 80MB/s [transport.seed_rate]")->type_name("RATE");
+  seed->add_flag("--reread", seed_.reread, "read this copy's disk first: somebody may have touched its file");
   seed->add_flag("--manual-resume", seed_.manual_resume, "leave the copy suspended when its pages are equal");
   seed->add_flag("--detach", seed_.detach, "start it and return");
   seed->add_flag("--yes", seed_.yes, "also over a file that ccr did not make");

@@ -39,7 +39,7 @@ struct WaitOptions {
 struct SeedOptions {
   std::string target, from, rate, streams = "auto";
   std::string all_of;  // a node: all its passive copies
-  bool full = false, manual_resume = false, detach = false, dry_run = false, yes = false;
+  bool full = false, reread = false, manual_resume = false, detach = false, dry_run = false, yes = false;
 };
 struct SuspendOptions {
   std::string target, comment;

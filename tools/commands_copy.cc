@@ -67,7 +67,7 @@ ExitCode run_seed(const CommonOptions& common, const SeedOptions& options) {
   const Result<Target> target = all ? Result<Target>(Target{"", options.all_of}) : parse_copy(options.target);
   if (!target) return report(target.error());
   json request{{"command", "seed"},          {"database", target->database}, {"node", target->node},
-               {"full", options.full},       {"from", options.from},         {"manual_resume", options.manual_resume},
+               {"full", options.full},       {"reread", options.reread},       {"from", options.from},         {"manual_resume", options.manual_resume},
                {"dry_run", options.dry_run}, {"detach", options.detach},         {"yes", options.yes}};
   const Result<void> rate = add_rate(options.rate, request);
   if (!rate) return report(rate.error());
