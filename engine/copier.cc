@@ -72,15 +72,21 @@ Task<Result<Copier::Blocks>> Copier::blocks_of(transport::Message message) {
   if (data != nullptr) {
     blocks.generation = data->generation;
     blocks.offset = data->offset;
-    blocks.bytes.assign(data->bytes.begin(), data->bytes.end());
-    co_return blocks;
+    blocks.bytes = data->bytes;
+    if (data->bytes.size() >= lent_bytes_min) {
+      blocks.memory = connection_.take_memory();
+      co_return std::move(blocks);
+    }
+    blocks.own.assign(data->bytes.begin(), data->bytes.end());
+  } else {
+    Result<Bytes> log = co_await receiver_.take(*packed);
+    if (!log.ok()) co_return log.error();
+    blocks.generation = packed->generation;
+    blocks.offset = packed->offset;
+    blocks.own = std::move(*log);
   }
-  Result<Bytes> log = co_await receiver_.take(*packed);
-  if (!log.ok()) co_return log.error();
-  blocks.generation = packed->generation;
-  blocks.offset = packed->offset;
-  blocks.bytes = std::move(*log);
-  co_return blocks;
+  blocks.bytes = blocks.own;
+  co_return std::move(blocks);
 }
 
 Task<Result<void>> Copier::take(Blocks blocks) {

@@ -34,6 +34,7 @@ class Copier {
  public:
   static constexpr std::size_t queue_items_max = 16;
   static constexpr std::size_t unsynced_bytes_max = 4 * MiB;
+  static constexpr std::size_t lent_bytes_min = 64 * KiB;  // less is copied: the memory it came in may be much larger
 
   // `incoming` may be null: a copy without history, or a suspended one, keeps contact only.
   // It rests on `pulse`, which is that of the connection's path.
@@ -46,7 +47,9 @@ class Copier {
   struct Blocks {
     Generation generation;
     std::uint64_t offset = 0;
-    Bytes bytes;
+    ByteView bytes;        // in one of the two below
+    AlignedBuffer memory;  // of the connection
+    Bytes own;
   };
 
   Task<Result<void>> listen();

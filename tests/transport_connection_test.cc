@@ -91,6 +91,28 @@ TEST(FramedConnection, TheLargestLogDataArrivesAtAnAlignedAddress) {
   });
 }
 
+TEST(FramedConnection, MemoryThatWasTakenKeepsItsMessageWhileOthersCome) {
+  run([&](Executor executor) -> Task<void> {
+    FramedPair pair(executor, 64 * KiB);
+    const Bytes first = random_bytes(64 * KiB, 5), later = random_bytes(64 * KiB, 6);
+    TaskGroup group(executor);
+    group.spawn(send_log(pair.left, first, 1));
+    const Result<Message> received = co_await pair.right.receive();
+    EXPECT_TRUE(received.ok());
+    if (!received.ok()) co_return;
+    const ByteView kept = std::get<LogData>(*received).bytes;
+    const AlignedBuffer memory = pair.right.take_memory();
+    group.spawn(send_log(pair.left, later, 2));
+    for (int i = 0; i < 2; ++i) {
+      const Result<Message> other = co_await pair.right.receive();
+      EXPECT_TRUE(other.ok() && std::ranges::equal(std::get<LogData>(*other).bytes, later));
+    }
+    EXPECT_TRUE(std::ranges::equal(kept, first));
+    const Result<void> sent = co_await group.join();
+    EXPECT_TRUE(sent.ok());
+  });
+}
+
 TEST(FramedConnection, FramesOfSeveralTasksArriveWholeAndInTheOrderOfTheCalls) {
   run([&](Executor executor) -> Task<void> {
     FramedPair pair(executor, 1000);

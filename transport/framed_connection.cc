@@ -271,6 +271,12 @@ Task<Result<Message>> FramedConnection::receive() {
   co_return message;
 }
 
+AlignedBuffer FramedConnection::take_memory() {
+  State& state = *state_;
+  CCR_ASSERT(!state.receiving && !state.incoming && state.buffer.size() > 0);
+  return std::exchange(state.buffer, AlignedBuffer());
+}
+
 void FramedConnection::set_session(std::uint64_t session) {
   state_->session = session;
   state_->established = true;

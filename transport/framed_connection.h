@@ -30,6 +30,8 @@ class FramedConnection {
 
   Task<Result<void>> send(Message message);  // views inside must live until completion
   Task<Result<Message>> receive();
+  // After receive(), of a message with a tail: the memory that its views lie in, for whoever needs them longer. At most once.
+  AlignedBuffer take_memory();
   // Both sides, after Welcome was sent or received: frames carry it from then on, and frames of another end the connection.
   void set_session(std::uint64_t session);
   void close();  // what runs or comes later fails with disconnected
