@@ -1,7 +1,6 @@
 #include "engine/load.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace ccr::engine {
@@ -22,7 +21,10 @@ Bytes load_image(PageNumber page, std::uint64_t sequence, std::uint32_t page_siz
   Random content(sequence * 0x100000001b3ULL + page);
   // Half of it compresses, as database pages do.
   const std::size_t random_end = load_header_bytes + (page_size - load_header_bytes) / 16 * 8;
-  while (encoder.written() + 8 <= random_end) encoder.u64(content.next());
+  for (std::size_t at = load_header_bytes; at + 8 <= random_end; at += 8) {
+    const std::uint64_t word = content.next();
+    std::memcpy(image.data() + at, &word, sizeof word);
+  }
   return image;
 }
 
@@ -41,15 +43,12 @@ std::vector<PageWrite> Load::transaction(Random& random) {
   const std::uint64_t sequence = sequence_++;
   const std::uint32_t pages = options_.transaction_pages > 0 ? options_.transaction_pages
                               : options_.pattern == LoadPattern::oltp ? static_cast<std::uint32_t>(random.between(1, 8)) : 1;
-  std::set<PageNumber> numbers;
+  std::vector<PageNumber> numbers(pages);
   const PageNumber end = active_.store()->page_count();
-  for (std::uint32_t i = 0; i < pages; ++i) {
-    if (options_.pattern == LoadPattern::sequential) {
-      numbers.insert(end + 1 + i);
-    } else {
-      numbers.insert(static_cast<PageNumber>(random.between(1, options_.pages_max)));
-    }
-  }
+  const bool sequential = options_.pattern == LoadPattern::sequential;
+  for (std::uint32_t i = 0; i < pages; ++i) numbers[i] = sequential ? end + 1 + i : static_cast<PageNumber>(random.between(1, options_.pages_max));
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   std::vector<PageWrite> writes;
   writes.reserve(numbers.size());
   for (const PageNumber page : numbers) writes.push_back({page, load_image(page, sequence, page_size)});
