@@ -61,7 +61,6 @@ class IncomingWriter final : public IncomingLog {
 
   Result<GenerationScan> verified(Generation generation, std::uint64_t offset, ByteView bytes) const;
   Task<Result<void>> write(GenerationScan verified, std::uint64_t offset, ByteView bytes);
-  Task<Result<std::unique_ptr<File>>> new_file(std::string path, Generation generation);
   Task<Result<void>> sync_files();
   Task<Result<void>> sync_all();
   Task<Result<void>> move_aside(Generation from);
@@ -129,18 +128,12 @@ Task<Result<void>> IncomingWriter::accept(Generation generation, std::uint64_t o
   co_return call.end(co_await write(std::move(*scan), offset, bytes));
 }
 
-// A file of the length of a generation at `path`.
-Task<Result<std::unique_ptr<File>>> IncomingWriter::new_file(std::string path, Generation generation) {
-  CCR_CO_TRY(co_await remove_if_there(disk_, path));
-  co_return co_await spares_.take_or_make(path, generation, generation_bytes_);
-}
-
 Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint64_t offset, ByteView bytes) {
   if (!file_) {
     CCR_ASSERT(offset == 0);
     const std::string path = incoming_path(directory_.path, verified_scan.generation());
     generation_bytes_ = verified_scan.header().generation_bytes;
-    Result<std::unique_ptr<File>> file = co_await new_file(path, verified_scan.generation());
+    Result<std::unique_ptr<File>> file = co_await spares_.take_or_make(path, verified_scan.generation(), generation_bytes_);
     if (!file.ok()) co_return file.error();
     file_ = std::move(*file);
     name_synced_ = false;
@@ -151,7 +144,7 @@ Task<Result<void>> IncomingWriter::write(GenerationScan verified_scan, std::uint
   if (first_.number == 0) first_ = scan_.generation();
   received_ = std::max(scan_.position(), Position::start_of(first_));
   if (!scan_.sealed()) co_return Result<void>();
-  CCR_CO_TRY(co_await file_->truncate(scan_.bytes()));
+  if (scan_.bytes() < scan_.header().generation_bytes) CCR_CO_TRY(co_await file_->truncate(scan_.bytes()));
   waiting_.add(std::move(file_), scan_.generation());
   file_.reset();
   scan_ = GenerationScan(scan_.expected_next());

@@ -37,6 +37,7 @@ Task<Result<std::unique_ptr<File>>> SpareFiles::take(std::string path, Generatio
 Task<Result<std::unique_ptr<File>>> SpareFiles::take_or_make(std::string path, Generation generation, std::uint64_t length) {
   Result<std::unique_ptr<File>> spare = co_await take(path, generation, length);
   if (!spare.ok() || *spare != nullptr) co_return std::move(spare);
+  CCR_CO_TRY(co_await remove_if_there(disk_, path));
   Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
   if (!file.ok()) co_return file.error();
   CCR_CO_TRY(co_await (*file)->allocate(length));

@@ -30,7 +30,7 @@ class SpareFiles {
   // Answers the spare file, or none where it was removed.
   Task<Result<std::optional<GenerationFile>>> keep_or_remove(GenerationFile file, std::uint64_t length);
   void settle(std::optional<GenerationFile> spare);
-  // One of `length` bytes for `generation`, under the name `path`; nullptr where there is none.
+  // One of `length` bytes for `generation`, under the name `path`, which it takes over; nullptr where there is none.
   Task<Result<std::unique_ptr<File>>> take(std::string path, Generation generation, std::uint64_t length);
   // The same, or a new file of that length.
   Task<Result<std::unique_ptr<File>>> take_or_make(std::string path, Generation generation, std::uint64_t length);
