@@ -125,14 +125,17 @@ Task<Result<void>> ActiveCopy::take_commit(storage::SourceCommit commit) {
   CCR_CO_TRY(co_await log_->begin(header));
   if (base) install_scan();
   overlay_->resize(commit.page_count);
-  for (std::uint32_t i = 0; i < commit.images; ++i) {
-    Result<storage::Page> page = co_await source_->next_page();
-    source_broke_off_ = !page.ok() && page.error().kind == ErrorKind::gap;
-    if (!page.ok()) co_return page.error();  // the log's recovery abandons the record
-    const storage::Page image = *page;
-    CCR_ASSERT(image.number >= 1 && image.number <= commit.page_count);
-    overlay_->set(image.number, page_digest(image.number, image.image));
-    if (!base) CCR_CO_TRY(co_await log_->page(image.number, image.image));
+  for (std::size_t taken = 0; taken < commit.images;) {
+    const Result<std::span<const storage::Page>> pages = co_await source_->next_pages();
+    source_broke_off_ = !pages.ok() && pages.error().kind == ErrorKind::gap;
+    if (!pages.ok()) co_return pages.error();  // the log's recovery abandons the record
+    CCR_ASSERT(!pages->empty() && pages->size() <= commit.images - taken);
+    for (const storage::Page& page : *pages) {
+      CCR_ASSERT(page.number >= 1 && page.number <= commit.page_count);
+      overlay_->set(page.number, page_digest(page.number, page.image));
+    }
+    if (!base) CCR_CO_TRY(co_await log_->pages(*pages));
+    taken += pages->size();
   }
   const bool rejoins = commit.kind != RecordKind::commit;
   const std::size_t pages = base ? differing_.size() : commit.images;

@@ -1,7 +1,6 @@
 #include "engine/page_store.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace ccr::engine {
@@ -10,7 +9,8 @@ PageStore::PageStore(const Executor& executor, Clock& clock, std::uint32_t page_
     : executor_(executor), clock_(clock), page_size_(page_size), page_count_(page_count), changed_(executor) {}
 
 Result<void> PageStore::check(const std::vector<PageWrite>& pages) const {
-  std::set<PageNumber> seen;
+  std::vector<PageNumber> numbers;
+  numbers.reserve(pages.size());
   for (const PageWrite& write : pages) {
     if (write.page == 0) return Error{ErrorKind::usage, "commit: pages are numbered from 1", ""};
     if (write.image.size() != page_size_) {
@@ -19,8 +19,11 @@ Result<void> PageStore::check(const std::vector<PageWrite>& pages) const {
                        std::to_string(page_size_),
                    ""};
     }
-    if (!seen.insert(write.page).second) return Error{ErrorKind::usage, "commit: page " + std::to_string(write.page) + " is given twice", ""};
+    numbers.push_back(write.page);
   }
+  std::sort(numbers.begin(), numbers.end());
+  const auto twice = std::adjacent_find(numbers.begin(), numbers.end());
+  if (twice != numbers.end()) return Error{ErrorKind::usage, "commit: page " + std::to_string(*twice) + " is given twice", ""};
   return Result<void>();
 }
 
@@ -55,7 +58,6 @@ Task<Result<storage::SourceItem>> PageStore::next() {
   current_ = queue_.front();
   queue_.pop_front();
   in_flight_.push_back(current_);
-  current_page_ = 0;
   storage::SourceCommit item;
   item.wall = clock_.wall_now();
   item.page_count = current_->page_count;
@@ -65,13 +67,11 @@ Task<Result<storage::SourceItem>> PageStore::next() {
   co_return storage::SourceItem(item);
 }
 
-Task<Result<storage::Page>> PageStore::next_page() {
-  CCR_ASSERT(current_ != nullptr && current_page_ < current_->pages.size());
-  const PageWrite& write = current_->pages[current_page_++];
-  storage::Page page;
-  page.number = write.page;
-  page.image = write.image;
-  co_return page;
+Task<Result<std::span<const storage::Page>>> PageStore::next_pages() {
+  CCR_ASSERT(current_ != nullptr);
+  current_pages_.clear();
+  for (const PageWrite& write : current_->pages) current_pages_.push_back({write.page, write.image});
+  co_return std::span<const storage::Page>(current_pages_);
 }
 
 void PageStore::settled(const storage::SourceCursor& cursor) {

@@ -37,7 +37,7 @@ class PageStore final : public storage::LogSource {
   // LogSource
   std::uint32_t page_size() const override { return page_size_; }
   Task<Result<storage::SourceItem>> next() override;
-  Task<Result<storage::Page>> next_page() override;
+  Task<Result<std::span<const storage::Page>>> next_pages() override;
   bool ready() const override { return !queue_.empty(); }
   void settled(const storage::SourceCursor& cursor) override;
   void read_pages(std::uint64_t request, PageNumber first, std::uint32_t count) override;
@@ -67,7 +67,8 @@ class PageStore final : public storage::LogSource {
   std::deque<std::shared_ptr<Commit>> queue_;      // not yet taken
   std::deque<std::shared_ptr<Commit>> in_flight_;  // taken, not yet durable
   std::shared_ptr<Commit> current_;
-  std::size_t current_page_ = 0, queued_bytes_ = 0;
+  std::vector<storage::Page> current_pages_;  // its pages, as they were handed out
+  std::size_t queued_bytes_ = 0;
   std::uint64_t sequence_ = 0;
   std::optional<Error> failed_;
 };

@@ -147,17 +147,17 @@ Task<Result<void>> Replayer::apply(const RecordHeader& header) {
   }
   CCR_CO_TRY(co_await target_.resize(header.page_count));
   for (;;) {
-    Result<std::optional<storage::Page>> page = co_await reader_.next_page();
-    if (!page.ok()) co_return page.error();
-    if (!page->has_value()) break;
-    const storage::Page image = **page;
-    if (image.number < 1 || image.number > header.page_count) {
+    const Result<std::span<const storage::Page>> pages = co_await reader_.next_pages();
+    if (!pages.ok()) co_return pages.error();
+    if (pages->empty()) break;
+    for (const storage::Page& page : *pages) {
+      if (page.number >= 1 && page.number <= header.page_count) continue;
       co_return Error{ErrorKind::corrupt,
-                      "replay " + log_.path + ": commit " + std::to_string(header.number) + " holds page " + std::to_string(image.number) +
+                      "replay " + log_.path + ": commit " + std::to_string(header.number) + " holds page " + std::to_string(page.number) +
                           " of " + std::to_string(header.page_count),
                       ""};
     }
-    CCR_CO_TRY(co_await target_.write(image.number, image.image));
+    CCR_CO_TRY(co_await target_.write(*pages));
   }
   pass_seals();  // those inside the record: its commit does not count for them
   applied_commit_ = header.number;

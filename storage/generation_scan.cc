@@ -59,6 +59,14 @@ Result<void> GenerationScan::take(ByteView block, std::vector<RecordHeader>* beg
   return {};
 }
 
+Result<void> GenerationScan::take_own(const Block& block, ByteView encoded) {
+  CCR_ASSERT(encoded.size() == block_bytes && header_ && !sealed() && block.number == next_block_);
+  CCR_TRY(feed(block, nullptr));
+  if (digest_) digest_->update(encoded);
+  ++next_block_;
+  return {};
+}
+
 Result<void> GenerationScan::take_header(ByteView block) {
   Result<GenerationHeader> decoded = decode_generation_header(block);
   if (!decoded.ok()) return decoded.error();
@@ -100,10 +108,15 @@ Result<void> GenerationScan::take_seal(ByteView block) {
 Result<void> GenerationScan::take_data(ByteView block, std::vector<RecordHeader>* begun) {
   Result<Block> decoded = decode_block(header_->signature, header_->generation, next_block_, block);
   if (!decoded.ok()) return decoded.error();
-  RecordScan records = *records_;
-  CCR_TRY(records.feed(*decoded, begun));
-  *records_ = records;
-  block_ = *decoded;
+  return feed(*decoded, begun);
+}
+
+Result<void> GenerationScan::feed(const Block& block, std::vector<RecordHeader>* begun) {
+  const RecordScan before = *records_;
+  const Result<void> fed = records_->feed(block, begun);
+  if (!fed.ok()) records_ = before;
+  if (!fed.ok()) return fed.error();
+  block_ = block;
   return {};
 }
 

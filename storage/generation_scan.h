@@ -29,6 +29,8 @@ class GenerationScan {
   GenerationScan(const GenerationHeader& header, Position from);
 
   Result<void> take(ByteView block, std::vector<RecordHeader>* begun = nullptr);
+  // The same of a data block that this process encoded just now: what must hold between blocks is checked, its own checksum is not.
+  Result<void> take_own(const Block& block, ByteView encoded);
   // The data block that take() was last given, decoded; views that memory.
   const Block& block() const { return block_; }
 
@@ -49,6 +51,7 @@ class GenerationScan {
   Result<void> take_header(ByteView block);
   Result<void> take_seal(ByteView block);
   Result<void> take_data(ByteView block, std::vector<RecordHeader>* begun);
+  Result<void> feed(const Block& block, std::vector<RecordHeader>* begun);
 
   Expected expected_;
   std::optional<GenerationHeader> header_;

@@ -33,7 +33,7 @@ void GenerationWriter::finish_block(Position durable) {
   next.first_record = first_record_;
   next.payload = ByteView(block()).subspan(block_header_bytes, fill_);
   encode_block(scan_.header().signature, scan_.header().generation, next, block());
-  const Result<void> taken = scan_.take(block());
+  const Result<void> taken = scan_.take_own(next, block());
   CCR_ASSERT(taken.ok());
   ++finished_;
   fill_ = 0;
@@ -49,17 +49,26 @@ Task<Result<void>> GenerationWriter::flush() {
   co_return co_await file_->write_at(offset, bytes);
 }
 
-Task<Result<void>> GenerationWriter::append(ByteView bytes, Position durable) {
-  CCR_ASSERT(bytes.size() <= room());
-  while (!bytes.empty()) {
-    if (finished_ * block_bytes == batch_->size()) CCR_CO_TRY(co_await flush());
-    const std::size_t count = std::min(bytes.size(), block_payload_max - fill_);
-    std::memcpy(block().data() + block_header_bytes + fill_, bytes.data(), count);
+std::size_t GenerationWriter::put(ByteView bytes, Position durable) {
+  const std::size_t fits = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room()));
+  std::size_t taken = 0;
+  while (taken < fits && finished_ * block_bytes < batch_->size()) {
+    const std::size_t count = std::min(fits - taken, block_payload_max - fill_);
+    std::memcpy(block().data() + block_header_bytes + fill_, bytes.data() + taken, count);
     fill_ += count;
-    bytes = bytes.subspan(count);
+    taken += count;
     if (fill_ == block_payload_max) finish_block(durable);
   }
-  co_return Result<void>();
+  return taken;
+}
+
+Task<Result<void>> GenerationWriter::append(ByteView bytes, Position durable) {
+  CCR_ASSERT(bytes.size() <= room());
+  for (;;) {
+    bytes = bytes.subspan(put(bytes, durable));
+    if (bytes.empty()) co_return Result<void>();
+    CCR_CO_TRY(co_await flush());
+  }
 }
 
 Task<Result<void>> GenerationWriter::write_out(Position durable) {
@@ -81,6 +90,7 @@ Task<Result<void>> GenerationWriter::seal(Standing standing, Position durable) {
   CCR_ASSERT(taken.ok());
   ++finished_;
   CCR_CO_TRY(co_await flush());
+  if (scan_.bytes() == scan_.header().generation_bytes) co_return Result<void>();  // which is how long the file was made
   co_return co_await file_->truncate(scan_.bytes());
 }
 

@@ -1,6 +1,6 @@
 // GenerationWriter fills one generation: bytes into blocks, blocks into batches, batches into the file, at last the seal.
 //
-// Every finished block goes through the same GenerationScan that readers use, so nothing is written that they would refuse.
+// Every finished block goes through the same GenerationScan that readers use, so no record stream is written that they would refuse.
 // Completion: append() when the bytes are in the buffer or written; write_out() and seal() when everything is written, but not synced.
 // Failure: the file may hold any part; the writer is not used again. Bounds: `batch` is the only buffer. Lifetime: batch outlives it.
 #pragma once
@@ -24,8 +24,9 @@ class GenerationWriter {
   const GenerationScan& scan() const noexcept { return scan_; }
 
   void begin_record();  // the next byte is a record's first; room() > 0
-  // `durable` goes into the blocks that are finished. At most room() bytes.
-  Task<Result<void>> append(ByteView bytes, Position durable);
+  // Takes what fits before the seal and before the disk is needed; answers how much that is. `durable` goes into the blocks that are finished.
+  std::size_t put(ByteView bytes, Position durable);
+  Task<Result<void>> append(ByteView bytes, Position durable);  // all of it, at most room() bytes
   Task<Result<void>> write_out(Position durable);  // pads, so that the next record starts a new block
   void settled() noexcept { dirty_ = false; }      // the file was synced after write_out()
   struct Standing {  // of the database, after the last record that ended

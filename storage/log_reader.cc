@@ -32,7 +32,10 @@ struct LogReader::State {
   Task<Result<void>> take_body(ByteSpan into);
   Task<Result<void>> skip_body();
   Task<Result<void>> load_body();
+  Result<void> expect_body(const Result<Step>& step) const;
   Task<Result<Step>> load(Position limit);
+  bool at_hand(Position limit) const;
+  Result<Step> take_block();
   Task<Result<void>> open_next();
   Task<Result<bool>> fill(Position limit);
   void take_header_bytes();
@@ -64,7 +67,8 @@ struct LogReader::State {
   std::array<std::byte, RecordHeader::encoded_bytes> header_bytes{};
   std::size_t header_have = 0;
   std::uint64_t body_left = 0;        // once it was handed out
-  Bytes page;
+  Bytes images;                       // numbers and contents of `pages`
+  std::vector<Page> pages;            // handed out last
   std::vector<SealFacts> seals, seals_inside;  // inside: passed within a record that goes on
 };
 
@@ -83,6 +87,7 @@ void LogReader::give_back() {
   state.at = 0;
   state.buffered = 0;
   state.buffer.forget();
+  if (state.body_left == 0) state.images = {};
 }
 std::vector<SealFacts> LogReader::take_seals() { return std::exchange(state_->seals, {}); }
 
@@ -111,13 +116,21 @@ Task<Result<void>> LogReader::State::open_next() {
   co_return Result<void>();
 }
 
+// Does the block that follows lie in the buffer?
+bool LogReader::State::at_hand(Position until) const {
+  if (!file) return false;
+  const std::uint64_t offset = scan->bytes();
+  const bool below = generation < until.generation || offset < rounded_up(until.offset);
+  return below && offset >= buffer_offset && offset < buffer_offset + buffered;
+}
+
 // Brings the block at scan->next_block() into the buffer; false where the limit is reached.
 Task<Result<bool>> LogReader::State::fill(Position until) {
   const std::uint64_t offset = scan->bytes();
   const bool behind = generation < until.generation;
   const std::uint64_t end = rounded_up(until.offset);
   if (!behind && offset >= end) co_return false;
-  if (offset >= buffer_offset && offset < buffer_offset + buffered) co_return true;
+  if (at_hand(until)) co_return true;
   const std::uint64_t wanted = behind ? buffer.size() : std::min<std::uint64_t>(buffer.size(), end - offset);
   const ByteSpan into = buffer.span().first(static_cast<std::size_t>(wanted));
   Result<std::size_t> count = co_await file->read_at(offset, into);
@@ -140,19 +153,23 @@ Task<Result<Step>> LogReader::State::load(Position until) {
   Result<bool> there = co_await fill(until);
   if (!there.ok()) co_return there.error();
   if (!*there) co_return Step::none;
+  co_return take_block();
+}
+
+Result<Step> LogReader::State::take_block() {
   const std::uint64_t abandoned = scan->records().records_abandoned();
   const ByteView block = buffer.view().subspan(static_cast<std::size_t>(scan->bytes() - buffer_offset), block_bytes);
   const Result<void> taken = scan->take(block);
   if (!taken.ok()) buffered = 0;  // the caller may look again: a transient read error is not damage
-  if (!taken.ok()) co_return taken.error().within(path);
+  if (!taken.ok()) return taken.error().within(path);
   if (scan->sealed()) {
     pass_seal();
-    co_return Step::seal;
+    return Step::seal;
   }
   payload = scan->block().payload;
   at = std::exchange(skip_first, 0);
   if (scan->records().records_abandoned() != abandoned) forget_record();
-  co_return Step::block;
+  return Step::block;
 }
 
 void LogReader::State::pass_seal() {
@@ -261,17 +278,23 @@ Task<Result<std::optional<RecordHeader>>> LogReader::State::next(Position until)
 
 // More of a body whose end is known to be there.
 Task<Result<void>> LogReader::State::load_body() {
-  Result<Step> step = co_await load(limit);
-  if (!step.ok()) co_return step.error();
-  if (*step == Step::none || !inside)
-    co_return Error{ErrorKind::corrupt, path + ": the record at " + to_text(position) + " has no end", ""};
-  co_return Result<void>();
+  const Result<Step> step = co_await load(limit);
+  co_return expect_body(step);
 }
 
+Result<void> LogReader::State::expect_body(const Result<Step>& step) const {
+  if (!step.ok()) return step.error();
+  if (*step == Step::none || !inside)
+    return Error{ErrorKind::corrupt, path + ": the record at " + to_text(position) + " has no end", ""};
+  return {};
+}
+
+// Many blocks lie in the buffer already: those take no turn of their own.
 Task<Result<void>> LogReader::State::take_body(ByteSpan into) {
   while (!into.empty()) {
     if (rest() == 0) {
-      CCR_CO_TRY(co_await load_body());
+      if (at_hand(limit)) CCR_CO_TRY(expect_body(take_block()));
+      else CCR_CO_TRY(co_await load_body());
       continue;
     }
     const std::size_t count = std::min(rest(), into.size());
@@ -306,19 +329,23 @@ Task<Result<std::optional<RecordHeader>>> LogReader::next(Position limit) {
   co_return co_await state.next(limit);
 }
 
-Task<Result<std::optional<Page>>> LogReader::next_page() {
+Task<Result<std::span<const Page>>> LogReader::next_pages() {
   State& state = *state_;
-  if (state.body_left == 0) co_return std::optional<Page>();
-  state.page.resize(4 + state.directory.page_size);
-  const ByteSpan into(state.page);
+  state.pages.clear();
+  if (state.body_left == 0) co_return std::span<const Page>();
+  const std::size_t image_bytes = 4 + state.directory.page_size;
+  const std::size_t room = std::max<std::size_t>(1, images_bytes_max / image_bytes) * image_bytes;
+  const std::size_t bytes = static_cast<std::size_t>(std::min<std::uint64_t>(state.body_left, room));
+  if (state.images.size() < bytes) state.images.resize(bytes);
+  const ByteSpan into = ByteSpan(state.images).first(bytes);
   CCR_CO_TRY(co_await state.take_body(into));
   if (state.body_left == 0) state.end_record();
-  Decoder in(state.page);
-  Page page;
-  page.number = in.u32();
-  page.image = in.bytes(in.remaining());
-  if (page.number == 0) co_return Error{ErrorKind::corrupt, state.path + ": an image of page 0 before " + to_text(state.position), ""};
-  co_return std::optional<Page>(page);
+  for (Decoder in(into); in.remaining() > 0;) {
+    const PageNumber number = in.u32();
+    state.pages.push_back({number, in.bytes(state.directory.page_size)});
+    if (number == 0) co_return Error{ErrorKind::corrupt, state.path + ": an image of page 0 before " + to_text(state.position), ""};
+  }
+  co_return std::span<const Page>(state.pages);
 }
 
 }  // namespace ccr::storage

@@ -2,12 +2,13 @@
 //
 // A LogDirectory names where a generation's bytes are: sealed `<directory>/<16 hex>.log`, open `<directory>/current.log` on an active
 // copy, `<directory>/incoming/<16 hex>.log` on a passive one. A file that is renamed while it is read goes on being read.
-// Bounds: one read buffer of read_bytes_max per reader, whatever the length of a record. After an error: next() may be tried again
-// when no page of a record was taken, else another reader from position() is needed.
+// Bounds: one read buffer of read_bytes_max and images_bytes_max of pages per reader, whatever the length of a record. After an error:
+// next() may be tried again when no page of a record was taken, else another reader from position() is needed.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@ struct Page {
 class LogReader {
  public:
   static constexpr std::size_t read_bytes_max = 1 * MiB;
+  static constexpr std::size_t images_bytes_max = 64 * KiB;  // handed out at once, but for one larger page
 
   // Starts at `from`, which must be canonical and the start of a record.
   LogReader(Disk& disk, LogDirectory directory, Position from);
@@ -45,7 +47,8 @@ class LogReader {
   // record before that were not taken are skipped. Errors: corrupt, gap (a generation is missing), diverged (chain broken), io.
   // A record that a crash of the writer abandoned is never returned.
   Task<Result<std::optional<RecordHeader>>> next(Position limit);
-  Task<Result<std::optional<Page>>> next_page();  // nullopt after the last image of the current record
+  // The next images of the current record, some at a time; none behind the last. They are valid until the next call.
+  Task<Result<std::span<const Page>>> next_pages();
 
   // Nothing will come for a while: the read buffer's memory goes back to the system. What follows is read again.
   void give_back();

@@ -17,7 +17,7 @@
 
 namespace ccr::storage {
 
-// One commit. Its pages are pulled one by one, in any order of page number, each page once; they must be taken to the end before next() is called.
+// One commit. Its pages are pulled some at a time, in any order of page number, each page once; they must be taken to the end before next() is called.
 struct SourceCommit {
   RecordKind kind = RecordKind::commit;
   WallTime wall;
@@ -59,7 +59,8 @@ class LogSource {
 
   // Waits for the next item. An error is final: the source must be closed and opened again.
   virtual Task<Result<SourceItem>> next() = 0;
-  virtual Task<Result<Page>> next_page() = 0;  // of the commit last delivered; image valid until the next call
+  // Of the commit last delivered, at least one; images valid until the next call.
+  virtual Task<Result<std::span<const Page>>> next_pages() = 0;
   // True when next() would complete without waiting: the engine then lets this item join the group it is about to sync.
   virtual bool ready() const { return false; }
 

@@ -26,7 +26,7 @@ class LogWriter final : public LogStream {
   LogWriter(Disk& disk, Clock& clock, LogOptions options, RecoveredLog log);
 
   Task<Result<void>> begin(RecordHeader header) override;
-  Task<Result<void>> page(PageNumber page, ByteView image) override;
+  Task<Result<void>> pages(std::span<const Page> images) override;
   Task<Result<Position>> end(Digest64 root) override;
   Task<Result<void>> sync() override;
   Task<Result<void>> roll() override;
@@ -73,6 +73,7 @@ class LogWriter final : public LogStream {
   }
   Task<Result<void>> start_record(RecordHeader header);
   Task<Result<void>> append(ByteView bytes);
+  Task<Result<void>> append_pages(std::span<const Page> images);
   Task<Result<void>> sync_group();
   Task<Result<void>> sync_files();
   Task<Result<void>> name_files();
@@ -148,19 +149,27 @@ Task<Result<void>> LogWriter::append(ByteView bytes) {
   co_return Result<void>();
 }
 
-Task<Result<void>> LogWriter::page(PageNumber page, ByteView image) {
+Task<Result<void>> LogWriter::pages(std::span<const Page> images) {
   if (failed_) co_return not_usable(*failed_);
-  CCR_ASSERT(record_ && record_->images_left > 0);
-  CCR_ASSERT(page != 0 && image.size() == options_.page_size);
+  CCR_ASSERT(record_ && record_->images_left >= images.size());
   Call call(*this);
-  std::array<std::byte, 4> number;
-  Encoder encoder(number);
-  encoder.u32(page);
-  const ByteView view(number);
-  --record_->images_left;
-  const Result<void> begun = co_await append(view);
-  if (!begun.ok()) co_return call.end(begun);
-  co_return call.end(co_await append(image));
+  record_->images_left -= static_cast<std::uint32_t>(images.size());
+  co_return call.end(co_await append_pages(images));
+}
+
+// Most of it waits for nothing.
+Task<Result<void>> LogWriter::append_pages(std::span<const Page> images) {
+  for (const Page& page : images) {
+    CCR_ASSERT(page.number != 0 && page.image.size() == options_.page_size);
+    std::array<std::byte, 4> number;
+    Encoder encoder(number);
+    encoder.u32(page.number);
+    for (ByteView left : {ByteView(number), page.image}) {
+      left = left.subspan(writer_.put(left, durable_));
+      if (!left.empty()) CCR_CO_TRY(co_await append(left));
+    }
+  }
+  co_return Result<void>();
 }
 
 Task<Result<Position>> LogWriter::end(Digest64 root) {

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "storage/disk.h"
 #include "storage/log_format.h"
+#include "storage/log_reader.h"
 
 namespace ccr::storage {
 
@@ -60,7 +61,7 @@ class LogStream {
   virtual ~LogStream() = default;
 
   virtual Task<Result<void>> begin(RecordHeader header) = 0;         // number must be last_commit() + 1
-  virtual Task<Result<void>> page(PageNumber page, ByteView image) = 0;  // exactly header.images times
+  virtual Task<Result<void>> pages(std::span<const Page> images) = 0;  // the next of the record's; header.images in all
   // root and page_count: of the database after this record; they go into the next seal. Returns where the next record will start
   // if it joins this group.
   virtual Task<Result<Position>> end(Digest64 root) = 0;

@@ -93,14 +93,15 @@ Digest64 PageDigests::of_zeros(PageNumber page) const {
 
 void PageDigests::mark_dirty(PageNumber page) { dirty_blocks_[(page - 1) / digests_per_block] = true; }
 
-void PageDigests::resize(PageNumber count) {
+void PageDigests::resize(PageNumber count, const PageMap& known) {
   const PageNumber before = page_count();
   for (PageNumber page = before; page > count; --page) root_ -= digests_[page - 1];
   digests_.resize(count);
   dirty_blocks_.resize(blocks_of(count), true);
   for (std::uint64_t page = std::uint64_t(before) + 1; page <= count; ++page) {
     const PageNumber number = static_cast<PageNumber>(page);
-    digests_[number - 1] = of_zeros(number);
+    const Digest64* const digest = known.find(number);
+    digests_[number - 1] = digest != nullptr ? *digest : of_zeros(number);
     root_ += digests_[number - 1];
     mark_dirty(number);
   }
@@ -263,38 +264,49 @@ Task<Result<void>> PageDigests::write_header(File& file, PageNumber count) {
 
 void DigestOverlay::restart() {
   ahead_.clear();
-  page_count_ = smallest_ = table_.page_count();
+  page_count_ = smallest_ = counted_ = table_.page_count();
   root_ = table_.root();
 }
 
 Digest64 DigestOverlay::at(PageNumber page) const {
   CCR_ASSERT(page >= 1 && page <= page_count_);
-  const auto found = ahead_.find(page);
-  if (found != ahead_.end()) return found->second;
+  if (const Digest64* const found = ahead_.find(page)) return *found;
   return page <= smallest_ ? table_.at(page) : table_.of_zeros(page);
 }
 
 void DigestOverlay::resize(PageNumber count) {
-  for (PageNumber page = page_count_; page > count; --page) {
-    root_ -= at(page);
-    ahead_.erase(page);
-  }
-  for (std::uint64_t page = std::uint64_t(page_count_) + 1; page <= count; ++page)
-    root_ += table_.of_zeros(static_cast<PageNumber>(page));
+  count_zeros(page_count_);
+  for (PageNumber page = page_count_; page > count; --page) root_ -= at(page);
+  if (count < page_count_) ahead_.erase_above(count);
+  counted_ = std::min(counted_, count);
   page_count_ = count;
   smallest_ = std::min(smallest_, count);
 }
 
+// Into the root, of pages that grew and were not set.
+void DigestOverlay::count_zeros(PageNumber through) {
+  while (counted_ < through) root_ += table_.of_zeros(++counted_);
+}
+
+Digest64 DigestOverlay::root() {
+  count_zeros(page_count_);
+  return root_;
+}
+
 void DigestOverlay::set(PageNumber page, Digest64 digest) {
-  root_ += digest - at(page);
-  ahead_[page] = digest;
+  CCR_ASSERT(page >= 1 && page <= page_count_);
+  const bool grown_just_now = page == counted_ + 1;
+  if (!grown_just_now) count_zeros(page);
+  root_ += grown_just_now ? digest : digest - at(page);
+  counted_ = std::max(counted_, page);
+  *ahead_.insert(page).value = digest;
 }
 
 void DigestOverlay::settle() {
   table_.resize(smallest_);
-  table_.resize(page_count_);
-  for (const auto& [page, digest] : ahead_) table_.set(page, digest);
-  CCR_ASSERT(table_.root() == root_);
+  table_.resize(page_count_, ahead_);
+  for (const auto& [page, digest] : ahead_.sorted()) table_.set(page, digest);
+  CCR_ASSERT(table_.root() == root());
   restart();
 }
 

@@ -14,11 +14,11 @@
 #pragma once
 
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/digest.h"
 #include "storage/disk.h"
+#include "storage/page_map.h"
 
 namespace ccr::storage {
 
@@ -41,8 +41,8 @@ class PageDigests {
   Task<Result<void>> flush();
 
   PageNumber page_count() const noexcept { return static_cast<PageNumber>(digests_.size()); }
-  // Grown pages get the digest of a page of zeros with their number; shrunk ones are gone.
-  void resize(PageNumber count);
+  // Grown pages get the digest that is known of them, or that of a page of zeros with their number; shrunk ones are gone.
+  void resize(PageNumber count, const PageMap& known = {});
   void set(PageNumber page, Digest64 digest);  // page in 1..page_count()
   Digest64 at(PageNumber page) const;
   Digest64 root() const noexcept { return root_; }
@@ -79,18 +79,21 @@ class DigestOverlay {
   explicit DigestOverlay(PageDigests& table) : table_(table) { restart(); }
   void resize(PageNumber count);
   void set(PageNumber page, Digest64 digest);
-  Digest64 root() const noexcept { return root_; }
+  Digest64 root();
   PageNumber page_count() const noexcept { return page_count_; }
   void settle();   // everything so far is durable: into the table
   void restart();  // forget everything and start from the table again
 
  private:
   Digest64 at(PageNumber page) const;
+  void count_zeros(PageNumber through);
 
   PageDigests& table_;
-  std::unordered_map<PageNumber, Digest64> ahead_;  // order never shows: settle() sets by key
+  PageMap ahead_;            // digests
   PageNumber page_count_ = 0;
   PageNumber smallest_ = 0;  // smallest page count since the last settle: pages above it were dropped in between
+  // A page that grows is mostly set before anybody asks for the root: until then what zeros would be there is not computed.
+  PageNumber counted_ = 0;  // pages up to this are in root_
   Digest64 root_ = 0;
 };
 

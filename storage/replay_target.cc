@@ -1,6 +1,7 @@
 #include "storage/replay_target.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/side_by_side.h"
 
@@ -11,23 +12,23 @@ PageFileTarget::PageFileTarget(PageFile& file, PageDigests& digests, Digests mod
 
 Task<Result<void>> PageFileTarget::resize(PageNumber count) {
   if (mode_ == Digests::set) digests_.resize(count);
+  if (count < count_) slots_.erase_above(count);
   count_ = count;
   smallest_ = std::min(smallest_, count);
-  slots_.erase(slots_.upper_bound(count), slots_.end());
   co_return Result<void>();
 }
 
-Task<Result<void>> PageFileTarget::write(PageNumber page, ByteView image) {
-  CCR_ASSERT(page >= 1 && page <= count_);
-  CCR_ASSERT(image.size() == file_.page_size());
-  if (mode_ == Digests::set) digests_.set(page, page_digest(page, image));
-  auto slot = slots_.find(page);
-  if (slot == slots_.end()) {
-    if (used_ + image.size() > buffer_.size()) CCR_CO_TRY(co_await flush());
-    slot = slots_.emplace(page, used_).first;
-    used_ += image.size();
+Task<Result<void>> PageFileTarget::write(std::span<const Page> pages) {
+  const std::size_t page_size = file_.page_size();
+  for (const Page& page : pages) {
+    CCR_ASSERT(page.number >= 1 && page.number <= count_);
+    CCR_ASSERT(page.image.size() == page_size);
+    if (mode_ == Digests::set) digests_.set(page.number, page_digest(page.number, page.image));
+    if (used_ + page_size > buffer_.size() && slots_.find(page.number) == nullptr) CCR_CO_TRY(co_await flush());
+    const PageMap::Inserted slot = slots_.insert(page.number);
+    if (slot.is_new) *slot.value = std::exchange(used_, used_ + page_size);
+    std::memcpy(buffer_.data() + *slot.value, page.image.data(), page_size);
   }
-  std::memcpy(buffer_.data() + slot->second, image.data(), image.size());
   co_return Result<void>();
 }
 
@@ -37,7 +38,7 @@ void PageFileTarget::give_back() {
 
 // One of the writers: takes the next run of neighbouring pages until none is left. A run whose images also lie side by side in the buffer
 // is one write.
-Task<Result<void>> PageFileTarget::write_runs(std::size_t& next, const std::vector<std::pair<PageNumber, std::size_t>>& pages) {
+Task<Result<void>> PageFileTarget::write_runs(std::size_t& next, const std::vector<PageMap::Entry>& pages) {
   const std::size_t page_size = file_.page_size();
   while (next < pages.size()) {
     const std::size_t first = next;
@@ -52,7 +53,7 @@ Task<Result<void>> PageFileTarget::write_runs(std::size_t& next, const std::vect
 
 // A log that trickles brings a few hundred pages at random places at a time. Left to the sync they would stand in the disk's queue all at
 // once, and each sync of the log behind them. Where much comes, that does not count, and whole runs are faster.
-Task<Result<void>> PageFileTarget::write_back(const std::vector<std::pair<PageNumber, std::size_t>>& pages) {
+Task<Result<void>> PageFileTarget::write_back(const std::vector<PageMap::Entry>& pages) {
   const std::uint64_t page_size = file_.page_size();
   std::vector<FilePart> parts;
   for (const auto& [page, place] : pages) {
@@ -75,7 +76,7 @@ Task<Result<void>> PageFileTarget::flush() {
   resized_ = resized_ || smallest_ < file_.page_count() || count_ > file_.page_count();
   if (smallest_ < file_.page_count()) CCR_CO_TRY(co_await file_.resize(smallest_));
   if (count_ > file_.page_count()) CCR_CO_TRY(co_await file_.resize(count_));
-  const std::vector<std::pair<PageNumber, std::size_t>> pages(slots_.begin(), slots_.end());
+  const std::vector<PageMap::Entry> pages = slots_.sorted();
   std::size_t next = 0;
   if (!pages.empty()) {
     const Executor executor = co_await asio::this_coro::executor;
@@ -105,8 +106,8 @@ Task<Result<void>> DigestTarget::resize(PageNumber count) {
   co_return Result<void>();
 }
 
-Task<Result<void>> DigestTarget::write(PageNumber page, ByteView image) {
-  digests_.set(page, page_digest(page, image));
+Task<Result<void>> DigestTarget::write(std::span<const Page> pages) {
+  for (const auto& [page, image] : pages) digests_.set(page, page_digest(page, image));
   co_return Result<void>();
 }
 

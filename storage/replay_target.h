@@ -4,12 +4,14 @@
 // max_required durable beforehand, so nothing is believed until sync() completed. Digests are set at once, in memory.
 #pragma once
 
-#include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "storage/log_reader.h"
 #include "storage/page_digests.h"
 #include "storage/page_file.h"
+#include "storage/page_map.h"
 
 namespace ccr::storage {
 
@@ -18,7 +20,7 @@ class ReplayTarget {
   virtual ~ReplayTarget() = default;
   virtual bool holds_pages() const noexcept = 0;  // false: a base marker needs no page, only digests that the owner brings itself
   virtual Task<Result<void>> resize(PageNumber count) = 0;
-  virtual Task<Result<void>> write(PageNumber page, ByteView image) = 0;  // page in 1..count
+  virtual Task<Result<void>> write(std::span<const Page> pages) = 0;  // each in 1..count
   virtual Task<Result<void>> sync() = 0;  // pages durable, then the digest table
   virtual void give_back() {}             // after sync(), when nothing will come for a while: memory goes back to the system
 };
@@ -36,20 +38,20 @@ class PageFileTarget final : public ReplayTarget {
   PageFileTarget(PageFile& file, PageDigests& digests, Digests mode);
   bool holds_pages() const noexcept override { return true; }
   Task<Result<void>> resize(PageNumber count) override;
-  Task<Result<void>> write(PageNumber page, ByteView image) override;
+  Task<Result<void>> write(std::span<const Page> pages) override;
   Task<Result<void>> sync() override;
   void give_back() override;
 
  private:
   Task<Result<void>> flush();
-  Task<Result<void>> write_back(const std::vector<std::pair<PageNumber, std::size_t>>& pages);
-  Task<Result<void>> write_runs(std::size_t& next, const std::vector<std::pair<PageNumber, std::size_t>>& pages);
+  Task<Result<void>> write_back(const std::vector<PageMap::Entry>& pages);
+  Task<Result<void>> write_runs(std::size_t& next, const std::vector<PageMap::Entry>& pages);
 
   PageFile& file_;
   PageDigests& digests_;
   Digests mode_;
   AlignedBuffer buffer_;
-  std::map<PageNumber, std::size_t> slots_;  // page -> its place in buffer_
+  PageMap slots_;  // page -> its place in buffer_
   std::size_t used_ = 0;
   PageNumber count_;
   PageNumber smallest_;  // smallest count since the last flush: what lay above it is gone
@@ -62,7 +64,7 @@ class DigestTarget final : public ReplayTarget {
   explicit DigestTarget(PageDigests& digests) : digests_(digests) {}
   bool holds_pages() const noexcept override { return false; }
   Task<Result<void>> resize(PageNumber count) override;
-  Task<Result<void>> write(PageNumber page, ByteView image) override;
+  Task<Result<void>> write(std::span<const Page> pages) override;
   Task<Result<void>> sync() override;
 
  private:

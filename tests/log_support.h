@@ -77,7 +77,9 @@ inline Task<Result<Position>> write_record(LogStream& log, std::uint32_t images,
   for (PageNumber page = 1; page <= images; ++page) {
     const Bytes image = image_of(number, page, page_size);
     const ByteView view(image);
-    CCR_CO_TRY(co_await log.page(page, view));
+    const Page one{page, view};
+    const std::span<const Page> pages(&one, 1);
+    CCR_CO_TRY(co_await log.pages(pages));
   }
   co_return co_await log.end(root_of(number));
 }
@@ -136,14 +138,16 @@ inline Task<Result<void>> read_on(LogReader& reader, Position limit, std::uint32
     ReadRecord record{**next, {}, true};
     PageNumber expected = 1;
     while (true) {
-      Result<std::optional<Page>> page = co_await reader.next_page();
-      if (!page.ok()) co_return page.error();
-      if (!page->has_value()) break;
-      const Bytes image = image_of(record.header.number, expected, page_size);
-      const bool same = (*page)->number == expected && (*page)->image.size() == page_size &&
-                        std::memcmp((*page)->image.data(), image.data(), page_size) == 0;
-      record.pages_right = record.pages_right && same;
-      ++expected;
+      const Result<std::span<const Page>> pages = co_await reader.next_pages();
+      if (!pages.ok()) co_return pages.error();
+      if (pages->empty()) break;
+      for (const Page& page : *pages) {
+        const Bytes image = image_of(record.header.number, expected, page_size);
+        const bool same = page.number == expected && page.image.size() == page_size &&
+                          std::memcmp(page.image.data(), image.data(), page_size) == 0;
+        record.pages_right = record.pages_right && same;
+        ++expected;
+      }
     }
     record.pages_right = record.pages_right && expected == record.header.images + 1;
     record.behind = reader.position();

@@ -329,7 +329,8 @@ TEST(Abandoned, ARecordCutInsideSealedGenerationsNeverCountsAnywhere) {
   ASSERT_OK(run(active.log->begin(header)));
   for (PageNumber page = 1; page < 1500; ++page) {
     const Bytes image = image_of(2, page, 512);
-    ASSERT_OK(run(active.log->page(page, image)));
+    const Page one{page, image};
+    ASSERT_OK(run(active.log->pages(std::span(&one, 1))));
   }
   ASSERT_GT(active.log->open_generation().number, 3u);
   EXPECT_EQ(active.log->durable(), before);

@@ -152,6 +152,25 @@ TEST(LogReader, GoesOnWhereItStoodWhenTheLimitRises) {
   EXPECT_GT(read.seals.size(), 0u);
 }
 
+TEST(LogReader, PagesComeAsManyAtATimeAsItsBoundAllows) {
+  MemoryDisk disk;
+  Active active(disk);
+  ASSERT_OK(active.create());
+  ASSERT_OK(active.commit(300));
+  LogReader reader(disk, active.directory(), Position::start_of({1}));
+  ASSERT_OK(run(reader.next(active.log->durable())));
+  std::vector<std::size_t> counts;
+  for (PageNumber expected = 1;;) {
+    const Result<std::span<const Page>> pages = run(reader.next_pages());
+    ASSERT_OK(pages);
+    if (pages->empty()) break;
+    counts.push_back(pages->size());
+    for (const Page& page : *pages) ASSERT_EQ(page.number, expected++);
+  }
+  EXPECT_EQ(counts, (std::vector<std::size_t>{127, 127, 46})) << "64 KiB of 516 bytes each";
+  EXPECT_EQ(reader.position(), active.log->durable());
+}
+
 TEST(LogReader, PagesThatWereNotTakenAreSkipped) {
   MemoryDisk disk;
   Active active(disk);
@@ -162,7 +181,7 @@ TEST(LogReader, PagesThatWereNotTakenAreSkipped) {
   const Position limit = active.log->durable();
   Result<std::optional<RecordHeader>> first = run(reader.next(limit));
   ASSERT_OK(first);
-  ASSERT_OK(run(reader.next_page()));
+  ASSERT_OK(run(reader.next_pages()));
   EXPECT_EQ(reader.position(), Position::start_of({1}));
   Result<std::optional<RecordHeader>> second = run(reader.next(limit));
   ASSERT_OK(second);

@@ -47,10 +47,11 @@ class ScriptedSource final : public LogSource {
     next_image_ = 0;
     co_return SourceItem(current_.head);
   }
-  Task<Result<Page>> next_page() override {
+  Task<Result<std::span<const Page>>> next_pages() override {
     if (next_image_ == current_.readable) co_return Error{ErrorKind::gap, "torn by the test", ""};
     const auto& image = current_.images.at(next_image_++);
-    co_return Page{image.first, ByteView(image.second)};
+    page_ = Page{image.first, ByteView(image.second)};
+    co_return std::span<const Page>(&page_, 1);
   }
   bool ready() const override { return !pieces_.empty(); }
   void settled(const SourceCursor&) override {}
@@ -104,6 +105,7 @@ class ScriptedSource final : public LogSource {
   std::deque<Piece> pieces_;
   Commit current_;
   std::size_t next_image_ = 0;
+  Page page_;
 };
 
 }  // namespace ccr::storage::test

@@ -117,10 +117,10 @@ Task<void> Follower::follow() {
 Task<void> Follower::apply(SourceCommit commit) {
   const std::uint32_t size = source_->page_size();
   Images pages;
-  for (std::uint32_t i = 0; i < commit.images; ++i) {
-    Result<Page> page = co_await source_->next_page();
-    if (!page.ok()) co_return;
-    pages.emplace_back(page->number, Bytes(page->image.begin(), page->image.end()));
+  while (pages.size() < commit.images) {
+    const Result<std::span<const Page>> some = co_await source_->next_pages();
+    if (!some.ok()) co_return;
+    for (const Page& page : *some) pages.emplace_back(page.number, Bytes(page.image.begin(), page.image.end()));
   }
   const std::lock_guard lock(mutex_);
   page_size = size;

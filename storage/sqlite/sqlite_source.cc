@@ -49,9 +49,9 @@ class SqliteSource final : public LogSource {
     co_return item_of(*piece);
   }
 
-  Task<Result<Page>> next_page() override {
+  Task<Result<std::span<const Page>>> next_pages() override {
     CCR_ASSERT(images_left_ > 0);
-    if (next_in_batch_ == batch_.pages.size()) {
+    if (batch_taken_) {
       Result<SourcePiece> piece = co_await take();
       if (!piece.ok()) co_return piece.error();
       if (auto* error = std::get_if<Error>(&*piece)) {  // the rest of the commit cannot be had
@@ -60,14 +60,14 @@ class SqliteSource final : public LogSource {
         co_return *error;
       }
       batch_ = std::move(std::get<ImageBatch>(*piece));
-      next_in_batch_ = 0;
     }
-    CCR_ASSERT(next_in_batch_ < batch_.pages.size());
+    batch_taken_ = true;
+    CCR_ASSERT(!batch_.pages.empty() && batch_.pages.size() <= images_left_);
     const std::size_t page_size = batch_.bytes / batch_.pages.size();
-    const Page page{batch_.pages[next_in_batch_], ByteView(batch_.images.get() + next_in_batch_ * page_size, page_size)};
-    ++next_in_batch_;
-    --images_left_;
-    co_return page;
+    pages_.clear();
+    for (const PageNumber page : batch_.pages) pages_.push_back({page, ByteView(batch_.images.get() + pages_.size() * page_size, page_size)});
+    images_left_ -= static_cast<std::uint32_t>(pages_.size());
+    co_return std::span<const Page>(pages_);
   }
 
   bool ready() const override { return channel_.queued_bytes() > 0; }
@@ -117,9 +117,9 @@ class SqliteSource final : public LogSource {
       return SourceItem(std::move(*standing));
     }
     batch_ = std::move(std::get<ImageBatch>(piece));
-    next_in_batch_ = 0;
     CCR_ASSERT(batch_.head.has_value());
     images_left_ = batch_.head->images;
+    batch_taken_ = batch_.pages.empty();
     return SourceItem(*batch_.head);
   }
 
@@ -139,7 +139,8 @@ class SqliteSource final : public LogSource {
   SourceChannel channel_;
   SqliteWorker worker_;
   ImageBatch batch_;  // of the commit under way
-  std::size_t next_in_batch_ = 0;
+  bool batch_taken_ = true;
+  std::vector<Page> pages_;  // of the batch, as they were handed out
   std::uint32_t images_left_ = 0;
   std::uint64_t losses_ = 0;  // standings `lost` that next() has handed out
   std::optional<Error> failure_;
