@@ -46,6 +46,7 @@ Task<Result<void>> ActiveCopy::keep_house() {
       saved = keeper_.state().durable;
     }
     CCR_CO_TRY(co_await truncate());
+    if (gave_back) overlay_->give_back();
     if (gave_back) CCR_CO_TRY(co_await log_->give_back());
   }
 }

@@ -268,6 +268,10 @@ void DigestOverlay::restart() {
   root_ = table_.root();
 }
 
+void DigestOverlay::give_back() {
+  if (ahead_.empty()) ahead_ = PageMap();
+}
+
 Digest64 DigestOverlay::at(PageNumber page) const {
   CCR_ASSERT(page >= 1 && page <= page_count_);
   if (const Digest64* const found = ahead_.find(page)) return *found;

@@ -83,6 +83,7 @@ class DigestOverlay {
   PageNumber page_count() const noexcept { return page_count_; }
   void settle();   // everything so far is durable: into the table
   void restart();  // forget everything and start from the table again
+  void give_back();  // after settle(), when nothing will come for a while: memory goes back to the system
 
  private:
   Digest64 at(PageNumber page) const;

@@ -9,6 +9,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::size_t places_min = 64;
+constexpr std::size_t places_a_page_max = 16;  // for a cleared table to be kept
 
 }  // namespace
 
@@ -52,8 +53,9 @@ void PageMap::erase_above(PageNumber count) {
 }
 
 void PageMap::clear() {
+  const bool too_large = table_.size() > 2 * kept_pages_max || table_.size() > std::max(places_min, places_a_page_max * size_);
   size_ = 0;
-  if (table_.size() > 2 * kept_pages_max) table_ = {};
+  if (too_large) table_ = {};
   else std::fill(table_.begin(), table_.end(), Entry{});
 }
 

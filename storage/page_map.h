@@ -1,8 +1,8 @@
 // PageMap keeps a number for each of some pages, where many come and go together: it allocates for a table, not for each page.
 //
 // Pages are 1 or more, as everywhere. Open addressing, at most half full. What insert() and find() point to lives until the next insert(),
-// erase_above() or clear(). No order shows: sorted() is rising. Memory: 64 bytes a page at most; clear() keeps a table for kept_pages_max.
-// Threads: as any container.
+// erase_above() or clear(). No order shows: sorted() is rising. Memory: 64 bytes a page at most. clear() and sorted() cost what the table is
+// long: clear() keeps no table for more than kept_pages_max, nor one that was much too large for what it held. Threads: as any container.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,9 @@ Task<Result<void>> PageFileTarget::write(std::span<const Page> pages) {
 }
 
 void PageFileTarget::give_back() {
-  if (slots_.empty()) buffer_.forget();
+  if (!slots_.empty()) return;
+  buffer_.forget();
+  slots_ = PageMap();
 }
 
 // One of the writers: takes the next run of neighbouring pages until none is left. A run whose images also lie side by side in the buffer
