@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/task_group.h"
+#include "storage/scratch_disk.h"
 #include "tests/system_disk_fixture.h"
 
 namespace ccr::storage {
@@ -427,6 +428,31 @@ TEST_P(SystemDiskTest, SpaceIsOfTheFileSystemUnderThePath) {
     EXPECT_GT(space->free_bytes, 0u);
     EXPECT_LE(space->free_bytes, space->total_bytes);
     EXPECT_FALSE((co_await disk.space(at("absent"))).ok());
+  });
+}
+
+TEST_P(SystemDiskTest, ScratchFilesHaveNamesForTheirWriterOnly) {
+  run([this](Disk& disk) -> Task<void> {
+    ScratchDisk scratch(disk, at("probe"));
+    const Bytes content = pattern(100, 1);
+    EXPECT_EQ((co_await scratch.open(at("a"), OpenMode::read)).error().kind, ErrorKind::not_found);
+    const auto file = co_await opened(scratch, at("a"), OpenMode::create);
+    EXPECT_TRUE((co_await file->write_at(0, content)).ok());
+    EXPECT_TRUE((co_await file->sync()).ok());
+    EXPECT_EQ((co_await scratch.open(at("a"), OpenMode::create_new)).error().kind, ErrorKind::exists);
+    const auto again = co_await opened(scratch, at("a"), OpenMode::read);
+    EXPECT_EQ(*co_await again->size(), 100u);
+    (co_await opened(scratch, at("b.new"), OpenMode::create)).reset();
+    EXPECT_TRUE((co_await scratch.rename(at("b.new"), at("a"))).ok());
+    EXPECT_EQ(*co_await again->size(), 100u) << "what was replaced stays open";
+    const auto replaced = co_await opened(scratch, at("a"), OpenMode::read);
+    EXPECT_EQ(*co_await replaced->size(), 0u);
+    const auto entries = co_await scratch.list(directory_.path());
+    EXPECT_EQ(entries->size(), 1u);
+    EXPECT_TRUE((co_await scratch.remove(at("a"))).ok());
+    EXPECT_EQ((co_await scratch.remove(at("a"))).error().kind, ErrorKind::not_found);
+    const auto on_disk = co_await disk.list(directory_.path());
+    EXPECT_TRUE(on_disk->empty()) << on_disk->front().name;
   });
 }
 
