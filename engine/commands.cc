@@ -51,6 +51,7 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
     ScrubCommands scrubbing(node_, context_);
     co_return co_await scrubbing.scrub(**hosted, request, reply);
   }
+  if (command == "drill") co_return co_await drill(request, reply);
   if (command == "load") co_return co_await load(request, reply);
   if (command == "bench" || command == "tune") {
     BenchCommands measuring(node_, context_);
@@ -240,10 +241,14 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   }
   if (*dry) {
     const Hosted& hosted = *node_.find(request.database());
-    co_return co_await plan_of_seed(context_, hosted, wanted);
+    const SeedForecast forecast = forecast_of_seed(context_, hosted, wanted, link_from((*passive)->active_node()));
+    co_return co_await plan_of_seed(context_, hosted, wanted, forecast);
   }
   if (!running) {
+    Hosted& hosted = *node_.find(request.database());
+    const SeedForecast forecast = forecast_of_seed(context_, hosted, wanted, link_from((*passive)->active_node()));
     CCR_CO_TRY(co_await (*passive)->seed(wanted));
+    hosted.seed_watch = SeedWatch{forecast, context_.clock.now()};
   } else {
     if (request.has("rate")) CCR_CO_TRY(co_await (*passive)->limit_seed(*rate));
     if (*manual) CCR_CO_TRY(co_await (*passive)->rest_after_seed());
@@ -267,11 +272,29 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
       }
       if (over) {
         co_await settle(**now);
-        co_return json{{"running", false}, {"copy", copy_status(request)}};
+        co_return seed_result(request, **now);
       }
     }
     co_await context_.clock.sleep(look_again);
   }
+}
+
+std::optional<double> Commands::link_from(const std::string& peer) const {
+  const auto found = node_.measured_links().find(peer);
+  return found == node_.measured_links().end() ? std::nullopt : std::optional(found->second);
+}
+
+// What was predicted is known where a command began it since the node started.
+json Commands::seed_result(const ControlRequest& request, const PassiveCopy& passive) const {
+  json result{{"running", false}, {"copy", copy_status(request)}, {"predicted", nullptr}, {"came", nullptr}};
+  const std::optional<SeedWatch>& watch = node_.find(request.database())->seed_watch;
+  if (!watch) return result;
+  const seed::SeedCounters counters = passive.seed_counters();
+  result["predicted"] = forecast_json(watch->predicted);
+  result["came"] = {{"bytes", counters.counts.image_bytes},
+                    {"wire_bytes", counters.counts.wire_bytes},
+                    {"seconds", std::chrono::duration<double>(passive.seed_pace().pages_here_at - watch->begun).count()}};
+  return result;
 }
 
 Task<Result<json>> Commands::verify(const ControlRequest& request, ControlReply& reply) {
@@ -292,20 +315,28 @@ Task<Result<json>> Commands::verify(const ControlRequest& request, ControlReply&
     co_return Error{ErrorKind::busy, "a verification of " + subject + " runs already, at another rate",
                     "without --rate ccr verify " + subject + " attaches to it; --cancel ends it"};
   }
-  if (!running) {
-    hosted.verification = std::make_shared<Verification>(context_.executor, **passive, VerifyRequest{*rate});
-    node_.spawn(Verification::work(hosted.verification));
-  }
+  if (!running) begin_verification(hosted, *rate);
   const std::shared_ptr<Verification> watched = hosted.verification;  // the next one may take its place in the node
+  CCR_CO_TRY(co_await watch_verification(*watched, reply));
+  co_return watched->result();
+}
+
+std::shared_ptr<Verification> Commands::begin_verification(Hosted& hosted, std::uint64_t bytes_per_second_max) {
+  hosted.verification = std::make_shared<Verification>(context_.executor, *hosted.passive, VerifyRequest{bytes_per_second_max});
+  node_.spawn(Verification::work(hosted.verification));
+  return hosted.verification;
+}
+
+Task<Result<void>> Commands::watch_verification(const Verification& verification, ControlReply& reply) {
   Instant told = context_.clock.now();
-  while (!watched->ended()) {
+  while (!verification.ended()) {
     if (context_.clock.now() - told >= progress_interval) {
-      CCR_CO_TRY(co_await reply.progress(watched->progress()));
+      CCR_CO_TRY(co_await reply.progress(verification.progress()));
       told = context_.clock.now();
     }
     co_await context_.clock.sleep(look_again);
   }
-  co_return watched->result();
+  co_return Result<void>();
 }
 
 Task<Result<json>> Commands::load(const ControlRequest& request, ControlReply& reply) {

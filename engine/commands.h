@@ -23,6 +23,7 @@ class Commands {
   Task<Result<nlohmann::json>> suspend(const ControlRequest& request);
   Task<Result<nlohmann::json>> resume(const ControlRequest& request);
   Task<Result<nlohmann::json>> verify(const ControlRequest& request, ControlReply& reply);
+  Task<Result<nlohmann::json>> drill(const ControlRequest& request, ControlReply& reply);  // engine/drill_commands.cc
   Task<Result<nlohmann::json>> load(const ControlRequest& request, ControlReply& reply);
   Task<Result<nlohmann::json>> follow_events(const ControlRequest& request, ControlReply& reply);
 
@@ -30,6 +31,10 @@ class Commands {
   Result<Hosted*> hosted_of(const ControlRequest& request) const;       // a named node has a copy of it
   Result<PassiveCopy*> passive_of(const ControlRequest& request) const;  // this node's passive copy, open
   Task<void> settle(const PassiveCopy& passive);
+  std::optional<double> link_from(const std::string& peer) const;  // bytes per second, as last measured
+  nlohmann::json seed_result(const ControlRequest& request, const PassiveCopy& passive) const;
+  std::shared_ptr<Verification> begin_verification(Hosted& hosted, std::uint64_t bytes_per_second_max);
+  Task<Result<void>> watch_verification(const Verification& verification, ControlReply& reply);  // until its end
   nlohmann::json copy_status(const ControlRequest& request) const;
 
   Node& node_;

@@ -76,7 +76,26 @@ Task<std::optional<std::uint64_t>> growth_of_seed(NodeContext& context, const Ho
 
 }  // namespace
 
-Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest wanted) {
+SeedForecast forecast_of_seed(const NodeContext& context, const Hosted& hosted, const SeedRequest& wanted, std::optional<double> link) {
+  const PassiveCopy& passive = *hosted.passive;
+  const storage::CopyState& state = passive.state();
+  const SeedPace& pace = passive.seed_pace();
+  const std::optional<transport::Tip> tip = passive.tip();
+  const std::uint32_t page_size = pace.page_size > 0 ? pace.page_size : state.page_size;
+  ForecastFacts facts;
+  facts.whole = wanted.full || state.page_size == 0;
+  if (tip && page_size > 0) facts.database_bytes = std::uint64_t(tip->page_count) * page_size;
+  const bool proven = state.seeded && state.root_equal_at.known();
+  if (proven && page_size > 0) facts.differing_bytes = state.damaged_pages * page_size;
+  if (pace.bytes_per_second > 0) facts.last_seed = pace.bytes_per_second;
+  facts.link = link;
+  for (const std::uint64_t limit : {wanted.bytes_per_second_max, context.config.transport.seed_bytes_per_second}) {
+    if (limit > 0 && (facts.rate_limit == 0 || limit < facts.rate_limit)) facts.rate_limit = limit;
+  }
+  return forecast_of(facts);
+}
+
+Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest wanted, SeedForecast forecast) {
   const PassiveCopy& passive = *hosted.passive;
   const std::string source = wanted.from.empty() ? passive.active_node() : wanted.from;
   json answer = blank_answer();
@@ -99,6 +118,7 @@ Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest 
   answer["plan"] = json::array(
       {wanted.full ? "fetch every extent from " + source : "compare extent digests with " + source + " and fetch what differs",
        "replay the log from the pinned position", "compare roots"});
+  answer["forecast"] = forecast_json(forecast);
   if (wanted.manual_resume) answer["plan"].push_back("leave the copy suspended");
   co_return answer;
 }

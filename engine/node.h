@@ -20,12 +20,19 @@
 #include "engine/event_log.h"
 #include "engine/measure_service.h"
 #include "engine/passive_copy.h"
+#include "engine/seed_forecast.h"
 #include "engine/verification.h"
 #include "seed/seed_source.h"
 #include "storage/token_bucket.h"
 #include "transport/handshake.h"
 
 namespace ccr::engine {
+
+// What was predicted of a seed, for whoever sees its end.
+struct SeedWatch {
+  SeedForecast predicted;
+  Instant begun;
+};
 
 // One database as this node has it: an active or a passive copy, or none (the node has no part in it).
 struct Hosted {
@@ -38,6 +45,7 @@ struct Hosted {
   std::shared_ptr<Verification> verification;  // of `passive`: the one that runs, or the last
   // Connections of each peer and purpose, the oldest first: a newer one replaces it, but for further streams of a seed.
   std::map<std::pair<std::string, int>, std::list<transport::FramedConnection*>> connections;
+  std::optional<SeedWatch> seed_watch;  // of the seed that a command began last
   bool is_active_here = false;
   bool source_broke_off = false;  // how the last life of `active` ended
 };
@@ -60,6 +68,8 @@ class Node final : public ControlHandler {
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
   Trace& events() noexcept { return events_; }
   MeasureTurn& measure_turn() noexcept { return measure_turn_; }
+  // Bytes per second from each peer to here, as bench link found them last.
+  std::map<std::string, double>& measured_links() noexcept { return measured_links_; }
   void look_at_certificate();  // now, and not tomorrow
 
  private:
@@ -102,6 +112,7 @@ class Node final : public ControlHandler {
   std::map<std::string, std::unique_ptr<seed::FairShare>> shares_;  // of seeds, by the peer they go to
   MeasureTurn measure_turn_;
   MeasureService measuring_;
+  std::map<std::string, double> measured_links_;
   TaskGroup* work_ = nullptr;  // while run() runs
 };
 

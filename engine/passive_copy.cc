@@ -280,6 +280,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   state.seed.bytes_per_second_max = request.bytes_per_second_max;
   full_ = request.full;
   last_counters_ = {};
+  seed_cuts_ = {};
   inspect_tries_ = source_tries_ = 0;
   extents_seen_ = 0;
   difference_reason_.clear();

@@ -28,8 +28,7 @@
 
 namespace ccr::engine {
 
-struct PassiveFiles;
-class PagesHeld;
+struct PassiveFiles; class PagesHeld;  // engine/passive_files.h
 
 class PassiveCopy final : private ReplayObserver, private CopierOwner, private seed::SeedObserver {
  public:
@@ -49,12 +48,16 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> limit_seed(std::uint64_t bytes_per_second_max);  // of the seed that runs
   Task<Result<void>> rest_after_seed();                               // the seed that runs ends in a suspension
   Task<Result<VerifyReport>> verify(VerifyRequest request, VerifyWatch& watch);
+  bool cut_seed();                 // as a link would; the seed goes on over new connections. false: nothing is on its way
+  Task<Result<RottenBit>> rot();   // of a page, on the disk, as a failing disk would: what ccr believes of the page stays
 
   transport::Watermarks watermarks() const override;
   const storage::CopyState& state() const noexcept { return keeper_.state(); }
   // A seed was asked for and goes on by itself; not one that a suspension or a failure stopped.
   bool seeding() const noexcept { return !state().seed.source.empty() && !state().suspended && !state().failed; }
   bool seeding_in_full() const noexcept { return seeding() && full_; }
+  SeedCuts seed_cuts() const;  // of the seed that runs, or the last
+  const SeedPace& seed_pace() const noexcept { return seed_pace_; }
   bool connected() const noexcept { return connected_; }
   std::optional<transport::Tip> tip() const { return tip_; }
   WallTime tip_heard_at() const;  // or when the path last said that the tip is still the same
@@ -169,11 +172,9 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   TaskGroup* phase_ = nullptr;
   std::shared_ptr<PassiveFiles> files_;
   RootLedger roots_;
-  bool connected_ = false;
-  std::shared_ptr<Pulse> pulse_;  // while connected: of the connection's path
-  bool caught_up_ = false;       // since it connected, everything the active had then was inspected here
-  Position backlog_end_;
-  Position compare_from_;        // max_required when the phase began
+  bool connected_ = false, caught_up_ = false;  // since it connected, everything the active had then was inspected here
+  std::shared_ptr<Pulse> pulse_;                // while connected: of the connection's path
+  Position backlog_end_, compare_from_;         // compare_from_: max_required when the phase began
   std::optional<transport::Tip> tip_;
   PositionTimes tip_times_;        // when tips were heard
   PositionTimes inspected_times_;  // when log was inspected here
@@ -193,6 +194,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::size_t seed_streams_ = 0;  // that were asked for since this node started
   seed::SeedTarget* seed_target_ = nullptr;
   seed::SeedCounters last_counters_;
+  SeedCuts seed_cuts_;  // of its runs that are over
+  SeedPace seed_pace_;
   storage::TokenBucket seed_rate_{{}};
 };
 

@@ -151,6 +151,7 @@ Task<Result<void>> PassiveCopy::copy_once(bool in_seed, Backoff& backoff) {
 }
 
 Task<Result<void>> PassiveCopy::exchange(PeerSession& session, storage::IncomingLog* log) {
+  seed_pace_.page_size = session.welcome.page_size;
   Copier copier(context_, log, *session.connection, pulse_, *this);
   TaskGroup group(context_.executor);
   bool leaves = false;

@@ -14,6 +14,14 @@ namespace {
 // A pause earns no burst: what a seed received is paid before it reads on.
 storage::TokenBucket::Limit seed_limit(std::uint64_t bytes_per_second_max) { return {bytes_per_second_max, 0}; }
 
+// Of a seed that brought most of the database; a little says nothing of the rest.
+std::optional<double> pace_of(const seed::SeedCounters& counters, Duration took) {
+  constexpr std::uint64_t bytes_min = 8 * MiB;
+  const std::uint64_t bytes = counters.counts.image_bytes;
+  if (bytes < bytes_min || bytes < counters.total_bytes / 2 || took <= Duration::zero()) return std::nullopt;
+  return static_cast<double>(bytes) / std::chrono::duration<double>(took).count();
+}
+
 }  // namespace
 
 Task<Result<void>> PassiveCopy::limit_seed(std::uint64_t bytes_per_second_max) {
@@ -124,11 +132,13 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
     seed::SeedTarget& target;
     Running(PassiveCopy& c, seed::SeedTarget& t) : copy(c), target(t) { copy.seed_target_ = &target; }
     ~Running() {
+      copy.seed_cuts_ = copy.seed_cuts();
       copy.last_counters_ = target.counters();
       copy.seed_target_ = nullptr;
       copy.pass_open_ = false;
     }
   } running(*this, target);
+  const Instant begun = context_.clock.now();
   // Log from P on comes meanwhile; it ends with the pass and goes on in the follow phase.
   TaskGroup group(context_.executor);
   std::optional<Result<seed::SeedOutcome>> outcome;
@@ -147,6 +157,8 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
     if (error.kind == ErrorKind::diverged) co_return co_await fail_for_good("SEED: " + error.message, error.hint);
     co_return error;
   }
+  const std::optional<double> pace = pace_of(target.counters(), context_.clock.now() - begun);
+  if (pace && !(**outcome).resumed && seed_rate_limit() == 0) seed_pace_.bytes_per_second = *pace;  // a limit says nothing of the way
   co_return co_await pages_are_here(**outcome);
 }
 
@@ -189,6 +201,7 @@ Task<Result<void>> PassiveCopy::watch_seed(transport::FramedConnection& connecti
 
 // All extents are durable here and the source named Q: from now on only log is needed.
 Task<Result<void>> PassiveCopy::pages_are_here(seed::SeedOutcome outcome) {
+  seed_pace_.pages_here_at = context_.clock.now();
   storage::CopyState& state = keeper_.state();
   state.seed.until = outcome.until;
   state.seed.until_commit = outcome.until_commit;

@@ -104,6 +104,11 @@ json passive_here(const Node& node, const Hosted& hosted, WallTime now) {
   seed["rate_limit"] = rate_limit_json(passive.seed_rate_limit());
   seed["streams"] = passive.seed_counters().streams;
   if (!passive.state().seed.source.empty()) seed["source"] = passive.state().seed.source;
+  seed["cuts"] = passive.seed_cuts().count;
+  seed["extents_again"] = passive.seed_cuts().extents_again;
+  // What is being made equal is no copy and has no lag of its own, but its log is shipped meanwhile.
+  if (passive.seeding() && passive.connected() && passive.tip())
+    seed["log_lag_seconds"] = std::chrono::duration<double>(passive.lag()).count();
   if (passive.state().suspended) copy["comment"] = passive.state().comment;
   const std::optional<Digest64> root = passive.root();
   copy["root"] = root ? json(to_hex(*root, 16)) : json(nullptr);

@@ -27,13 +27,13 @@ json rate_limit_json(std::uint64_t bytes_per_second_max) { return bytes_per_seco
 json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
-                            "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal_at", "disk_verified_at", "tip_heard_at",
+                            "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal", "root_equal_at", "disk_verified_at", "tip_heard_at",
                             "connection", "shipped", "log_first_generation", "quarantine", "queues_as_of", "scrub"})
     copy[field] = nullptr;
   // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
                   {"extents_equal", 0}, {"wire_bytes", 0}, {"logical_bytes", 0}, {"rate", 0}, {"rate_limit", nullptr}, {"eta_seconds", nullptr},
-                  {"streams", nullptr}, {"source", nullptr}};
+                  {"streams", nullptr}, {"source", nullptr}, {"cuts", nullptr}, {"extents_again", nullptr}, {"log_lag_seconds", nullptr}};
   return copy;
 }
 
@@ -51,7 +51,7 @@ void put_watermarks(json& copy, const transport::Watermarks& marks) {
   copy["replayed"] = position_json(marks.replayed);
   copy["replayed_commit"] = marks.replayed_commit;
   copy["root_equal_at"] = position_json(marks.root_equal_at);
-  if (marks.root_equal_at.known()) copy["root"] = to_hex(marks.root_equal, 16);
+  if (marks.root_equal_at.known()) copy["root"] = copy["root_equal"] = to_hex(marks.root_equal, 16);
   if (marks.disk_verified_at.known()) copy["disk_verified_at"] = to_rfc3339(marks.disk_verified_at);
   json& seed = copy["seed"];
   seed["running"] = marks.seed_running;

@@ -60,6 +60,8 @@ void SeedStream::give_back() {
     work_.wanted.push_front(std::move(last->second));
   }
   work_.asked -= asked_.size();
+  ++work_.counters.streams_lost;
+  work_.counters.extents_again += asked_.size();
   asked_.clear();
   for (DigestChunk& chunk : work_.chunks) {
     if (std::find(chunks_.begin(), chunks_.end(), chunk.first) != chunks_.end()) chunk.asked = false;

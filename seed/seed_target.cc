@@ -99,11 +99,18 @@ Task<Result<void>> SeedTarget::transfer(FramedConnection& connection, OwnContent
   const Executor executor = co_await asio::this_coro::executor;
   const SeedTransfer::Parts parts{clock_, connection, map_, own, file_, digests_, counters_, options_.full, options_.rate, options_.cpu, options_.budget, options_.streams};
   SeedTransfer moved(executor, parts);
+  struct Running {
+    SeedTarget& target;
+    ~Running() { target.transfer_ = nullptr; }
+  } running{*this};
+  transfer_ = &moved;
   Result<void> result = co_await moved.run();
   disk_doubtful_ = moved.sync_failed();
   counters_.rate = 0;
   co_return result;
 }
+
+bool SeedTarget::cut() { return transfer_ != nullptr && transfer_->cut(); }
 
 Task<Result<transport::SeedEnd>> SeedTarget::finish(FramedConnection& connection) {
   const Message question = transport::SeedFinish{};

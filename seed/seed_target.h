@@ -55,6 +55,7 @@ class SeedTarget {
   Task<Result<SeedOutcome>> run(transport::FramedConnection& connection);
   const SeedCounters& counters() const noexcept { return counters_; }  // live while run() runs; of the pass, over its runs
   bool disk_doubtful() const noexcept { return disk_doubtful_; }
+  bool cut();  // as SeedTransfer's; false too where none runs
 
  private:
   Task<Result<transport::SeedOffer>> open(transport::FramedConnection& connection);
@@ -73,6 +74,7 @@ class SeedTarget {
   SeedMap map_;
   SeedCounters counters_;
   bool disk_doubtful_ = false;
+  SeedTransfer* transfer_ = nullptr;  // while it runs
 };
 
 // Tells the source that its pin is not needed any more: the copy is equal, or its pass was given up.

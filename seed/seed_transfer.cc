@@ -71,9 +71,19 @@ bool SeedTransfer::all_believed() const {
 
 void SeedTransfer::fail(Error error) {
   if (!work_.failure) work_.failure = std::move(error);
+  close_all();
+  work_.changed.notify();
+}
+
+bool SeedTransfer::cut() {
+  if (work_.asked == 0) return false;
+  close_all();
+  return true;
+}
+
+void SeedTransfer::close_all() {
   parts_.connection.close();
   for (Stream& stream : streams_) stream.carrier->close();
-  work_.changed.notify();
 }
 
 // --- comparing ---------------------------------------------------------------------------------------------------------------

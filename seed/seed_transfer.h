@@ -62,6 +62,7 @@ class SeedTransfer {
   SeedTransfer(const Executor& executor, Parts parts);
   ~SeedTransfer();
   Task<Result<void>> run();
+  bool cut();  // closes all its connections, as a link would; false: nothing is on its way, and nothing was closed
   bool sync_failed() const noexcept { return committer_.sync_failed(); }
 
  private:
@@ -100,6 +101,7 @@ class SeedTransfer {
   AlignedBuffer take_buffer();
   void give_buffer_back();
   void fail(Error error);
+  void close_all();
   void count_wire() noexcept;
   void sample_rate();
   bool all_believed() const;

@@ -23,6 +23,8 @@ struct SeedCounters {
   std::uint64_t total_bytes = 0;
   std::uint64_t rate = 0;     // done bytes a second, over the last seconds
   std::size_t streams = 0;    // connections that carry pages now
+  // Of this run: connections that ended before their time, and extents that they had been asked for, which are asked for again.
+  std::uint64_t streams_lost = 0, extents_again = 0;
 };
 
 // Extents in memory, of all seeds into one node: each has extents_min, beyond that who comes first.

@@ -25,6 +25,8 @@ std::string plan_text(const std::string& copy, const json& result) {
   for (const json& line : list_field(result, "plan")) {
     if (line.is_string()) text += fmt::format("  {}. {}\n", ++step, escaped(line.get<std::string>()));
   }
+  const std::string forecast = text_field(field(result, "forecast"), "text");
+  if (!forecast.empty()) text += "  predicted: " + escaped(forecast) + "\n";
   return text;
 }
 
@@ -65,6 +67,16 @@ std::string damage_text(const std::string& whose, const json& side) {
   return text + "\n";
 }
 
+// What was predicted of a seed, beside what came.
+std::string came_text(const json& result) {
+  const json& came = field(result, "came");
+  const std::optional<std::uint64_t> bytes = count_field(came, "bytes"), wire = count_field(came, "wire_bytes");
+  const std::optional<double> seconds = number_field(came, "seconds");
+  if (!bytes || !wire || !seconds) return "";
+  return fmt::format("predicted: {}\ncame:      {} of pages, {} on the wire, {:.1f} s\n", escaped(text_field(field(result, "predicted"), "text")), size_text(*bytes),
+                     size_text(*wire), *seconds);
+}
+
 }  // namespace
 
 std::string change_text(const std::string& copy, const json& result) {
@@ -83,7 +95,7 @@ std::string seed_text(const std::string& copy, const json& result) {
   const std::optional<std::uint64_t> wire = count_field(seed, "wire_bytes");
   const std::uint64_t logical = count_field(seed, "logical_bytes").value_or(0);
   if (sent && equal && wire) text += ", " + size_text(*wire) + " on the wire" + (logical > *wire ? " for " + size_text(logical) : "");
-  return text + "\n";
+  return text + "\n" + came_text(result);
 }
 
 std::string cancel_text(const std::string& copy, const json& result) {

@@ -32,6 +32,9 @@ json seed_json(const storage::SeedProgress& seed) {
           {"extents_equal", seed.extents_equal},
           {"wire_bytes", seed.wire_bytes},
           {"logical_bytes", nullptr},
+          {"cuts", nullptr},
+          {"extents_again", nullptr},
+          {"log_lag_seconds", nullptr},
           {"rate", nullptr},
           {"rate_limit", rate_limit_json(seed.bytes_per_second_max)},
           {"eta_seconds", nullptr}};
@@ -82,6 +85,7 @@ json known_copy(const engine::DatabaseConfig& database, const std::string& node,
                                       distance(state.min_required, state.durable, database.generation_bytes).value);
   }
   copy["root_equal_at"] = position_json(state.root_equal_at);
+  if (state.root_equal_at.known()) copy["root_equal"] = to_hex(state.root_equal, 16);
   copy["disk_verified_at"] = time_json(state.disk_verified_at);
   copy["tip_heard_at"] = time_json(state.tip_heard);
   copy["seed"] = seed_json(state.seed);

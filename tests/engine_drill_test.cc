@@ -1,0 +1,155 @@
+// What a drill does to a copy on purpose, on whole nodes in the simulator: a seed that loses its connection, a bit that rots. Virtual time.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "seed/seed_plan.h"
+#include "tests/two_nodes.h"
+
+namespace ccr::sim::engine_drill_test {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::ControlRequest;
+using nlohmann::json;
+
+struct Client final : engine::ControlReply {
+  Task<Result<void>> progress(json) override { co_return Result<void>(); }
+  Task<Result<void>> event(json) override { co_return Result<void>(); }
+  std::optional<Result<json>> answer;
+};
+
+ClusterOptions slow_link() {
+  ClusterOptions options;
+  options.network.bytes_per_second = 2'000'000;
+  return options;
+}
+
+engine::SeedRequest in_full() {
+  engine::SeedRequest request;
+  request.full = true;
+  return request;
+}
+
+class Drilling : public TwoNodes {
+ protected:
+  Drilling() : TwoNodes(slow_link()) {}
+
+  static Task<Result<void>> asking(engine::Node& node, ControlRequest request, Client& client) {
+    client.answer = co_await node.handle(std::move(request), client);
+    co_return Result<void>();
+  }
+  Result<json> drill(const std::string& node, const std::string& step) {
+    const json request{{"command", "drill"}, {"step", step}, {"database", "orders"}, {"node", node}};
+    Result<ControlRequest> parsed = ControlRequest::parse(request.dump());
+    if (!parsed.ok()) return parsed.error();
+    Client client;
+    TaskGroup group(world.executor());
+    group.spawn(asking(*cluster.node(node), std::move(*parsed), client));
+    EXPECT_EQ(world.run_until([&] { return group.running() == 0; }, 120s), Ended::reached) << cluster.story();
+    return client.answer.value_or(Error{ErrorKind::timeout, "no answer", ""});
+  }
+  void fill(PageNumber pages) {
+    for (PageNumber page = 1; page + 63 <= pages; page += 64) {
+      std::vector<PageNumber> some;
+      for (PageNumber i = 0; i < 64; ++i) some.push_back(page + i);
+      ASSERT_TRUE(cluster.commit(random, some));
+      world.run_for(5ms);
+    }
+  }
+  json status() {
+    Client client;
+    Result<ControlRequest> request = ControlRequest::parse(R"({"command":"status","database":"orders","node":"beta"})");
+    TaskGroup group(world.executor());
+    group.spawn(asking(*cluster.node("beta"), std::move(*request), client));
+    world.run_until([&] { return group.running() == 0; }, 10s);
+    return (**client.answer)["databases"][0]["copies"][0];
+  }
+};
+
+TEST_F(Drilling, ASeedThatIsCutGoesOnAndAsksAgainForWhatWasInFlightOnly) {
+  seed();
+  fill(40'000);
+  ASSERT_TRUE(drain());
+  cluster.request_seed("beta", in_full());
+  ASSERT_TRUE(wait_for("beta", "seeding"));
+  for (int cut = 0; cut < 3; ++cut) {
+    const std::uint64_t from = cluster.passive("beta")->seed_counters().done_bytes, before = cluster.passive("beta")->seed_cuts().count;
+    const auto further = [&] { return cluster.passive("beta")->seed_counters().done_bytes > from + MiB; };
+    ASSERT_EQ(world.run_until(further, 60s), Ended::reached) << cluster.story();
+    const Result<json> answer = drill("beta", "cut");
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ((*answer)["cut"], true);
+    ASSERT_EQ(world.run_until([&] { return cluster.passive("beta")->seed_cuts().count > before; }, 10s), Ended::reached) << cluster.story();
+    const engine::SeedCuts cuts = cluster.passive("beta")->seed_cuts();
+    EXPECT_LE(cuts.extents_again, cuts.count * seed::seed_asks_in_flight_max);
+    EXPECT_GT(cuts.extents_again, 0u) << "the link is slower than the asking";
+  }
+  ASSERT_TRUE(wait_for("beta", "healthy", 120s));
+  EXPECT_GE(status()["seed"]["cuts"], 3);
+  EXPECT_GE(cluster.events_of("seed_interrupted").size(), 1u) << cluster.story();
+  expect_equal();
+}
+
+TEST_F(Drilling, LogGoesOnBesideASeedAndItsLagIsTold) {
+  seed();
+  fill(12'000);
+  ASSERT_TRUE(drain());
+  EXPECT_TRUE(status()["seed"]["log_lag_seconds"].is_null()) << "no seed runs";
+  cluster.request_seed("beta", in_full());
+  const auto open = [&] {
+    const engine::PassiveCopy& beta = *cluster.passive("beta");
+    return beta.seeding() && beta.connected() && beta.tip().has_value() && beta.seed_counters().total_bytes > 0;
+  };
+  ASSERT_EQ(world.run_until(open, 60s), Ended::reached) << cluster.story();
+  EXPECT_TRUE(status()["seed"]["log_lag_seconds"].is_number());
+  EXPECT_TRUE(status()["lag_seconds"].is_null()) << "it is no copy meanwhile";
+  ASSERT_TRUE(wait_for("beta", "healthy", 120s));
+}
+
+TEST_F(Drilling, WhereNoSeedRunsNothingIsCut) {
+  seed();
+  const Result<json> answer = drill("beta", "cut");
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ((*answer)["cut"], false);
+  world.run_for(5s);
+  EXPECT_EQ(cluster.state("beta"), "healthy");
+}
+
+TEST_F(Drilling, ABitThatRotsIsFoundOnItsPageAloneAndRepairedByASeed) {
+  seed();
+  ASSERT_TRUE(drain());
+  const Result<json> answer = drill("beta", "rot");
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_EQ((*answer)["found"]["differing_total"], 1);
+  EXPECT_EQ((*answer)["found"]["differing_pages"], json::array({(*answer)["page"]}));
+  EXPECT_EQ((*answer)["found"]["active"]["differing_total"], 0);
+  EXPECT_EQ(cluster.state("beta"), "failed_and_suspended");
+  EXPECT_TRUE(status()["disk_verified_at"].is_null());
+  cluster.request_seed("beta");
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+TEST_F(Drilling, OnlyAWholePassiveCopyIsDamaged) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  EXPECT_EQ(drill("beta", "rot").error().kind, ErrorKind::refused);
+  write(200);
+  cluster.request_seed("beta");
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  EXPECT_EQ(drill("alpha", "rot").error().message, "orders@alpha is the active copy");
+  EXPECT_EQ(drill("alpha", "cut").error().kind, ErrorKind::refused);
+  EXPECT_EQ(drill("beta", "rust").error().message, "no step of a drill is called 'rust'");
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  EXPECT_EQ(drill("beta", "rot").error().message, "orders@beta is Suspended: only a copy that is whole is damaged on purpose");
+  EXPECT_EQ(cluster.events_of("page_rotted").size(), 0u);
+  cluster.request_resume("beta");
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
+}  // namespace
+}  // namespace ccr::sim::engine_drill_test
