@@ -83,7 +83,12 @@ Task<Result<json>> BenchCommands::bench(const ControlRequest& request, ControlRe
     if (!hosted.ok()) co_return hosted.error();
     co_return co_await ship(**hosted, std::move(*wanted), reply);
   }
-  co_return Error{ErrorKind::usage, "no bench is called '" + *kind + "'", "link, log or ship"};
+  if (*kind == "seed") {
+    Result<SeedBenchRequest> wanted = seed_request(request);
+    if (!wanted.ok()) co_return wanted.error();
+    co_return co_await seed(std::move(*wanted), reply);
+  }
+  co_return Error{ErrorKind::usage, "no bench is called '" + *kind + "'", "link, log, ship or seed"};
 }
 
 Result<std::string> BenchCommands::peer_of(const ControlRequest& request) const {
@@ -178,6 +183,30 @@ Result<ShipRequest> BenchCommands::ship_request(const ControlRequest& request) c
   return wanted;
 }
 
+Result<SeedBenchRequest> BenchCommands::seed_request(const ControlRequest& request) const {
+  SeedBenchRequest wanted;
+  const Result<std::string> peer = peer_of(request);
+  const Result<double> seconds = seconds_of(request, wanted.seconds);
+  const Result<std::uint64_t> bytes = request.count("bytes", 0), databases = request.count("databases", 1);
+  if (!peer.ok()) return peer.error();
+  if (!seconds.ok()) return seconds.error();
+  for (const Result<std::uint64_t>* number : {&bytes, &databases})
+    if (!number->ok()) return number->error();
+  if (*databases < 1 || *databases > SeedMeasurement::databases_max)
+    return Error{ErrorKind::usage, fmt::format("expected 1 to {} databases, found {}", SeedMeasurement::databases_max, *databases), ""};
+  if (*bytes > SeedProbe::probe_bytes_max / *databases)
+    return Error{ErrorKind::usage, "a measurement seeds at most 8 GiB in all", "ccr drill reseed measures a database as it is"};
+  if (!request.database().empty()) {
+    CCR_TRY(known_database(request.database()));
+    wanted.database = request.database();
+  }
+  wanted.peer = *peer;
+  wanted.seconds = *seconds;
+  wanted.bytes = *bytes;
+  wanted.databases = static_cast<int>(*databases);
+  return wanted;
+}
+
 Result<void> BenchCommands::known_database(const std::string& name) const {
   if (node_.databases().contains(name)) return {};
   std::vector<std::string> names;
@@ -253,7 +282,11 @@ Task<Result<json>> BenchCommands::link(LinkRequest request, ControlReply& reply)
   MeasureProgress progress;
   const Instant end = end_of(request.seconds);
   LinkMeasurement measurement(context_, std::move(request), run, progress);
-  auto text = [&by](const LinkReport& report) { return link_json(by, report); };
+  auto text = [this, &by](const LinkReport& report) {
+    const LinkRun* best = report.best(Direction::from_peer);
+    if (best != nullptr && best->bytes_per_second > 0) node_.measured_links()[by.peer] = static_cast<double>(best->bytes_per_second);
+    return link_json(by, report);
+  };
   Task<Result<json>> work = told(measurement, text);
   co_return co_await watched(std::move(work), progress, end, reply);
 }
@@ -267,6 +300,19 @@ Task<Result<json>> BenchCommands::log(DiskRequest request, ControlReply& reply) 
   const Instant end = end_of(request.seconds);
   DiskMeasurement measurement(context_, std::move(request), run, progress);
   auto text = [&by](const DiskReport& report) { return disk_json(by, report); };
+  Task<Result<json>> work = told(measurement, text);
+  co_return co_await watched(std::move(work), progress, end, reply);
+}
+
+Task<Result<json>> BenchCommands::seed(SeedBenchRequest request, ControlReply& reply) {
+  const std::uint64_t run = context_.random.next();
+  const OwnTurn turn(node_.measure_turn(), context_.config.node, run);
+  if (!turn.joined().ok()) co_return turn.joined().error();
+  const MeasuredBy by = measured_by(request.peer);
+  MeasureProgress progress;
+  const Instant end = end_of(request.seconds);
+  SeedMeasurement measurement(context_, std::move(request), run, progress);
+  auto text = [&by](const SeedReport& report) { return seed_json(by, report); };
   Task<Result<json>> work = told(measurement, text);
   co_return co_await watched(std::move(work), progress, end, reply);
 }

@@ -22,12 +22,14 @@ class BenchCommands {
  private:
   Task<Result<nlohmann::json>> link(LinkRequest request, ControlReply& reply);
   Task<Result<nlohmann::json>> log(DiskRequest request, ControlReply& reply);
+  Task<Result<nlohmann::json>> seed(SeedBenchRequest request, ControlReply& reply);
   Task<Result<nlohmann::json>> ship(Hosted& hosted, ShipRequest request, ControlReply& reply);
 
   Result<std::string> peer_of(const ControlRequest& request) const;
   Result<double> seconds_of(const ControlRequest& request, double fallback) const;
   Result<LinkRequest> link_request(const ControlRequest& request) const;
   Result<DiskRequest> disk_request(const ControlRequest& request) const;
+  Result<SeedBenchRequest> seed_request(const ControlRequest& request) const;
   Result<ShipRequest> ship_request(const ControlRequest& request) const;
   Result<Hosted*> shipping_database(const ControlRequest& request, const std::string& peer) const;
   Result<void> known_database(const std::string& name) const;

@@ -5,6 +5,7 @@
 #include "base/timeout.h"
 #include "engine/measure_service.h"
 #include "engine/peer_client.h"
+#include "seed/seed_source.h"
 
 namespace ccr::engine {
 
@@ -151,6 +152,51 @@ Task<Result<void>> MeasureClient::echo(std::uint32_t bytes, Duration how_long, L
   const Result<MeasureEnd> ended = co_await bounded(how_long, std::move(step));
   if (!ended.ok()) co_return ended.error();
   co_return Result<void>();
+}
+
+// Until the target has let go: it says so inside the seed, and nothing follows before this side has said that it heard.
+Task<Result<void>> MeasureClient::serve(SeedProbe& pages, TaskGroup& group) {
+  seed::SeedLimits limits;
+  limits.clock = &context_.clock;
+  limits.cpu = &context_.cpu;
+  limits.compression = transport::compression_setting(context_.config.transport.compression);
+  const Result<void> served = co_await seed::serve_seed(*connection_, pages, context_.config.node, limits);
+  group.stop();
+  co_return served.ok() ? Result<void>(Error{ErrorKind::disconnected, connection_->peer().text() + " ended the seed", ""}) : served;
+}
+
+namespace {
+
+Task<Result<void>> stop_when_released(SeedProbe& pages, TaskGroup& group) {
+  co_await pages.wait_released();
+  group.stop();
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<Result<MeasureEnd>> MeasureClient::ask_and_seed(MeasureAsk wanted, SeedProbe& pages) {
+  CCR_CO_TRY(co_await ask(std::move(wanted)));
+  const Result<MeasureEnd> ready = co_await end_of_step();
+  if (!ready.ok()) co_return ready.error();
+  TaskGroup group(context_.executor);
+  group.spawn(serve(pages, group));
+  group.spawn(stop_when_released(pages, group));
+  CCR_CO_TRY(co_await group.join());
+  transport::Message ending(MeasureEnd{});
+  CCR_CO_TRY(co_await connection_->send(std::move(ending)));
+  co_return co_await end_of_step();
+}
+
+Task<Result<MeasureEnd>> MeasureClient::seed(SeedProbe& pages, Duration how_long, std::string database) {
+  MeasureAsk wanted;
+  wanted.step = MeasureStep::seed;
+  wanted.milliseconds = milliseconds_of(how_long);
+  wanted.bytes_max = pages.bytes();
+  wanted.message_bytes = pages.page_size();
+  wanted.database = std::move(database);
+  Task<Result<MeasureEnd>> step = ask_and_seed(std::move(wanted), pages);
+  co_return co_await bounded(how_long, std::move(step));
 }
 
 }  // namespace ccr::engine

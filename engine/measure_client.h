@@ -9,9 +9,11 @@
 #include <memory>
 #include <string>
 
+#include "base/task_group.h"
 #include "engine/measure_stream.h"
 #include "engine/node_context.h"
 #include "engine/probe_file.h"
+#include "engine/seed_probe.h"
 
 namespace ccr::engine {
 
@@ -39,8 +41,12 @@ class MeasureClient {
   Task<Result<void>> echo(std::uint32_t bytes, Duration how_long, LatencyHistogram& round_trips, ProbeFile* file = nullptr,
                           std::string database = "");
 
+  // The peer is seeded with these pages; its count of them.
+  Task<Result<transport::MeasureEnd>> seed(SeedProbe& pages, Duration how_long, std::string database);
+
   transport::ConnectionFacts facts() const { return connection_->facts(); }
   transport::Endpoint peer() const { return connection_->peer(); }
+  std::uint64_t wire_bytes() const { return connection_->bytes_sent() + connection_->bytes_received(); }
 
  private:
   MeasureClient(NodeContext& context, std::uint64_t run, MeasureWish wish, std::unique_ptr<transport::FramedConnection> connection)
@@ -54,6 +60,8 @@ class MeasureClient {
   Task<Result<transport::MeasureEnd>> ask_and_receive(transport::MeasureAsk ask, StreamPlan plan, Counting counting);
   Task<Result<transport::MeasureEnd>> ask_and_echo(transport::MeasureAsk ask, std::uint32_t bytes, LatencyHistogram& round_trips,
                                                    ProbeFile* file);
+  Task<Result<transport::MeasureEnd>> ask_and_seed(transport::MeasureAsk ask, SeedProbe& pages);
+  Task<Result<void>> serve(SeedProbe& pages, TaskGroup& group);
 
   NodeContext& context_;
   std::uint64_t run_;

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "engine/seed_measurement.h"
 #include "engine/ship_measurement.h"
 #include "engine/tune_measurement.h"
 
@@ -32,6 +33,8 @@ std::string name_of(const MeasuredBy& by, Direction direction);  // alpha to bet
 nlohmann::json tune_json(const MeasuredBy& by, const TuneReport& report);
 nlohmann::json disk_json(const MeasuredBy& by, const DiskReport& report);
 nlohmann::json ship_json(const MeasuredBy& by, const std::string& database, const ShipReport& report);
+nlohmann::json seed_json(const MeasuredBy& by, const SeedReport& report);  // engine/seed_json.cc
+std::string seed_verdict(const MeasuredBy& by, const SeedReport& report);
 std::string ship_verdict(const std::string& peer, const ShipReport& report);
 
 }  // namespace ccr::engine

@@ -4,6 +4,7 @@
 
 #include "base/timeout.h"
 #include "engine/measure_stream.h"
+#include "engine/seed_probe.h"
 
 namespace ccr::engine {
 
@@ -102,6 +103,8 @@ Task<Result<void>> MeasureService::take_part(transport::FramedConnection& connec
     end = co_await receive_stream(connection, context_.clock, plan.how_long);
   } else if (ask.step == MeasureStep::disk) {
     end = co_await disk(std::move(ask));
+  } else if (ask.step == MeasureStep::seed) {
+    end = co_await seed(connection, std::move(ask));
   } else if (ask.step == MeasureStep::echo || ask.step == MeasureStep::sync_echo) {
     end = co_await echo(connection, std::move(ask));
   }
@@ -123,6 +126,15 @@ Task<Result<MeasureEnd>> MeasureService::disk(MeasureAsk ask) {
   if (!file.ok()) co_return file.error();
   const Duration how_long = std::chrono::milliseconds(ask.milliseconds);
   co_return co_await probe_disk(context_.clock, **file, ask.message_bytes, how_long);
+}
+
+Task<Result<MeasureEnd>> MeasureService::seed(transport::FramedConnection& connection, MeasureAsk ask) {
+  std::string directory = co_await probe_directory(context_, std::move(ask.database));
+  std::string name = "probe-" + to_hex(ask.run) + "-" + std::to_string(++probes_);
+  std::string what = "the seed of a measurement";
+  const Duration how_long = std::chrono::milliseconds(ask.milliseconds);
+  Task<Result<MeasureEnd>> seeding = take_seed_probe(context_, connection, std::move(directory), std::move(name), ask.bytes_max);
+  co_return co_await with_timeout(context_.clock, how_long, std::move(what), std::move(seeding));
 }
 
 Task<Result<MeasureEnd>> MeasureService::echo(transport::FramedConnection& connection, MeasureAsk ask) {

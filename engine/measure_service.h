@@ -43,10 +43,12 @@ class MeasureService {
   Task<Result<void>> answer_asks(transport::FramedConnection& connection, std::string peer);
   Task<Result<void>> take_part(transport::FramedConnection& connection, transport::MeasureAsk ask);
   Task<Result<transport::MeasureEnd>> disk(transport::MeasureAsk ask);
+  Task<Result<transport::MeasureEnd>> seed(transport::FramedConnection& connection, transport::MeasureAsk ask);
   Task<Result<transport::MeasureEnd>> echo(transport::FramedConnection& connection, transport::MeasureAsk ask);
 
   NodeContext& context_;
   MeasureTurn& turn_;
+  std::uint64_t probes_ = 0;  // seeds that were measured here, so that each has a name of its own
 };
 
 const char* name_of(transport::MeasureCongestion congestion) noexcept;                        // empty: as configured

@@ -210,7 +210,7 @@ TEST_F(Measuring, WhatCannotBeMeasuredIsToldWithAHint) {
                  "it takes what copying would have: ccr load has no such limit");
   expect_refused(link({{"streams", 9}}), ErrorKind::usage, "expected 1 to 8 streams, found 9", "");
   expect_refused(link({{"congestion", "vegas"}}), ErrorKind::usage, "a measurement tries cubic, bbr or reno, not 'vegas'", "");
-  expect_refused(link({{"kind", "lnk"}}), ErrorKind::usage, "no bench is called 'lnk'", "link, log or ship");
+  expect_refused(link({{"kind", "lnk"}}), ErrorKind::usage, "no bench is called 'lnk'", "link, log, ship or seed");
   cluster->host("alpha").kill({Damage::process_only, Ordering::ordered});
   const Result<json> answer = ask("beta", link(json::object()));
   ASSERT_FALSE(answer.ok());

@@ -65,6 +65,31 @@ TEST(BenchText, APipeIsATableOfItsSecondsAndItsStages) {
             "limited by the processor of alpha\n");
 }
 
+TEST(BenchText, ASeedIsATableOfItsDatabases) {
+  const json result = json::parse(R"({"kind":"bench_seed","when":"2026-01-02T03:04:05Z","node":"alpha","peer":"beta","seconds":20,"directory":"/srv/log","percentiles":[],
+    "per_second":[{"seconds":1.0,"page_bytes_per_second":65536000,"wire_bytes_per_second":66000000,"processors_here":0.5}],
+    "databases":[{"database":1,"bytes":16777216,"wire_bytes":16900000,"seconds":0.5,"bytes_per_second":33554432,"root_equal":true},
+                 {"database":2,"bytes":16777216,"wire_bytes":16900000,"seconds":0.4,"bytes_per_second":41943040,"root_equal":false}],
+    "together":{"bytes":33554432,"wire_bytes":33800000,"seconds":0.5,"bytes_per_second":67108864,"processors_here":0.5,"processors_there":null,"root_equal":false},
+    "stages":{"carriers":[{"name":"link","used":67600000,"limit":117000000,"share":0.58}],"processors":[]},"verdict":{"text":"fine"}})");
+  EXPECT_EQ(bench_text(result),
+            "seed: alpha with beta, 20.0 s, 2026-01-02T03:04:05Z\n"
+            "directory /srv/log\n"
+            "\n"
+            "SECOND  PAGES      WIRE       CPU HERE\n"
+            "1.0     65.5 MB/s  66.0 MB/s  0.50\n"
+            "\n"
+            "DATABASE  BYTES     SECONDS  RATE       WIRE      CPU HERE  CPU THERE  ROOT\n"
+            "1         16.0 MiB  0.50     33.6 MB/s  16.1 MiB  -         -          equal\n"
+            "2         16.0 MiB  0.40     41.9 MB/s  16.1 MiB  -         -          DIFFERS\n"
+            "together  32.0 MiB  0.50     67.1 MB/s  32.2 MiB  0.50      -          DIFFERS\n"
+            "\n"
+            "STAGE  USED       LIMIT       SHARE\n"
+            "link   67.6 MB/s  117.0 MB/s  58 %\n"
+            "\n"
+            "fine\n");
+}
+
 TEST(BenchText, WhatIsMissingIsNotKnownAndForeignTextIsSafe) {
   const std::string text = bench_text(json::parse(R"({"kind":"bench_link","node":"al\u001bpha","peer":7,"runs":[{}],"percentiles":[{}]})"));
   EXPECT_EQ(text.find('\x1b'), std::string::npos);

@@ -300,7 +300,8 @@ TEST(Messages, AStepOfAMeasurementIsBounded) {
   EXPECT_EQ(refusal(at(21, 65, 4)), "message MeasureAsk: messages that are not whole grains of 64 bytes");
   EXPECT_EQ(refusal(at(25, 64 * MiB + 1, 8)), "message MeasureAsk: a window of more than 64 MiB");
   EXPECT_EQ(refusal(at(33, 5, 1)), "message MeasureAsk: an unknown value 5");
-  EXPECT_EQ(refusal(at(0, 7, 1)), "message MeasureAsk: an unknown value 7");
+  EXPECT_EQ(refusal(at(0, 8, 1)), "message MeasureAsk: an unknown value 8");
+  EXPECT_EQ(refusal(at(0, 7, 1)), "message MeasureAsk: pages of no size that a database can have");
   EXPECT_EQ(refusal([](Bytes& body) { body[0] = std::byte(2); }), "message MeasureAsk: writes that are not whole blocks of 4096 bytes");
 }
 

@@ -188,6 +188,41 @@ std::string stages_table(const json& result) {
   return "\n" + table.text(false);
 }
 
+std::string databases_table(const json& result) {
+  TextTable table({"DATABASE", "BYTES", "SECONDS", "RATE", "WIRE", "CPU HERE", "CPU THERE", "ROOT"});
+  const auto row = [](const std::string& name, const json& seeded) {
+    const std::optional<double> seconds = number_field(seeded, "seconds");
+    return TextTable::Row{{{name},
+                           {bytes_text(seeded, "bytes")},
+                           {seconds ? fmt::format("{:.2f}", *seconds) : "-"},
+                           {rate_of(seeded, "bytes_per_second")},
+                           {bytes_text(seeded, "wire_bytes")},
+                           {processors_text(seeded, "processors_here")},
+                           {processors_text(seeded, "processors_there")},
+                           {flag_field(seeded, "root_equal") ? "equal" : "DIFFERS"}},
+                          "",
+                          {}};
+  };
+  for (const json& each : list_field(result, "databases")) table.add(row(count_text(each, "database"), each));
+  table.add(row("together", field(result, "together")));
+  return "\n" + table.text(false);
+}
+
+std::string seed_seconds_table(const json& result) {
+  TextTable table({"SECOND", "PAGES", "WIRE", "CPU HERE"});
+  double at = 0;
+  for (const json& row : list_field(result, "per_second")) {
+    at += number_field(row, "seconds").value_or(0);
+    table.add({{{fmt::format("{:.1f}", at)}, {rate_of(row, "page_bytes_per_second")}, {rate_of(row, "wire_bytes_per_second")}, {processors_text(row, "processors_here")}}, "", {}});
+  }
+  return "\n" + table.text(false);
+}
+
+std::string measured_seed_text(const json& result) {
+  return heading(result, "seed") + "directory " + escaped(text_field(result, "directory")) + "\n" + seed_seconds_table(result) + databases_table(result) +
+         stages_table(result) + verdict_text(result);
+}
+
 std::string measured_ship_text(const json& result) {
   return heading(result, "ship " + escaped(text_field(result, "database"))) + per_second_table(result) + amounts_line(result) +
          latency_table(result) + stages_table(result) + verdict_text(result);
@@ -204,6 +239,7 @@ std::string bench_text(const json& result) {
   const std::string kind = text_field(result, "kind");
   if (kind == "bench_log") return measured_log_text(result);
   if (kind == "bench_ship") return measured_ship_text(result);
+  if (kind == "bench_seed") return measured_seed_text(result);
   return measured_link_text(result);
 }
 

@@ -1,6 +1,8 @@
 // The fields of the messages of a measurement, in wire order, for transport/messages.cc.
 #pragma once
 
+#include <bit>
+
 #include "transport/body_codec.h"
 #include "transport/measure_messages.h"
 #include "transport/messages.h"
@@ -9,7 +11,7 @@ namespace ccr::transport {
 
 template <class A>
 void fields(A& a, typename A::template Ref<MeasureAsk> m) {
-  a.word(m.step, MeasureStep::sync_echo);
+  a.word(m.step, MeasureStep::seed);
   a.u64(m.run);
   a.u32(m.milliseconds);
   a.u64(m.bytes_max);
@@ -25,6 +27,7 @@ void fields(A& a, typename A::template Ref<MeasureAsk> m) {
   a.require(m.step != MeasureStep::send || m.message_bytes % measure_grain_bytes == 0, "messages that are not whole grains of 64 bytes");
   a.require(m.step != MeasureStep::disk || (m.message_bytes > 0 && m.message_bytes % log_block_bytes == 0),
             "writes that are not whole blocks of 4096 bytes");
+  a.require(m.step != MeasureStep::seed || (std::has_single_bit(m.message_bytes) && m.message_bytes >= 512 && m.message_bytes <= 64 * KiB), "pages of no size that a database can have");
 }
 
 inline constexpr std::size_t measure_data_fields = 8;
@@ -51,6 +54,7 @@ void fields(A& a, typename A::template Ref<MeasureEnd> m) {
   a.name(m.congestion);
   a.u64(m.retransmits);
   a.digests(m.slots, measure_slots_max);
+  a.u64(m.root);
 }
 
 }  // namespace ccr::transport

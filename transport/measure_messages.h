@@ -9,6 +9,8 @@
 //   send        the asked sends MeasureData for so long, or so many bytes             MeasureEnd: what it sent
 //   echo        each MeasureData of the asker comes back, until it sends MeasureEnd   MeasureEnd
 //   sync_echo   each is written and synced by the asked; its first grain comes back   MeasureEnd
+//   seed        MeasureEnd of the asked, once it is ready: it seeds itself from the   MeasureEnd: what is on its disk, and its root
+//               asker, then each says MeasureEnd, the asker first
 #pragma once
 
 #include <cstdint>
@@ -29,7 +31,7 @@ inline constexpr std::size_t measure_grain_bytes = 64;  // what crosses is whole
 inline constexpr Duration measure_slot = std::chrono::milliseconds(100);
 inline constexpr std::size_t measure_slots_max = 1'024;
 
-enum class MeasureStep : std::uint8_t { look = 1, disk, receive, send, echo, sync_echo };
+enum class MeasureStep : std::uint8_t { look = 1, disk, receive, send, echo, sync_echo, seed };
 // A closed list: a name from the wire would have the kernel load a module of that name.
 enum class MeasureCongestion : std::uint8_t { as_configured = 1, cubic, bbr, reno };
 
@@ -37,11 +39,11 @@ struct MeasureAsk {
   MeasureStep step = MeasureStep::look;
   std::uint64_t run = 0;            // random, the same for all connections of one measurement
   std::uint32_t milliseconds = 0;   // how long
-  std::uint64_t bytes_max = 0;      // of send; 0: no limit
-  std::uint32_t message_bytes = 0;  // of each MeasureData of send, of each write of disk
+  std::uint64_t bytes_max = 0;      // of send, where 0 is no limit; of seed, all of them
+  std::uint32_t message_bytes = 0;  // of each MeasureData of send, of each write of disk, of a page of seed
   std::uint64_t window = 0;         // of the asked's end of this connection; 0: as configured
   MeasureCongestion congestion = MeasureCongestion::as_configured;
-  std::string database;  // whose log directory disk and sync_echo write to; empty: the state directory
+  std::string database;  // whose log directory disk, sync_echo and seed write to; empty: the state directory
 };
 
 struct MeasureData {
@@ -56,7 +58,8 @@ struct MeasureEnd {
   LatencySummary latency;                   // of disk: a write and its sync
   std::string congestion;                   // of the end that sent; empty: not known
   std::uint64_t retransmits = 0;            // segments, of the same; 0 too where they are not known
-  std::vector<std::uint64_t> slots;         // of receive and disk: bytes of each measure_slot
+  std::vector<std::uint64_t> slots;         // of receive, disk and seed: bytes of each measure_slot
+  std::uint64_t root = 0;                   // of seed: over the pages that came
 };
 
 }  // namespace ccr::transport
