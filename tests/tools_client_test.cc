@@ -106,6 +106,26 @@ TEST_F(ControlClientTest, AnInterruptDetaches) {
   ::close(pipe[1]);
 }
 
+TEST_F(ControlClientTest, WorkThatNobodyWaitsForGoesOnUntilTheDaemonSaysItsEnd) {
+  Result<ControlClient> client = ControlClient::connect(path_);
+  ASSERT_TRUE(client.ok());
+  ASSERT_TRUE(client->begin({{"command", "load"}}).ok());
+  EXPECT_EQ(*client->goes_on(), true) << "nothing was said yet";
+  answer("{\"progress\":{\"bytes\":1}}\n{\"ok\":true,\"result\":{}}\n");
+  daemon_.join();
+  EXPECT_EQ(*client->goes_on(), false);
+  EXPECT_EQ(request_, R"({"command":"load"})");
+}
+
+TEST_F(ControlClientTest, WorkThatFailsMeanwhileIsAnError) {
+  Result<ControlClient> client = ControlClient::connect(path_);
+  ASSERT_TRUE(client->begin({{"command", "load"}}).ok());
+  answer("{\"progress\":{\"bytes\":1}}\n{\"ok\":false,\"error\":{\"kind\":\"busy\",\"message\":\"no\",\"hint\":\"\"}}\n");
+  daemon_.join();
+  EXPECT_EQ(client->goes_on().error().kind, ErrorKind::busy);
+  EXPECT_EQ(client->goes_on().error().kind, ErrorKind::disconnected) << "and gone";
+}
+
 TEST_F(ControlClientTest, NobodyBehindTheSocketMeansTheDaemonDoesNotRun) {
   ::close(listener_);
   EXPECT_EQ(ControlClient::connect(path_).error().kind, ErrorKind::not_found);

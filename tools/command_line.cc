@@ -36,10 +36,12 @@ class CommandLine {
   void add_copy_commands();
   void add_load();
   void add_bench();
+  void add_bench_seed(CLI::App& bench);
   void add_log_commands();
   void add_cert_commands();
   void add_tune();
   void add_report();
+  void add_drill();
 
   const CLI::App& deepest() const;
   ExitCode unknown_word(const std::string& word) const;
@@ -61,6 +63,7 @@ class CommandLine {
   CertOptions cert_;
   TuneOptions tune_;
   ReportOptions report_;
+  DrillOptions drill_;
   std::vector<std::string> cert_files_;
   VerifyOptions verify_;
   ScrubOptions scrub_;
@@ -192,6 +195,17 @@ void CommandLine::add_bench() {
   ship->add_option("--rate", bench_.rate, "of the load, such as 20MB/s [unlimited]")->type_name("RATE");
   ship->add_option("--clients", bench_.clients, "commits at a time, up to 256 [64]")->type_name("N");
   ship->add_option("--transaction-pages", bench_.transaction_pages, "pages of a transaction [16]")->type_name("N");
+  add_bench_seed(*bench);
+}
+
+void CommandLine::add_bench_seed(CLI::App& bench) {
+  CLI::App* seed = add(bench, "seed", "what a seed carries, of databases that are made for it and gone behind it",
+                       [this] { return run_bench(common_, "seed", bench_); });
+  seed->add_option("database", bench_.database, "whose log's disk is used on both nodes [the state directories']")->type_name("[DB]");
+  seed->add_option("--peer", bench_.peer, "the node that is seeded from this one")->type_name("NODE")->required();
+  seed->add_option("--seconds", bench_.seconds, "of the whole measurement, but for making pages, 1 to 60 [20]")->type_name("N");
+  seed->add_option("--bytes", bench_.bytes, "of each database [what the limits carry in the time]")->type_name("SIZE");
+  seed->add_option("--databases", bench_.databases, "side by side, up to 8 [1]")->type_name("N");
 }
 
 void CommandLine::add_tune() {
@@ -211,6 +225,21 @@ void CommandLine::add_report() {
   report->add_option("run", report_.run, "the measurement")->type_name("RUN.json")->required();
   report->add_option("old", report_.old, "an older one of the same kind, to compare with")->type_name("[OLD.json]");
   report->add_option("--html", report_.html, "the page to write; it needs no network")->type_name("FILE")->required();
+}
+
+void CommandLine::add_drill() {
+  CLI::App* drill = add(app_, "drill", "rehearse a fault on a copy: reseed, reseed-under-load, interrupted-reseed or rot, with a verdict table",
+                        [this] { return run_drill(common_, drill_); });
+  drill->add_option("name", drill_.name, "which drill")->type_name("NAME")->required();
+  drill->add_option("copy", drill_.target, "the passive copy; until the drill is over it is no standby")->type_name("DB@NODE")->required();
+  drill->add_option("--report", drill_.report, "write a page with charts, as ccr report does")->type_name("FILE.html");
+  drill->add_option("--rate", drill_.seed_rate, "of the seed at most, such as 80MB/s [transport.seed_rate]")->type_name("RATE");
+  drill->add_option("--load-rate", drill_.load_rate, "of ccr load in reseed-under-load [2MB/s]")->type_name("RATE");
+  drill->add_option("--cuts", drill_.cuts, "of interrupted-reseed, 1 to 100 [3]")->type_name("N");
+  drill->add_option("--link-seconds", drill_.link_seconds, "of measuring the link before a reseed; 0 leaves it out [4]")->type_name("N");
+  drill->add_option("--timeout", drill_.timeout, "how long the seed may take [1h]; then 6, and it goes on")->type_name("DURATION");
+  drill->add_flag("--yes", drill_.yes, "do not ask for the database's name");
+  drill->add_flag("--dry-run", drill_.dry_run, "print checks and plan, change nothing");
 }
 
 void CommandLine::add_log_commands() {
@@ -251,6 +280,7 @@ CommandLine::CommandLine() {
   add_bench();
   add_tune();
   add_report();
+  add_drill();
   add_log_commands();
   add_cert_commands();
 }

@@ -64,6 +64,7 @@ struct BenchOptions {
   unsigned streams = 0;  // 0: 1, 2 and 4
   std::string rate;      // of ship; empty: unlimited
   unsigned clients = 0, transaction_pages = 0;  // of ship; 0: the daemon's own
+  unsigned databases = 0;                       // of seed; 0: one
 };
 struct ReportOptions {
   std::string run, old, html;
@@ -71,6 +72,12 @@ struct ReportOptions {
 struct ScrubOptions {
   std::string target, rate;
   bool cancel = false;
+};
+struct DrillOptions {
+  std::string name, target, report;
+  std::string seed_rate, load_rate = "2MB/s", timeout = "1h", link_seconds = "4";
+  unsigned cuts = 3;
+  bool yes = false, dry_run = false;
 };
 struct EventsOptions {
   std::string target;
@@ -107,6 +114,8 @@ ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
 ExitCode run_bench(const CommonOptions& common, const std::string& kind, const BenchOptions& options);
 ExitCode run_report(const ReportOptions& options);
+Result<void> write_page(const std::string& page, const std::string& file);
+ExitCode run_drill(const CommonOptions& common, const DrillOptions& options);
 ExitCode run_log_show(const CommonOptions& common, const std::string& file);
 ExitCode run_log_verify(const CommonOptions& common, const std::string& directory);
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options);

@@ -40,6 +40,7 @@ Result<json> request_of(const std::string& kind, const BenchOptions& options) {
   }
   if (options.clients > 0) request["clients"] = options.clients;
   if (options.transaction_pages > 0) request["transaction_pages"] = options.transaction_pages;
+  if (options.databases > 0) request["databases"] = options.databases;
   if (options.streams > 0) request["streams"] = options.streams;
   if (!options.congestion.empty()) request["congestion"] = options.congestion;
   return request;

@@ -41,14 +41,18 @@ Result<void> make_page(const ReportOptions& options) {
   }
   const Result<std::string> page = report_page(*run, old);
   CCR_TRY(page);
-  std::ofstream out(options.html, std::ios::binary | std::ios::trunc);
-  out << *page;
-  out.close();
-  if (!out) return Error{ErrorKind::io, options.html + ": " + std::strerror(errno), ""};
-  return {};
+  return write_page(*page, options.html);
 }
 
 }  // namespace
+
+Result<void> write_page(const std::string& page, const std::string& file) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << page;
+  out.close();
+  if (!out) return Error{ErrorKind::io, file + ": " + std::strerror(errno), ""};
+  return {};
+}
 
 ExitCode run_report(const ReportOptions& options) {
   const Result<void> made = make_page(options);

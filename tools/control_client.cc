@@ -101,24 +101,48 @@ Result<std::string> ControlClient::read_line(const Watch& watch) {
 }
 
 Result<nlohmann::json> ControlClient::call(const nlohmann::json& request, const Watch& watch) {
-  CCR_TRY(send(request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
+  CCR_TRY(begin(request));
   for (;;) {
     const Result<std::string> text = read_line(watch);
     if (!text) return text.error();
-    Result<ControlLine> line = engine::decode_line(*text);
-    if (!line) return line.error();
-    switch (line->kind) {
-      case ControlLine::Kind::progress:
-        if (watch.on_progress) watch.on_progress(*line->body);
-        break;
-      case ControlLine::Kind::event:
-        if (watch.on_event) watch.on_event(*line->body);
-        break;
-      case ControlLine::Kind::result:
-        return std::move(*line->body);
-      case ControlLine::Kind::error:
-        return line->error;
-    }
+    Result<std::optional<nlohmann::json>> result = take(*text, watch);
+    if (!result) return result.error();
+    if (*result) return std::move(**result);
+  }
+}
+
+Result<std::optional<nlohmann::json>> ControlClient::take(const std::string& text, const Watch& watch) {
+  Result<ControlLine> line = engine::decode_line(text);
+  if (!line) return line.error();
+  switch (line->kind) {
+    case ControlLine::Kind::progress:
+      if (watch.on_progress) watch.on_progress(*line->body);
+      break;
+    case ControlLine::Kind::event:
+      if (watch.on_event) watch.on_event(*line->body);
+      break;
+    case ControlLine::Kind::result:
+      return std::optional(std::move(*line->body));
+    case ControlLine::Kind::error:
+      return line->error;
+  }
+  return std::optional<nlohmann::json>();
+}
+
+Result<void> ControlClient::begin(const nlohmann::json& request) {
+  return send(request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+Result<bool> ControlClient::goes_on() {
+  for (;;) {
+    pollfd there{descriptor_, POLLIN, 0};
+    const bool line_there = received_.find('\n', searched_) != std::string::npos;
+    if (!line_there && ::poll(&there, 1, 0) <= 0) return true;
+    const Result<std::string> text = read_line({});
+    if (!text) return text.error();
+    const Result<std::optional<nlohmann::json>> result = take(*text, {});
+    if (!result) return result.error();
+    if (*result) return false;
   }
 }
 

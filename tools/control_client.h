@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -35,11 +36,16 @@ class ControlClient {
   ~ControlClient();
 
   Result<nlohmann::json> call(const nlohmann::json& request, const Watch& watch);
+  // Work that ends when this client does: begin() asks for it, goes_on() reads what came since, without waiting: false when the daemon
+  // ended it in order, else its error.
+  Result<void> begin(const nlohmann::json& request);
+  Result<bool> goes_on();
 
  private:
   explicit ControlClient(int descriptor) : descriptor_(descriptor) {}
   Result<void> send(const std::string& line);
   Result<std::string> read_line(const Watch& watch);
+  Result<std::optional<nlohmann::json>> take(const std::string& text, const Watch& watch);  // nullopt: not the last line
   Result<void> wait_readable(const Watch& watch);
 
   int descriptor_;

@@ -21,7 +21,7 @@ Result<json> measurement_of(const ReportInput& input) {
   json document = json::parse(input.text, nullptr, false);
   if (document.is_discarded()) return Error{ErrorKind::usage, input.name + " is no JSON", how_to};
   const std::string kind = text_field(document, "kind");
-  const bool measurement = kind == "tune" || kind.starts_with("bench_");
+  const bool measurement = kind == "tune" || kind.starts_with("bench_") || kind.starts_with("drill_");
   if (!measurement || !field(document, "series").is_array())
     return Error{ErrorKind::usage, input.name + " is no measurement of ccr", how_to};
   if (field(document, "schema") != 1)

@@ -51,6 +51,14 @@ std::string read_secret_line(const std::string& prompt) {
   return line;
 }
 
+bool confirmed(const std::string& what, const std::string& name) {
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) return false;
+  std::cerr << what << "\nType " << name << " to go on: " << std::flush;
+  std::string line;
+  std::getline(std::cin, line);
+  return line == name;
+}
+
 std::size_t stderr_columns() {
   if (::isatty(STDERR_FILENO) == 0 || dumb_terminal()) return 0;
   winsize size{};

@@ -12,6 +12,8 @@ namespace ccr::tools {
 enum class ColorChoice { automatic, always, never };
 
 bool stdout_color(ColorChoice choice);  // automatic: on a terminal, and neither NO_COLOR nor TERM=dumb
+// What may lose something is asked for by its name on a terminal; elsewhere nobody can answer: false.
+bool confirmed(const std::string& what, const std::string& name);
 std::size_t stderr_columns();           // 0: no terminal
 
 // "ccr: <message>" and "hint: <hint>" on stderr; control characters of foreign text are escaped.

@@ -1,9 +1,11 @@
-"""Measurements between two daemons over loopback: bench link, log and ship, tune, their page, and what is refused
+"""Measurements between two daemons over loopback: bench link, log, ship and seed, tune, their page, and what is refused
 
 Figures of a busy machine say little, so what is held is that they agree with each other: bytes with rates, shares with limits, both sides.
 """
 
 import json
+import os
+from pathlib import Path
 
 from cluster import until
 
@@ -80,6 +82,28 @@ def ship(trial, cluster):
     trial.check("and not of something else: 2", bad.returncode == 2 and "no JSON" in bad.stderr, (bad.returncode, bad.stderr))
 
 
+def seed(trial, cluster):
+    alpha = cluster["alpha"]
+    before = {node: cluster[node].copy("orders")["state"] for node in ("alpha", "beta")}
+    result = alpha.json("bench", "seed", "--peer", "beta", "--bytes", "16MiB", "--databases", "2", "--seconds", "3")
+    together = result["together"]
+    trial.check("bench seed: two databases came whole, with the roots that they left with", [(each["bytes"], each["root_equal"]) for each in result["databases"]]
+                == [(16 * 2**20, True)] * 2 and together["bytes"] == 32 * 2**20, result["databases"])
+    trial.check("random pages do not shrink on the wire", together["bytes"] < together["wire_bytes"] < together["bytes"] * 1.1, together)
+    trial.check("both sides tell their processor time", together["processors_here"] > 0 and together["processors_there"] > 0, together)
+    trial.check("the slower limit and a share of it are named", result["verdict"]["slower_limit"] and 0 < result["verdict"]["share"] < 2, result["verdict"])
+    arrived = sum(result["series"][2]["values"]) / 10
+    trial.check("what arrived is told second by second", result["per_second"] and 0 < arrived <= together["bytes"], (arrived, result["per_second"]))
+    left = [path for name in ("alpha", "beta") for path in cluster[name].directory.rglob("*.tmp")]
+    held = [link for name in ("alpha", "beta") for link in Path(f"/proc/{cluster[name].pid}/fd").iterdir() if ".tmp" in os.readlink(link)]
+    trial.check("nothing is left on either disk, with or without a name", not left and not held, (left, held))
+    after = {node: cluster[node].copy("orders")["state"] for node in ("alpha", "beta")}
+    trial.check("no database was touched", after == before, after)
+    text = alpha.ccr("bench", "seed", "--peer", "beta", "--seconds", "1", "--bytes", "1MiB")
+    trial.check("as text it is a table", text.returncode == 0 and "DATABASE" in text.stdout and "together" in text.stdout, text.stdout + text.stderr)
+    trial.say(result["verdict"]["text"])
+
+
 def tune(trial, cluster):
     result = cluster["alpha"].json("tune", "--peer", "beta", "--seconds", "5")
     names = [run["name"] for run in result["runs"] if run["from"] == "alpha"]
@@ -111,5 +135,6 @@ def run(trial):
         trial.part("the link", link, cluster)
         trial.part("the disks", log, cluster)
         trial.part("the whole pipe, and its page", ship, cluster)
+        trial.part("seeding", seed, cluster)
         trial.part("tuning", tune, cluster)
         trial.part("what is refused", refused, cluster)

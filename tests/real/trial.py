@@ -26,6 +26,7 @@ BINARY = ROOT / "build/release/tools/ccr"
 TRIALS = {
     "bad-input": "bad_input",
     "cut": "cut",
+    "drill": "drill",
     "flood": "flood",
     "kill": "kill",
     "many": "many",

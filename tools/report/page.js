@@ -4,7 +4,8 @@
   const run = JSON.parse(document.getElementById("run").textContent);
   const old = JSON.parse(document.getElementById("old").textContent);
   const page = document.getElementById("page");
-  const titles = { bench_link: "Link", bench_log: "Disk of the log", bench_ship: "The whole pipe", tune: "Tuning a link" };
+  const titles = { bench_link: "Link", bench_log: "Disk of the log", bench_ship: "The whole pipe", bench_seed: "Seeding", tune: "Tuning a link",
+                   drill_reseed: "Drill: reseed", drill_reseed_under_load: "Drill: reseed under load", drill_interrupted_reseed: "Drill: interrupted reseed", drill_rot: "Drill: rot" };
   const palette = ["#2f6fde", "#e07b28", "#2a9d62", "#b04bc2", "#c93c56", "#17909c", "#8a7a1f", "#6c63d8", "#d2578f", "#5f7f95", "#a0522d", "#3f9b3f"];
 
   function element(tag, name, text, parent) {
@@ -33,7 +34,9 @@
   const count = (value) => (isNumber(value) ? value.toLocaleString("en-US", { maximumFractionDigits: 0 }) : "\u2013");
   const cores = (value) => (isNumber(value) ? value.toFixed(2) : "\u2013");
   const text = (value) => (value === null || value === undefined || value === "" ? "\u2013" : String(value));
-  const units = { bytes_per_second: { name: "MB/s", of: (value) => value / 1e6, show: rate }, us: { name: "ms", of: (value) => value / 1e3, show: micro } };
+  const units = { bytes_per_second: { name: "MB/s", of: (value) => value / 1e6, show: rate }, us: { name: "ms", of: (value) => value / 1e3, show: micro },
+                  seconds: { name: "s", of: (value) => value, show: (value) => micro(value * 1e6) }, bytes: { name: "MiB", of: (value) => value / 2 ** 20, show: size } };
+  const overTime = { bytes_per_second: "Rate over time", us: "Latency over time", seconds: "Lag of the log over time", bytes: "Log behind over time" };
 
   function card(title, note) {
     const made = element("section", "card", null, page);
@@ -78,7 +81,28 @@
     if (run.host && run.host.disk) say("disk by " + run.host.disk);
     if (run.host && run.host.tls !== undefined) say(run.host.tls ? run.host.tls : "TLS off");
     if (old) say("compared with " + old.when);
-    if (run.verdict && run.verdict.text) element("div", "card verdict", run.verdict.text, page);
+    if (run.verdict && run.verdict.text) element("div", "card verdict" + (run.pass === true ? " good" : run.pass === false ? " bad" : ""), run.verdict.text, page);
+  }
+
+  // Of a drill: its checks, what crossed, and the roots.
+  const equalAt = (root) => (root && root.root ? root.root + (root.equal_at ? ", equal on both nodes at " + root.equal_at.generation.toString(16) + "+" + root.equal_at.offset : "") : null);
+  const lasted = (value) => micro(value * 1e6);
+  const amountRows = [["database", "bytes", size], ["pages that crossed", "page_bytes_on_the_way", size], ["on the wire", "wire_bytes", size], ["until its pages were here", "seconds_to_pages", lasted],
+                      ["until it was healthy", "seconds_to_healthy", lasted], ["rate of pages", "bytes_per_second", rate], ["rate on the wire", "wire_bytes_per_second", rate],
+                      ["share of the link", "share_of_link", percent], ["log made meanwhile", "log_bytes_made", size], ["log behind at most", "log_behind_bytes_most", size], ["log lag at most", "lag_seconds_most", lasted]];
+  function drill() {
+    if (list(run, "checks").length === 0) return;
+    const into = card("Checks");
+    table(into, run.checks, null, [["verdict", (row) => (row.holds ? "PASS" : "FAIL"), text], ["check", (row) => row.check, text], ["expected", (row) => row.expected, text], ["found", (row) => row.found, text]]);
+    into.querySelector("table").classList.add("words");
+    into.querySelectorAll("tbody tr td:first-child").forEach((cell) => cell.classList.add(cell.textContent === "PASS" ? "good" : "bad"));
+    list(run, "warnings").forEach((warning) => element("p", "note", "Warning: " + warning, into));
+    const shown = (of, key, show) => (of && of.amounts && isNumber(of.amounts[key]) ? show(of.amounts[key]) : null);
+    const rows = amountRows.map(([name, key, show]) => ({ name, now: shown(run, key, show), older: shown(old, key, show) }));
+    if (run.cuts) rows.push({ name: "cuts; extents asked for again", now: count(run.cuts.made) + "; " + count(run.cuts.extents_again) });
+    rows.push({ name: "root before", now: equalAt(run.root_before) }, { name: "root after", now: equalAt(run.root_after) });
+    const amounts = card("Amounts");
+    table(amounts, rows, null, [["", (row) => row.name, text], ["", (row) => row.now, text]].concat(old ? [["older", (row) => row.older, text]] : []));
   }
 
   function shares() {
@@ -146,8 +170,7 @@
       groups.get(key).push(each);
     }
     for (const series of groups.values()) {
-      const rates = series[0].unit === "bytes_per_second";
-      const into = card(rates ? "Rate over time" : "Latency over time", "Every " + series[0].interval_seconds + " s. Click a name to hide it, drag to look closer, double-click to see all.");
+      const into = card(overTime[series[0].unit] || series[0].unit, "Every " + series[0].interval_seconds + " s. Click a name to hide it, drag to look closer, double-click to see all.");
       const older = old ? series.map((each) => named(old, "series", each.name)).filter((each) => each && each.unit === series[0].unit && each.interval_seconds === series[0].interval_seconds) : [];
       timeChart(into, series, older);
     }
@@ -191,7 +214,14 @@
       table(card("Blocks, each written and synced"), run.rows, old && same, [
         ["", (row) => row.node, text], ["block", (row) => row.block_bytes, size], ["syncs/s", (row) => row.syncs_per_second, count, "up"], ["rate", (row) => row.bytes_per_second, rate, "up"]]);
     }
-    if (list(run, "per_second").length > 0) {
+    if (list(run, "databases").length > 0) {
+      const rows = run.databases.concat([Object.assign({}, run.together, { database: "together" })]);
+      const same = (row) => (row.database === "together" ? old.together : list(old, "databases").find((each) => each.database === row.database));
+      table(card("Databases"), rows, old && same, [
+        ["", (row) => row.database, text], ["pages", (row) => row.bytes, size], ["wire", (row) => row.wire_bytes, size], ["seconds", (row) => row.seconds, (value) => (isNumber(value) ? value.toFixed(2) : text(null))],
+        ["rate", (row) => row.bytes_per_second, rate, "up"], ["root", (row) => (row.root_equal ? "equal" : "DIFFERS"), text]]);
+    }
+    if (list(run, "per_second").length > 0 && run.kind === "bench_ship") {
       let at = 0;
       const rows = run.per_second.map((row) => Object.assign({ at: (at += row.seconds) }, row));
       table(card("Second by second"), rows, null, [
@@ -202,6 +232,7 @@
   }
 
   header();
+  drill();
   shares();
   seriesCharts();
   percentiles();
