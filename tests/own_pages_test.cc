@@ -58,6 +58,7 @@ class ReplayedPages final : public OwnPages {
     if (file_->page_count() > count) CCR_ASSERT(finish(file_->resize(count)).ok());
   }
   void bring() {
+    if (file_->page_count() < digests_.page_count()) CCR_ASSERT(finish(file_->resize(digests_.page_count())).ok());
     for (const auto& [page, image] : waiting_) CCR_ASSERT(finish(file_->write(page, image)).ok());
     waiting_.clear();
     ++position_.offset;
