@@ -73,10 +73,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }
-  // Bytes of a file at the copy's path that was there before the copy; a seed replaces them, and asks first.
-  Task<Result<std::uint64_t>> foreign_bytes();
-  // Of what is at the copy's path now; not known: nothing is.
-  Task<Result<storage::FileFacts>> page_file_facts();
+  Task<Result<std::uint64_t>> foreign_bytes();  // of a file at the copy's path that was there before the copy; a seed asks before it replaces them
+  Task<Result<storage::FileFacts>> page_file_facts();  // of what is at the copy's path now; not known: nothing is
   bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
   bool idle() const;  // connected, everything heard of is replayed
   // As a source of pages for other copies (engine/passive_source.h).

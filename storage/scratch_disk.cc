@@ -12,6 +12,8 @@ class ScratchFile final : public File {
  public:
   explicit ScratchFile(File& file) : file_(file) {}
   Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override { return file_.read_at(offset, into); }
+  Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override { return file_.read_once_at(offset, into); }
+  void forget(const std::vector<FilePart>& parts) override { file_.forget(parts); }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override { return file_.write_at(offset, from); }
   Task<Result<void>> sync() override { return file_.sync(); }
   Task<Result<void>> write_back(std::vector<FilePart> parts) override { return file_.write_back(std::move(parts)); }

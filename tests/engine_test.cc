@@ -138,12 +138,14 @@ TEST_F(TwoNodes, ADamagedLogWaitsForAPersonWhoseSeedHealsIt) {
   expect_equal();
 }
 
-TEST_F(TwoNodes, APageThatRottedUnderAWholeDigestTableIsHealedByASeed) {
+TEST_F(TwoNodes, APageThatRottedUnderAWholeDigestTableIsHealedByASeedThatReadsTheDisk) {
   seed();
   write(50);
   ASSERT_TRUE(drain());
   ASSERT_TRUE(cluster.host("beta").disk().rot("/data/orders.pages", 999 * 512 + 100));
-  cluster.request_seed("beta");
+  engine::SeedRequest request;
+  request.reread = true;
+  cluster.request_seed("beta", request);
   ASSERT_TRUE(world.run_until([&] { return cluster.events_of("seed_finished").size() == 2; }, 60s) == Ended::reached) << cluster.story();
   ASSERT_TRUE(wait_for("beta", "healthy"));
   expect_equal();

@@ -30,7 +30,7 @@ CopyState full_state() {
   state.suspended_by = "root";
   state.cause = "page 7 differs";
   state.since = {1'700'000'000'000'000'000};
-  state.seed = {"alpha", at(5, 4096), 2, at(6, 4096), 600, true, 10, 11, 12, 13, 14, 15};
+  state.seed = {"alpha", at(5, 4096), 2, at(6, 4096), 600, true, true, 10, 11, 12, 13, 14, 15};
   state.tip = at(10, 4096);
   state.tip_commit = 1000;
   state.tip_heard = {-1};

@@ -187,7 +187,7 @@ Result<void> DrillRun::settle() {
 }
 
 Result<void> DrillRun::start_seed(bool full) {
-  json request{{"command", "seed"}, {"database", facts_.database}, {"node", facts_.node}, {"full", full}, {"detach", true}};
+  json request{{"command", "seed"}, {"database", facts_.database}, {"node", facts_.node}, {"full", full}, {"reread", !full}, {"detach", true}};
   if (options_.seed_bytes_per_second_max > 0) request["rate"] = options_.seed_bytes_per_second_max;
   facts_.seed_began = now();
   const Result<json> started = ask(request);
@@ -253,6 +253,7 @@ Result<void> DrillRun::cut_when_due(const DrillLook& look) {
 
 Result<void> DrillRun::play_rot() {
   const json request{{"command", "drill"}, {"step", "rot"}, {"database", facts_.database}, {"node", facts_.node}};
+  bool mended = false;  // by the verification, with a page of another copy
   for (int tries = 1;; ++tries) {
     const Result<json> rotten = ask(request, true);
     if (!rotten) {
@@ -270,10 +271,11 @@ Result<void> DrillRun::play_rot() {
       if (page.is_number_unsigned()) rot.found.push_back(page.get<std::uint64_t>());
     }
     facts_.rot = rot;
+    mended = rot.found_total > 0 && list_field(found, "repaired_pages").size() == rot.found_total;
     if (rot.found_total > 0 || tries == rot_tries_max) break;
   }
   const int interrupt = std::exchange(interrupt_, -1);  // from here on a damaged page is known: its repair is begun in any case
-  const Result<void> repaired = repair();
+  const Result<void> repaired = mended ? Result<void>() : start_seed(false);
   interrupt_ = interrupt;
   if (!repaired.ok()) return repaired;
   CCR_TRY(wait_healthy());
@@ -282,8 +284,5 @@ Result<void> DrillRun::play_rot() {
   facts_.rot->equal_after = flag_field(*again, "equal");
   return {};
 }
-
-// Asks for the repair of what the verification found; wait_healthy() sees its end.
-Result<void> DrillRun::repair() { return start_seed(false); }
 
 }  // namespace ccr::tools

@@ -51,7 +51,6 @@ class DrillRun {
   void measure_link();
   Result<void> reseed();
   Result<void> play_rot();
-  Result<void> repair();
   Result<void> start_seed(bool full);
   Result<void> wait_healthy();
   Result<bool> progressed(const DrillLook& look);  // true: healthy

@@ -244,7 +244,7 @@ void DiskState::evict(NodeId file) {
 void DiskState::drop(NodeId file) {
   FileState& state = at(file);
   CCR_ASSERT(state.holders > 0);
-  --state.holders;
+  if (--state.holders == 0 && !reachable().contains(file)) files_.erase(file);  // its space is free again
 }
 
 std::uint64_t DiskState::used_bytes() const {
@@ -260,20 +260,26 @@ std::uint64_t DiskState::unsynced() const {
   return sum;
 }
 
-// Forgets what no name, cached, durable or possible after a crash, and no handle can reach.
-void DiskState::collect() {
-  std::set<NodeId> reachable{root};
+// By a name, cached, durable or possible after a crash.
+std::set<NodeId> DiskState::reachable() const {
+  std::set<NodeId> named{root};
   for (const auto& [node, directory] : directories_) {
-    for (const auto& [name, target] : directory.cached) reachable.insert(target);
-    for (const auto& [name, target] : directory.durable) reachable.insert(target);
-    for (const NameChange& change : directory.unsynced) reachable.insert(change.node);
+    for (const auto& [name, target] : directory.cached) named.insert(target);
+    for (const auto& [name, target] : directory.durable) named.insert(target);
+    for (const NameChange& change : directory.unsynced) named.insert(change.node);
   }
+  return named;
+}
+
+// Forgets what no name and no handle can reach.
+void DiskState::collect() {
+  const std::set<NodeId> named = reachable();
   for (auto file = files_.begin(); file != files_.end();) {
-    const bool keep = file->second.holders > 0 || reachable.count(file->first) != 0;
+    const bool keep = file->second.holders > 0 || named.contains(file->first);
     file = keep ? std::next(file) : files_.erase(file);
   }
   for (auto found = directories_.begin(); found != directories_.end();) {
-    found = reachable.count(found->first) != 0 ? std::next(found) : directories_.erase(found);
+    found = named.contains(found->first) ? std::next(found) : directories_.erase(found);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -120,6 +121,7 @@ class DiskState {
   void apply_torn(Content& content, const Change& change, Random& random) const;
   void crash_file(FileState& file, const CrashRule& rule, Random& random) const;
   void crash_directory(DirectoryState& directory, const CrashRule& rule, Random& random) const;
+  std::set<NodeId> reachable() const;
   void collect();
 
   static constexpr NodeId root = 1;
