@@ -221,7 +221,7 @@ Result<void> DrillRun::wait_healthy() {
 Result<bool> DrillRun::progressed(const DrillLook& look) {
   const double since = look.at_seconds - facts_.seed_began;
   const bool whole = look.total_bytes > 0 && look.done_bytes == look.total_bytes;
-  if (whole && !facts_.pages_seconds) facts_.pages_seconds = since;
+  if (seeding_ && whole && !facts_.pages_seconds) facts_.pages_seconds = since;
   const bool over = !look.seeding && look.healthy();
   if (over || since >= sample_seconds * static_cast<double>(facts_.samples.size() + 1)) facts_.samples.push_back(look);
   display_.show({{"phase", look.state}, {"done_bytes", look.done_bytes}, {"total_bytes", look.total_bytes}}, clock_.now());
