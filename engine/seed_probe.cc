@@ -145,6 +145,7 @@ Task<Result<transport::MeasureEnd>> take_seed_probe(NodeContext& context, transp
   NoLog observer;
   seed::SeedOptions options;
   options.cpu = &context.cpu;
+  options.budget = &context.seed_extents;
   seed::SeedTarget target(context.clock, scratch, directory, **file, digests, observer, options);
   transport::Message ready(transport::MeasureEnd{});
   CCR_CO_TRY(co_await connection.send(std::move(ready)));
