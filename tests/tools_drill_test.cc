@@ -135,7 +135,7 @@ TEST(DrillVerdict, ACutMayCostWhatIsInFlightAndNoMore) {
 TEST(DrillVerdict, RotIsFoundOnItsPageAloneAndGoneAfterTheRepair) {
   DrillFacts facts = good(DrillKind::rot);
   EXPECT_FALSE(judge(facts).pass) << "nothing was damaged";
-  facts.rot = DrillRot{42, 7, 1, 0, {42}, true};
+  facts.rot = DrillRot{42, 7, 1, 0, {42}, true, true};
   EXPECT_EQ(judge(facts).text, "PASS: rot of orders@beta: page 42 was found and repaired, healthy after 2.0 s, root equal at 7+4096");
   facts.rot->found = {43};
   EXPECT_EQ(broken(judge(facts)), "the verification found the damaged page, no other: page 43");
@@ -143,7 +143,7 @@ TEST(DrillVerdict, RotIsFoundOnItsPageAloneAndGoneAfterTheRepair) {
   facts.rot->found = {42, 43};
   facts.rot->found_total = 2;
   EXPECT_EQ(broken(judge(facts)), "the verification found the damaged page, no other: page 42, 43");
-  facts.rot = DrillRot{42, 7, 0, 0, {}, std::nullopt};
+  facts.rot = DrillRot{42, 7, 0, 0, {}, false, std::nullopt};
   EXPECT_EQ(broken(judge(facts)), "the verification found the damaged page, no other: none; a verification behind the repair finds nothing: not known");
 }
 
@@ -246,6 +246,19 @@ TEST(DrillText, IsATableOfAmountsAndOneOfChecks) {
             "PASS     the root is what it was, as nobody wrote            00000000000000aa    00000000000000aa\n"
             "\n"
             "PASS: reseed of orders@beta: healthy after 2.0 s, root equal at 7+4096\n");
+}
+
+TEST(DrillText, ARepairWithoutASeedTellsNothingOfAnOlderSeed) {
+  DrillFacts facts = good(DrillKind::rot);
+  facts.rot = DrillRot{42, 7, 1, 0, {42}, true, true};
+  facts.samples.clear();
+  facts.pages_seconds.reset();
+  const json document = drill_json(facts, judge(facts));
+  EXPECT_EQ(document["rot"]["repaired_by"], "verification");
+  EXPECT_TRUE(document["amounts"]["bytes"].is_null());
+  const std::string text = drill_text(document, false);
+  EXPECT_NE(text.find("repaired by  verification\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("on the wire"), std::string::npos) << text;
 }
 
 TEST(DrillText, ForeignTextIsSafe) {

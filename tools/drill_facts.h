@@ -47,6 +47,7 @@ struct DrillRot {
   std::uint64_t page = 0, bit = 0;
   std::uint64_t found_total = 0, active_found_total = 0;
   std::vector<std::uint64_t> found;  // the first of them
+  bool mended = false;               // by the verification, with pages of the other copy: no seed was needed
   std::optional<bool> equal_after;   // a second verification, behind the repair; nullopt: it did not come to it
 };
 

@@ -88,6 +88,7 @@ void put_rot(json& document, const DrillFacts& facts) {
                      {"bit", facts.rot->bit},
                      {"found", facts.rot->found},
                      {"found_total", facts.rot->found_total},
+                     {"repaired_by", facts.rot->mended ? "verification" : "seed"},
                      {"equal_after", told(facts.rot->equal_after)}};
 }
 

@@ -223,7 +223,8 @@ Result<bool> DrillRun::progressed(const DrillLook& look) {
   const bool whole = look.total_bytes > 0 && look.done_bytes == look.total_bytes;
   if (seeding_ && whole && !facts_.pages_seconds) facts_.pages_seconds = since;
   const bool over = !look.seeding && look.healthy();
-  if (over || since >= sample_seconds * static_cast<double>(facts_.samples.size() + 1)) facts_.samples.push_back(look);
+  const bool due = over || since >= sample_seconds * static_cast<double>(facts_.samples.size() + 1);
+  if (seeding_ && due) facts_.samples.push_back(look);  // else status tells of an older seed
   display_.show({{"phase", look.state}, {"done_bytes", look.done_bytes}, {"total_bytes", look.total_bytes}}, clock_.now());
   if (over) {
     facts_.healthy_seconds = since;
@@ -253,7 +254,6 @@ Result<void> DrillRun::cut_when_due(const DrillLook& look) {
 
 Result<void> DrillRun::play_rot() {
   const json request{{"command", "drill"}, {"step", "rot"}, {"database", facts_.database}, {"node", facts_.node}};
-  bool mended = false;  // by the verification, with a page of another copy
   for (int tries = 1;; ++tries) {
     const Result<json> rotten = ask(request, true);
     if (!rotten) {
@@ -270,12 +270,13 @@ Result<void> DrillRun::play_rot() {
     for (const json& page : list_field(found, "differing_pages")) {
       if (page.is_number_unsigned()) rot.found.push_back(page.get<std::uint64_t>());
     }
+    rot.mended = rot.found_total > 0 && list_field(found, "repaired_pages").size() == rot.found_total;
     facts_.rot = rot;
-    mended = rot.found_total > 0 && list_field(found, "repaired_pages").size() == rot.found_total;
     if (rot.found_total > 0 || tries == rot_tries_max) break;
   }
   const int interrupt = std::exchange(interrupt_, -1);  // from here on a damaged page is known: its repair is begun in any case
-  const Result<void> repaired = mended ? Result<void>() : start_seed(false);
+  facts_.seed_began = now();
+  const Result<void> repaired = facts_.rot->mended ? Result<void>() : start_seed(false);
   interrupt_ = interrupt;
   if (!repaired.ok()) return repaired;
   CCR_TRY(wait_healthy());

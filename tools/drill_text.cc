@@ -44,6 +44,12 @@ std::string amounts_table(const json& result) {
   TextTable table({"AMOUNT", "VALUE"});
   const std::optional<double> share = number_field(amounts, "share_of_link");
   const json& limits = list_field(result, "limits");
+  if (field(amounts, "seconds_to_pages").is_null() && text_field(result, "kind") == "drill_rot") {
+    add(table, "repaired by", escaped(text_field(field(result, "rot"), "repaired_by")));
+    add(table, "root before", root_of(result, "root_before"));
+    add(table, "root after", root_of(result, "root_after"));
+    return table.text(false);
+  }
   add(table, "database", size_of(amounts, "bytes"));
   add(table, "pages that crossed", size_of(amounts, "page_bytes_on_the_way"));
   add(table, "on the wire", size_of(amounts, "wire_bytes"));

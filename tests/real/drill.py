@@ -51,8 +51,8 @@ def of_pages(trial, cluster):
     trial.check("three cuts, and no more asked for again than was in flight", cuts["made"] == 3 <= cuts["counted"]
                 and cuts["extents_again"] <= cuts["counted"] * cuts["extents_in_flight_max"], cuts)
     rot = passes(trial, cluster, "rot", "orders@beta")
-    trial.check("the damaged page was found and repaired without a seed", rot["rot"]["found"] == [rot["rot"]["page"]] and rot["rot"]["equal_after"]
-                and rot["amounts"]["page_bytes_on_the_way"] is None, rot["rot"])
+    trial.check("the damaged page was found, and repaired without a seed", rot["rot"]["found"] == [rot["rot"]["page"]] and rot["rot"]["equal_after"]
+                and rot["rot"]["repaired_by"] == "verification" and rot["amounts"]["bytes"] is None, rot)
 
 
 def of_sqlite(trial, cluster, writer):
