@@ -29,7 +29,14 @@ Task<Result<transport::SeedOffer>> ActiveSeed::open(std::string node, Position r
   co_return offer;
 }
 
+namespace {
+
+Error not_joined() { return {ErrorKind::protocol, "a pass is ended and verified over its first connection", ""}; }
+
+}  // namespace
+
 Task<Result<transport::SeedEnd>> ActiveSeed::finish(std::string) {
+  if (part_ == Part::joins) co_return not_joined();
   co_await active_.wait_until_comparable();
   transport::SeedEnd end;
   end.until = active_.tip().durable;
@@ -38,6 +45,7 @@ Task<Result<transport::SeedEnd>> ActiveSeed::finish(std::string) {
 }
 
 Task<Result<void>> ActiveSeed::release(std::string node) {
+  if (part_ == Part::joins) co_return not_joined();
   remove_pin(active_.keeper().state().pins, node, storage::Pin::Kind::seed);
   co_return co_await active_.keeper().save();
 }
@@ -132,6 +140,7 @@ Task<Result<void>> ActiveSeed::count_verified(const seed::VerifyExtent& extent, 
 }
 
 Task<Result<seed::VerifyExtent>> ActiveSeed::verify(std::uint32_t extent) {
+  if (part_ == Part::joins) co_return not_joined();
   co_await active_.wait_until_comparable();
   CCR_CO_TRY(co_await active_.hold());
   const Held held{active_};

@@ -19,6 +19,7 @@ class ActiveSeed final : public seed::SeedPages {
   ActiveSeed(ActiveCopy& active, Part part) : active_(active), part_(part) {}
 
   Task<Result<transport::SeedOffer>> open(std::string node, Position resume_from) override;
+  // Of a pass whose first connection this is; refused where it joined one.
   Task<Result<transport::SeedEnd>> finish(std::string node) override;
   Task<Result<void>> release(std::string node) override;
   PageNumber page_count() const override { return active_.digests().page_count(); }

@@ -190,7 +190,11 @@ Task<Result<json>> Commands::resume(const ControlRequest& request) {
 
 // Nodes with commas between them: each has a copy, and none is this node.
 Result<void> Commands::check_sources(const std::string& from, const DatabaseConfig& database) const {
-  for (const std::string& node : source_nodes(from)) {
+  const std::vector<std::string> sources = source_nodes(from);
+  if (sources.size() > std::size_t{streams_max} || from.size() > storage::CopyState::name_bytes_max)
+    return Error{ErrorKind::usage, "--from: too many nodes", "name a few of those that ccr status " + database.name + " shows"};
+  for (const std::string& node : sources) {
+    if (std::count(sources.begin(), sources.end(), node) > 1) return Error{ErrorKind::usage, "--from: " + node + " is named twice", ""};
     if (!context_.config.nodes.contains(node)) {
       std::vector<std::string> nodes;
       for (const auto& [name, known] : context_.config.nodes) nodes.push_back(name);
@@ -216,8 +220,7 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   const Result<std::string> from = request.text("from");
   if (!from.ok()) co_return from.error();
   const Result<std::uint64_t> rate = request.count("rate", 0), streams = request.count("streams", 0);
-  if (!rate.ok()) co_return rate.error();
-  if (!streams.ok()) co_return streams.error();
+  for (const Result<std::uint64_t>* count : {&rate, &streams}) if (!count->ok()) co_return count->error();
   if (*streams > static_cast<std::uint64_t>(streams_max))
     co_return Error{ErrorKind::usage, "--streams: expected 1 to " + std::to_string(streams_max) + ", found " + std::to_string(*streams), ""};
   CCR_CO_TRY(check_sources(*from, node_.find(request.database())->config));

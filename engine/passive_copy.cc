@@ -117,6 +117,7 @@ Task<Result<void>> PassiveCopy::meet_damage(Error error) {
   state.min_required = state.max_required = state.durable = Position{};
   state.replayed_commit = 0;
   state.seed.from = state.seed.until = Position{};
+  state.seed.reread = true;
   CCR_CO_TRY(co_await keeper_.save());
   const Event event{"log_set_aside", subject_of(database_, context_.config.node), {{"cause", error.message}}};
   context_.trace.record(event);
@@ -233,6 +234,12 @@ Task<Result<void>> PassiveCopy::resume() {
   storage::CopyState& state = keeper_.state();
   if (!state.suspended && !state.failed) co_return Result<void>();
   CCR_CO_TRY(co_await check_rest());
+  const Result<storage::FileFacts> facts = co_await page_file_facts();
+  if (!facts.ok()) co_return facts.error();
+  if (!state.seed.source.empty() && state.pages_at_rest.known() && *facts != state.pages_at_rest) {
+    state.seed.from = state.seed.until = Position{};  // what the pass has done is of another file: it begins anew, and reads this one
+    state.seed.reread = reopen_ = true;
+  }
   state.pages_at_rest = {};
   // Whoever resumes a copy that failed wants it tried again: all passes, not one more verdict on the same pages.
   if (state.failed) state.seed.pass = 0;

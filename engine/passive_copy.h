@@ -180,7 +180,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Instant contact_lost_at_;  // the last end of a log connection, or of an attempt at one
   int inspect_tries_ = 0, source_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
-  bool opened_ = false, full_ = false, leaving_ = false, verifying_ = false, pass_open_ = false;
+  bool opened_ = false, full_ = false, leaving_ = false, verifying_ = false, pass_open_ = false, sources_tried_ = false;
   bool reopen_ = false;             // files_, before the next phase
   std::uint64_t opened_inode_ = 0;  // of the page file in files_
   std::optional<storage::Quarantine> quarantine_;

@@ -17,7 +17,7 @@ struct PassiveFiles {
   std::unique_ptr<storage::PageDigests> digests;
   std::unique_ptr<storage::PageFileTarget> target;
   std::unique_ptr<storage::IncomingLog> log;
-  std::unique_ptr<Replayer> replayer;  // of the follow phase
+  std::shared_ptr<Replayer> replayer;  // of the follow phase
 };
 
 // While it lives replay rests at a commit boundary: pages and table stand still and agree. In a phase without replay they rest anyway.
@@ -25,20 +25,20 @@ class PagesHeld {
  public:
   PagesHeld() = default;
   // `replayer` of `files`, after its hold(); none: there is no replay.
-  PagesHeld(std::shared_ptr<PassiveFiles> files, Replayer* replayer) : files_(std::move(files)), replayer_(replayer) {}
-  PagesHeld(PagesHeld&& other) noexcept : files_(std::move(other.files_)), replayer_(std::exchange(other.replayer_, nullptr)) {}
+  PagesHeld(std::shared_ptr<PassiveFiles> files, std::shared_ptr<Replayer> replayer) : files_(std::move(files)), replayer_(std::move(replayer)) {}
+  PagesHeld(PagesHeld&& other) noexcept : files_(std::move(other.files_)), replayer_(std::move(other.replayer_)) {}
   PagesHeld& operator=(PagesHeld&& other) noexcept {
     std::swap(files_, other.files_);
     std::swap(replayer_, other.replayer_);
     return *this;
   }
   ~PagesHeld() {
-    if (replayer_ != nullptr && files_->replayer.get() == replayer_) replayer_->release();
+    if (replayer_) replayer_->release();
   }
 
  private:
   std::shared_ptr<PassiveFiles> files_;
-  Replayer* replayer_ = nullptr;  // only compared, it may be gone
+  std::shared_ptr<Replayer> replayer_;  // of a phase that may be over
 };
 
 }  // namespace ccr::engine

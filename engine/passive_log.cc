@@ -81,7 +81,7 @@ void PassiveCopy::make_replayer() {
   files_->replayer.reset();
   files_->target = std::make_unique<storage::PageFileTarget>(*files_->pages, *files_->digests, storage::PageFileTarget::Digests::set);
   files_->replayer =
-      std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, directory, *files_->target, keeper_, observer);
+      std::make_shared<Replayer>(context_.executor, context_.disk, context_.clock, directory, *files_->target, keeper_, observer);
 }
 
 Task<Result<void>> PassiveCopy::follow() {

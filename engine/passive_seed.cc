@@ -78,6 +78,7 @@ Task<Result<void>> PassiveCopy::seed_loop() {
 
 // Other copies were named, and none of them gives anything: two that wait for each other would do so for ever.
 Task<Result<void>> PassiveCopy::judge_sources() {
+  if (!std::exchange(sources_tried_, false)) co_return Result<void>();  // the active node itself is away
   const seed::SeedCounts& counts = last_counters_.counts;
   const std::uint64_t extents = counts.extents_sent + counts.extents_equal;
   source_tries_ = extents > extents_seen_ ? 0 : source_tries_ + 1;
@@ -125,7 +126,9 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
   options.streams = streams_wanted(context_.config.transport, seed_streams_, nodes, active_node());
   options.streams.further = &sources;
   options.budget = &context_.seed_extents;
-  options.own_table = state.seed.reread ? seed::OwnTable::doubted : seed::OwnTable::believed;
+  // Replay that was cut off since may have left the table ahead of the pages, and is not done again before a pass.
+  const bool cut_off = state.seeded && state.min_required != state.max_required;
+  options.own_table = state.seed.reread || cut_off ? seed::OwnTable::doubted : seed::OwnTable::believed;
   seed::SeedTarget target(context_.clock, context_.disk, paths_.state_directory, *files_->pages, *files_->digests, *this, options);
   struct Running {
     PassiveCopy& copy;
@@ -135,6 +138,7 @@ Task<Result<void>> PassiveCopy::seed_once(Backoff& backoff) {
       copy.seed_cuts_ = copy.seed_cuts();
       copy.last_counters_ = target.counters();
       copy.seed_target_ = nullptr;
+      copy.sources_tried_ = copy.pass_open_;
       copy.pass_open_ = false;
     }
   } running(*this, target);
@@ -294,7 +298,7 @@ Task<Result<void>> PassiveCopy::finish_seed() {
   CCR_ASSERT(seed_verdict_ && seed_verdict_->equal());
   const bool manual = state.seed.manual_resume;
   state.seeded = true;
-  state.damaged_pages = 0;  // a seed that a person asked for read them all
+  state.damaged_pages = 0;  // where there were any the disk was read
   state.seed = storage::SeedProgress{};
   if (manual) {
     state.suspended = true;

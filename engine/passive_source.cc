@@ -55,6 +55,12 @@ Task<Result<void>> PassiveSource::release(std::string) { co_return others_part()
 
 Task<Result<seed::VerifyExtent>> PassiveSource::verify(std::uint32_t) { co_return others_part(); }
 
+Result<void> PassiveSource::check() const {
+  const storage::CopyState& state = copy_.state();
+  if (!state.seeded || !copy_.files() || state.signature != signature_ || state.page_size != page_size_) return not_here(copy_);
+  return {};
+}
+
 PageNumber PassiveSource::page_count() const { return copy_.files() ? copy_.files()->digests->page_count() : 0; }
 
 Digest64 PassiveSource::extent_digest(std::uint32_t extent) const { return copy_.files() ? copy_.files()->digests->extent(extent) : 0; }
@@ -63,8 +69,8 @@ Digest64 PassiveSource::page_digest(PageNumber page) const { return copy_.files(
 
 // As of where replay stood before: what is read then is of that commit or a later one.
 Task<Result<seed::SeedRead>> PassiveSource::read_now(PageNumber first, std::uint32_t count, PageNumber& differs) {
+  CCR_CO_TRY(check());
   const std::shared_ptr<PassiveFiles> files = copy_.files();
-  if (!copy_.state().seeded || !files) co_return not_here(copy_);
   seed::SeedRead read;
   read.first = first;
   read.as_of = copy_.state().min_required;

@@ -17,13 +17,14 @@ void put_source_facts(const PassiveCopy& copy, transport::ActiveFacts& facts);
 
 class PassiveSource final : public seed::SeedPages {
  public:
-  PassiveSource(Clock& clock, PassiveCopy& copy) : clock_(clock), copy_(copy) {}
+  PassiveSource(Clock& clock, PassiveCopy& copy) : clock_(clock), copy_(copy), signature_(copy.state().signature), page_size_(copy.state().page_size) {}
 
   Task<Result<transport::SeedOffer>> open(std::string node, Position resume_from) override;
   Task<Result<transport::SeedEnd>> finish(std::string node) override;
   Task<Result<void>> release(std::string node) override;
+  Result<void> check() const override;  // its files are open, and of the history that it was asked for
   PageNumber page_count() const override;
-  std::uint32_t page_size() const override { return copy_.state().page_size; }
+  std::uint32_t page_size() const override { return page_size_; }
   Digest64 extent_digest(std::uint32_t extent) const override;
   Digest64 page_digest(PageNumber page) const override;
   Task<Result<seed::SeedRead>> read(PageNumber first, std::uint32_t count) override;
@@ -34,6 +35,8 @@ class PassiveSource final : public seed::SeedPages {
 
   Clock& clock_;
   PassiveCopy& copy_;
+  Signature signature_;
+  std::uint32_t page_size_;
 };
 
 }  // namespace ccr::engine

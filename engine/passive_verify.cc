@@ -124,7 +124,8 @@ Task<Result<storage::FileFacts>> PassiveCopy::page_file_facts() {
 // A whole copy was suspended: nobody should write its file until it is resumed.
 Task<Result<void>> PassiveCopy::note_rest() {
   storage::CopyState& state = keeper_.state();
-  if (!state.suspended || !state.seeded || state.pages_at_rest.known()) co_return Result<void>();
+  const bool has_pages = state.seeded || state.seed.from.known();
+  if (!state.suspended || !has_pages || state.pages_at_rest.known()) co_return Result<void>();
   const Result<storage::FileFacts> facts = co_await page_file_facts();
   if (!facts.ok()) co_return facts.error();
   state.pages_at_rest = *facts;
@@ -159,8 +160,8 @@ Task<Result<PagesHeld>> PassiveCopy::hold_pages() {
     co_return Error{ErrorKind::refused, "the copy is being made anew", "wait until it is healthy, then verify again"};
   }
   const std::shared_ptr<PassiveFiles> files = files_;
-  Replayer* replayer = files->replayer.get();
-  if (replayer != nullptr) co_await replayer->hold();
+  const std::shared_ptr<Replayer> replayer = files->replayer;
+  if (replayer) co_await replayer->hold();
   co_return PagesHeld(files, replayer);
 }
 

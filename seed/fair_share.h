@@ -1,9 +1,10 @@
 // FairShare has the seeds that go to one peer take turns: each gets as many bytes as any other that has something to send.
 //
 // A seat is one seed, however many connections it has. turn() completes when its seat is at most lead_max ahead of the slowest that wants to
-// send too; the Turn it gives lasts until the message is sent. Who was silent for so long as patience begins where the slowest stands: silence earns nothing. Nobody
-// waits longer than patience for a slower one: that one is held back by something else than the link, and is not waited for during
-// exempt_time. So a seed with a rate limit of its own, or a slow disk, costs the others a thirtieth.
+// send too; the Turn it gives lasts until the message is sent. Who was silent for so long as patience begins where the slowest stands: silence
+// earns nothing. A slow one is worth waiting for where it takes what the others leave. Where the seeds together send much less than they could
+// while some of them wait, the slow ones are held back by something else than the link (a rate limit of their own, a slow disk) and are not
+// waited for during exempt_time: that costs the others a twentieth. No wait is longer than patience, or two messages of the slowest, patience_max at most.
 // Lifetime: outlives its turns and seats. Threads: the node's executor only.
 #pragma once
 
@@ -23,6 +24,7 @@ class FairShare {
  public:
   static constexpr std::uint64_t lead_max = 8 * MiB;  // what the buffers of connections hold is sent already: less than that steers nothing
   static constexpr Duration patience = std::chrono::milliseconds(500);
+  static constexpr Duration patience_max = std::chrono::seconds(3);
   static constexpr Duration exempt_time = std::chrono::seconds(15);
 
   struct Seat {
@@ -30,6 +32,7 @@ class FairShare {
     int streams = 0;         // that are held
     int wanting = 0;         // of them: messages that are sent or wait for it
     Instant wanted_at;     // last
+    Duration last_took{0};  // of its last message, until its connection had taken it
     Instant exempt_until;
   };
 
@@ -51,7 +54,7 @@ class FairShare {
   class Turn {
    public:
     Turn(FairShare& share, Seat& seat) : share_(&share), seat_(&seat) {}
-    Turn(Turn&& other) noexcept : share_(other.share_), seat_(std::exchange(other.seat_, nullptr)) {}
+    Turn(Turn&& other) noexcept : share_(other.share_), seat_(std::exchange(other.seat_, nullptr)), began_(other.began_) {}
     Turn& operator=(Turn&&) = delete;
     ~Turn();
     void sent(std::uint64_t bytes);
@@ -59,6 +62,8 @@ class FairShare {
    private:
     FairShare* share_;
     Seat* seat_;
+    Instant began_;
+    friend class FairShare;
   };
 
   FairShare(const Executor& executor, Clock& clock) : clock_(clock), changed_(executor) {}
@@ -69,11 +74,18 @@ class FairShare {
  private:
   bool counts(const Seat& seat, Instant now) const noexcept { return seat.wanting > 0 && seat.exempt_until <= now; }
   bool ahead(const Seat& seat) const;
-  void exempt_slower(const Seat& than);
+  void look();
+  void exempt_slow();
+  Duration patience_with_slower(const Seat& than) const;
 
   Clock& clock_;
   Signal changed_;
   std::map<std::string, Seat> seats_;  // by seed
+  // What all sent, and how long they waited, since the last look; and what they could send lately, in bytes a second.
+  Instant looked_at_;
+  std::uint64_t sent_since_ = 0;
+  Duration waited_since_{0};
+  double could_send_ = 0;
 };
 
 }  // namespace ccr::seed

@@ -44,6 +44,8 @@ class SeedPages {
   virtual Task<Result<transport::SeedEnd>> finish(std::string node) = 0;  // the pin stays: the target replays from P yet
   virtual Task<Result<void>> release(std::string node) = 0;
 
+  // Asked before anything that a pass asks for is answered: an error where this is no source any more since open().
+  virtual Result<void> check() const { return {}; }
   virtual PageNumber page_count() const = 0;
   virtual std::uint32_t page_size() const = 0;
   virtual Digest64 extent_digest(std::uint32_t extent) const = 0;  // 0 beyond the end

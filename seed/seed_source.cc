@@ -174,6 +174,7 @@ Task<Result<Answer>> SeedServer::answer(Message ask) {
   if (const auto* verified = std::get_if<transport::VerifyAsk>(&ask)) co_return co_await verify(*verified);
   if (std::holds_alternative<transport::SeedRelease>(ask)) co_return co_await release();
   if (!from_.known()) co_return violation("asked for before a pass was opened");
+  CCR_CO_TRY(pages_.check());
   if (const auto* extents = std::get_if<transport::ExtentDigestsAsk>(&ask)) co_return digests_of_extents(*extents);
   if (const auto* pages = std::get_if<transport::PageDigestsAsk>(&ask)) co_return digests_of_pages(*pages);
   if (auto* extent = std::get_if<transport::ExtentAsk>(&ask)) co_return co_await read_extent(std::move(*extent));

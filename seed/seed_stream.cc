@@ -224,8 +224,12 @@ void SeedStream::complete(std::uint32_t extent) {
   work_.complete.push_back(std::move(node.mapped().arrival));
   --owed_;
   --work_.asked;
+  ++work_.arrived;
   work_.changed.notify();
 }
+
+// Far more than their turn came over the others since: what keeps this one silent is its own.
+bool SeedStream::others_hear() const noexcept { return work_.arrived - arrived_then_ > 4 * work_.extents_in_flight(); }
 
 void SeedStream::check_silence() {
   const Instant now = work_.clock.now();
@@ -233,7 +237,8 @@ void SeedStream::check_silence() {
   if (received != heard_bytes_ || owed_ == 0 || pacing_) {
     heard_bytes_ = received;
     heard_at_ = now;
-  } else if (now - heard_at_ > (work_.streams > 1 ? silence_among_others_max : seed_silence_max) && !failure_) {
+    arrived_then_ = work_.arrived;
+  } else if (now - heard_at_ > (others_hear() ? silence_among_others_max : seed_silence_max) && !failure_) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - heard_at_).count();
     fail({ErrorKind::timeout, "seed: the source owes " + std::to_string(owed_) + " answers and sent nothing for " + std::to_string(seconds) + " s", ""});
   }

@@ -1,7 +1,7 @@
 // SeedStream is one connection of a transfer: it asks for what the transfer's work has waiting, and takes what comes.
 //
 // Completion of run(): ok once all is over, or once it was retired and nothing is owed to it. Failure: disconnected, timeout (it owes an
-// answer for seed_silence_max, or for 10 s where there are others), refused, diverged, protocol; the connection is closed then, and whatever it was asked for waits in the work
+// answer for seed_silence_max, or for 10 s while much comes over others), refused, diverged, protocol; the connection is closed then, and whatever it was asked for waits in the work
 // again, as if it had never been asked: another stream takes it, or the next run. Lifetime: work and connection outlive it; run() once.
 // Threads: the node's executor only. Bounds: work.in_flight_of_each() extents.
 #pragma once
@@ -44,6 +44,7 @@ class SeedStream {
   Result<void> take_pages(const transport::ExtentPages& message);
   void complete(std::uint32_t extent);
   bool leaves() const noexcept;
+  bool others_hear() const noexcept;
   void fail(Error error);
   void give_back();
 
@@ -59,7 +60,7 @@ class SeedStream {
   std::map<std::uint32_t, WantedExtent> asked_;  // asked for here, not complete
   std::deque<std::uint32_t> narrowed_;           // of them: their page digests came, their pages are to be asked for
   std::uint64_t sent_before_, received_before_;
-  std::uint64_t heard_bytes_ = 0;
+  std::uint64_t heard_bytes_ = 0, arrived_then_ = 0;
   Instant heard_at_;
 };
 

@@ -258,7 +258,7 @@ void SeedTransfer::stream_ended(const Stream& stream, Error error) {
   const bool by_the_link = error.kind == ErrorKind::disconnected || error.kind == ErrorKind::timeout;
   if (!stream.own && !by_the_link) return fail(std::move(error));
   if (stream.own && error.kind == ErrorKind::diverged) error.kind = ErrorKind::refused;
-  growth_.settle(work_.streams);
+  growth_.settle(opening_ ? growth_.wanted() - 1 : work_.streams);
   tell_lost(std::move(error));
   go_on_or_fail();
 }
@@ -295,7 +295,8 @@ void SeedTransfer::follow_growth() {
 
 // --- writing -----------------------------------------------------------------------------------------------------------------
 
-bool SeedTransfer::drained() const noexcept { return work_.streams == 0 && !work_.planning; }
+// Not yet where the last stream is lost and another one on its way: what was asked for in vain is wanted again.
+bool SeedTransfer::drained() const noexcept { return work_.streams == 0 && !work_.planning && work_.over(); }
 
 Task<Result<void>> SeedTransfer::write() {
   for (;;) {

@@ -65,6 +65,7 @@ struct SeedWork {
   std::deque<WantedExtent> wanted;
   std::deque<ExtentArrival> complete;  // to be written
   std::size_t asked = 0;               // extents that a stream has asked for
+  std::uint64_t arrived = 0;           // extents that came whole
   std::size_t streams = 0;             // that carry
   bool planning = true;                // more may come to be wanted
   std::optional<Error> failure;        // nothing is asked for any more

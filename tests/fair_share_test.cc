@@ -21,7 +21,7 @@ struct Sender {
 };
 
 struct Sharing : testing::Test {
-  static constexpr double link = 100e6;  // bytes a second
+  double link = 100e6;  // bytes a second
 
   asio::io_context context;
   VirtualClock clock;
@@ -75,6 +75,20 @@ TEST_F(Sharing, WhoIsHeldBackByAnotherThingCostsTheOthersLittle) {
   run(senders, 20s);
   EXPECT_GT(senders[1].bytes, 0.85 * 20 * link / 2);  // half: the model's link is given by weight, whether it is used or not
   EXPECT_GT(senders[0].bytes, 0.95 * 20e6);
+}
+
+TEST_F(Sharing, AMiddlingOneThatIsHeldBackDoesNotHoldBackTheOthers) {
+  std::vector<Sender> senders{{"slow", 1, 5e6}, {"fast"}};
+  run(senders, 20s);
+  EXPECT_GT(senders[1].bytes, 0.8 * 20 * link / 2);
+  EXPECT_GT(senders[0].bytes, 0.9 * 100e6);
+}
+
+TEST_F(Sharing, OnASlowLinkToo) {
+  std::vector<Sender> senders{{"a"}, {"b", 6}};
+  link = 2.5e6;
+  run(senders, 120s);
+  EXPECT_NEAR(senders[0].bytes, senders[1].bytes, 0.15 * 60 * link);
 }
 
 TEST_F(Sharing, OneAloneNeverWaits) {

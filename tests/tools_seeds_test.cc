@@ -32,6 +32,7 @@ TEST(SeedOverview, IsOverWhenNothingRunsOrAPersonIsWaitedFor) {
   EXPECT_FALSE(seed_over(copy("beta", "passive", "healthy", true, 0, 0, 0)));
   EXPECT_TRUE(seed_over(copy("beta", "passive", "healthy", false, 0, 0, 0)));
   EXPECT_TRUE(seed_over(copy("beta", "passive", "failed_and_suspended", false, 0, 0, 0)));
+  EXPECT_FALSE(seed_over(copy("beta", "passive", "suspended", true, 0, 0, 0)));
   EXPECT_FALSE(seed_over(json()));
 }
 

@@ -32,7 +32,7 @@ const json& copy_in(const json& status, const std::string& database, const std::
 bool seed_over(const json& copy) {
   const std::string state = text_field(copy, "state");
   const bool rests = state == "suspended" || state == "failed_and_suspended";
-  return rests || (!flag_field(field(copy, "seed"), "running") && state == "healthy");
+  return !flag_field(field(copy, "seed"), "running") && (rests || state == "healthy");  // one that was just asked for may still be shown as it was
 }
 
 json seeds_progress(const std::vector<json>& copies) {

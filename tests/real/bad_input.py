@@ -274,22 +274,29 @@ def flipped_byte(trial):
         beta.wait_state(DATABASE, "healthy", HEAL_SECONDS)
         writer.end()
         beta.wait_settled(DATABASE)
-        page = trial.random.randint(1000, 4000)
-        with open(beta.database_path(DATABASE), "r+b") as file:
-            file.seek((page - 1) * 4096 + 100)
-            byte = file.read(1)
-            file.seek(-1, 1)
-            file.write(bytes([byte[0] ^ 0x10]))
+
+        def flip(page):
+            with open(beta.database_path(DATABASE), "r+b") as file:
+                file.seek((page - 1) * 4096 + 100)
+                byte = file.read(1)
+                file.seek(-1, 1)
+                file.write(bytes([byte[0] ^ 0x10]))
+            return page
+
+        page = flip(trial.random.randint(1000, 2000))
         found = beta.json("verify", f"{DATABASE}@beta", code=5)
-        trial.check(f"ccr verify: 5, with page {page}", found["copy"]["differing_pages"] == [page] and not found["equal"], found)
+        trial.check(f"ccr verify: 5, with page {page}, which it repaired", found["copy"]["differing_pages"] == [page] == found["repaired_pages"]
+                    and not found["equal"], found)
+        page = flip(trial.random.randint(2000, 3000))
         text = beta.ccr("verify", f"{DATABASE}@beta")
         trial.say("; ".join(line.strip() for line in (text.stdout + text.stderr).splitlines() if line.strip()))
         trial.check("as text with the page and a hint", text.returncode == 5 and str(page) in text.stdout + text.stderr
-                    and "ccr seed" in text.stdout + text.stderr, text)
-        beta.ask("seed", database=DATABASE, node="beta")
+                    and "repaired from another copy" in text.stdout and "hint: look at this disk" in text.stdout + text.stderr, text)
+        flip(trial.random.randint(3000, 4000))
+        beta.ask("seed", database=DATABASE, node="beta", reread=True)
         beta.wait_settled(DATABASE, HEAL_SECONDS)
         seed = beta.copy(DATABASE)["seed"]
-        trial.check(f"ccr seed repairs by difference: {seed['extents_sent']} extents sent, {seed['extents_equal']} equal, "
+        trial.check(f"ccr seed --reread repairs by difference: {seed['extents_sent']} extents sent, {seed['extents_equal']} equal, "
                     f"{seed['wire_bytes']} bytes", seed["extents_sent"] == 1 and seed["wire_bytes"] < 2**20, seed)
         check_verify(trial, beta, DATABASE)
         beta.ask("suspend", database=DATABASE, node="beta", comment="trial: a look inside")
