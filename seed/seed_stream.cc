@@ -13,6 +13,7 @@ namespace {
 using transport::Message;
 
 constexpr std::uint64_t pace_bytes_max = 16 * KiB;
+constexpr Duration silence_of_suspected_max = std::chrono::seconds(5);
 constexpr Duration silence_among_others_max = std::chrono::seconds(10);  // what one owes the others bring
 
 std::string name_of(std::uint32_t extent) { return "extent " + std::to_string(extent); }
@@ -228,17 +229,27 @@ void SeedStream::complete(std::uint32_t extent) {
   work_.changed.notify();
 }
 
-// Far more than their turn came over the others since: what keeps this one silent is its own.
-bool SeedStream::others_hear() const noexcept { return work_.arrived - arrived_then_ > 4 * work_.extents_in_flight(); }
+void SeedStream::suspect() {
+  suspected_ = true;
+  heard_bytes_ = connection_.bytes_received();
+  heard_at_ = work_.clock.now();
+}
+
+// Where far more than their turn came over the others since, what keeps this one silent is its own.
+Duration SeedStream::silence_max() const noexcept {
+  if (suspected_) return silence_of_suspected_max;
+  return work_.arrived - arrived_then_ > 4 * work_.extents_in_flight() ? silence_among_others_max : seed_silence_max;
+}
 
 void SeedStream::check_silence() {
   const Instant now = work_.clock.now();
   const std::uint64_t received = connection_.bytes_received();
+  if (received != heard_bytes_) suspected_ = false;
   if (received != heard_bytes_ || owed_ == 0 || pacing_) {
     heard_bytes_ = received;
     heard_at_ = now;
     arrived_then_ = work_.arrived;
-  } else if (now - heard_at_ > (others_hear() ? silence_among_others_max : seed_silence_max) && !failure_) {
+  } else if (now - heard_at_ > silence_max() && !failure_) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - heard_at_).count();
     fail({ErrorKind::timeout, "seed: the source owes " + std::to_string(owed_) + " answers and sent nothing for " + std::to_string(seconds) + " s", ""});
   }

@@ -1,7 +1,8 @@
 // SeedStream is one connection of a transfer: it asks for what the transfer's work has waiting, and takes what comes.
 //
 // Completion of run(): ok once all is over, or once it was retired and nothing is owed to it. Failure: disconnected, timeout (it owes an
-// answer for seed_silence_max, or for 10 s while much comes over others), refused, diverged, protocol; the connection is closed then, and whatever it was asked for waits in the work
+// answer for seed_silence_max, or for 10 s
+// while much comes over others, or for 5 s after another was lost by the link), refused, diverged, protocol; the connection is closed then, and whatever it was asked for waits in the work
 // again, as if it had never been asked: another stream takes it, or the next run. Lifetime: work and connection outlive it; run() once.
 // Threads: the node's executor only. Bounds: work.in_flight_of_each() extents.
 #pragma once
@@ -27,6 +28,7 @@ class SeedStream {
   std::uint64_t wire_bytes() const noexcept;      // both directions, since it was made
   std::uint64_t received_bytes() const noexcept;  // of them
   void check_silence();                           // now and then
+  void suspect();                                 // another was lost by the link: less patience, until something is heard
   bool pacing() const noexcept { return pacing_; }
   bool retired() const noexcept { return retired_; }
 
@@ -44,7 +46,7 @@ class SeedStream {
   Result<void> take_pages(const transport::ExtentPages& message);
   void complete(std::uint32_t extent);
   bool leaves() const noexcept;
-  bool others_hear() const noexcept;
+  Duration silence_max() const noexcept;
   void fail(Error error);
   void give_back();
 
@@ -54,7 +56,7 @@ class SeedStream {
   InlineCpuPool own_cpu_;
   transport::PageUnpacker unpacker_;
   std::optional<Error> failure_;
-  bool retired_ = false, pacing_ = false;
+  bool retired_ = false, pacing_ = false, suspected_ = false;
   std::size_t owed_ = 0;                         // answers that will come
   std::vector<std::uint32_t> chunks_;            // asked for here, by their first extent
   std::map<std::uint32_t, WantedExtent> asked_;  // asked for here, not complete

@@ -258,6 +258,10 @@ void SeedTransfer::stream_ended(const Stream& stream, Error error) {
   const bool by_the_link = error.kind == ErrorKind::disconnected || error.kind == ErrorKind::timeout;
   if (!stream.own && !by_the_link) return fail(std::move(error));
   if (stream.own && error.kind == ErrorKind::diverged) error.kind = ErrorKind::refused;
+  if (by_the_link) {
+    for (const Stream& other : streams_)
+      if (other.live) other.carrier->suspect();
+  }
   growth_.settle(opening_ ? growth_.wanted() - 1 : work_.streams);
   tell_lost(std::move(error));
   go_on_or_fail();

@@ -79,6 +79,7 @@ std::optional<T> run_virtual(asio::io_context& context, VirtualClock& clock, Tas
 struct LinkBudget {
   std::uint64_t frames_left = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t frames = 0;
+  std::uint64_t frames_lost_after = std::numeric_limits<std::uint64_t>::max();  // from here on nothing arrives, and nobody is told
 };
 
 class CutConnection final : public transport::Connection {
@@ -91,7 +92,7 @@ class CutConnection final : public transport::Connection {
       co_return Error{ErrorKind::disconnected, "cut", ""};
     }
     --budget_.frames_left;
-    ++budget_.frames;
+    if (++budget_.frames > budget_.frames_lost_after) co_return Result<void>();
     co_return co_await inner_->write(pieces);
   }
   void close() override { inner_->close(); }

@@ -122,6 +122,21 @@ TEST_F(SeedStreams, AllLostEndThePassAndTheNextRunGoesOn) {
   copy.replay_and_compare();
 }
 
+TEST_F(SeedStreams, ThatAreSilentAfterOneWasLostAreLeftSoonOneAfterTheOther) {
+  with(4);
+  copy.link.frames_left = 30;
+  for (std::size_t i = 0; i < 3; ++i) more.links[i].frames_lost_after = 6;
+  const Instant began = copy.clock.now();
+  const Result<SeedOutcome> ended = copy.seed();
+  ASSERT_FALSE(ended.ok());
+  EXPECT_EQ(ended.error().kind, ErrorKind::timeout) << ended.error().message;
+  EXPECT_LT(copy.clock.now() - began, 30s);
+  for (std::size_t i = 0; i < 3; ++i) more.links[i] = {};
+  copy.link.frames_left = 100'000;
+  ASSERT_TRUE(copy.seed().ok());
+  copy.replay_and_compare();
+}
+
 TEST_F(SeedStreams, ThatCannotBeHadAreDoneWithout) {
   with(4);
   more.refusal = Error{ErrorKind::refused, "no more of them", ""};
