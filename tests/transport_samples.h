@@ -1,6 +1,7 @@
 // One message of each type with every field set to something else than its default, and a runner for tasks.
 #pragma once
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -175,7 +176,7 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
           shrunk,
           PathBeat{7},
           PageAsk{7, 0x1122334455667788},
-          PageAnswer{7, PageAnswer::Standing::same, {{5}, 8192}, view.first(4096)}};
+          PageAnswer{7, PageAnswer::Standing::same, {{5}, 8192}, view.first(std::min<std::size_t>(view.size(), 4096))}};
 }
 
 }  // namespace ccr::transport
