@@ -13,6 +13,9 @@ namespace ccr {
 
 using Duration = std::chrono::nanoseconds;
 
+inline double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+inline Duration duration_of(double seconds) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)); }
+
 // A point on a monotonic, suspend-aware clock (CLOCK_BOOTTIME). Only differences mean anything.
 struct Instant {
   std::int64_t nanoseconds = 0;

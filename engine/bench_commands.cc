@@ -63,6 +63,29 @@ Task<Result<json>> told(Measurement& measurement, Text text) {
 
 }  // namespace
 
+template <class Request, class Make, class Text>
+Task<Result<json>> BenchCommands::measured(Request request, Make make, Text text, ControlReply& reply) {
+  const std::uint64_t run = context_.random.next();
+  const OwnTurn turn(node_.measure_turn(), context_.config.node, run);
+  if (!turn.joined().ok()) co_return turn.joined().error();
+  const MeasuredBy by = measured_by(request.peer);
+  MeasureProgress progress;
+  const Instant end = end_of(request.seconds);
+  auto measurement = make(std::move(request), run, progress);
+  auto as_json = [&by, &text](const auto& report) { return text(by, report); };
+  Task<Result<json>> work = told(measurement, as_json);
+  co_return co_await watched(std::move(work), progress, end, reply);
+}
+
+// A measurement that needs nothing but its request.
+template <class Measurement, class Request, class Text>
+Task<Result<json>> BenchCommands::measured_as(Request request, Text text, ControlReply& reply) {
+  auto make = [this](Request wanted, std::uint64_t run, MeasureProgress& progress) {
+    return Measurement(context_, std::move(wanted), run, progress);
+  };
+  return measured(std::move(request), std::move(make), std::move(text), reply);
+}
+
 Task<Result<json>> BenchCommands::bench(const ControlRequest& request, ControlReply& reply) {
   const Result<std::string> kind = request.text("kind");
   if (!kind.ok()) co_return kind.error();
@@ -74,7 +97,7 @@ Task<Result<json>> BenchCommands::bench(const ControlRequest& request, ControlRe
   if (*kind == "log") {
     Result<DiskRequest> wanted = disk_request(request);
     if (!wanted.ok()) co_return wanted.error();
-    co_return co_await log(std::move(*wanted), reply);
+    co_return co_await measured_as<DiskMeasurement>(std::move(*wanted), &disk_json, reply);
   }
   if (*kind == "ship") {
     Result<ShipRequest> wanted = ship_request(request);
@@ -86,7 +109,7 @@ Task<Result<json>> BenchCommands::bench(const ControlRequest& request, ControlRe
   if (*kind == "seed") {
     Result<SeedBenchRequest> wanted = seed_request(request);
     if (!wanted.ok()) co_return wanted.error();
-    co_return co_await seed(std::move(*wanted), reply);
+    co_return co_await measured_as<SeedMeasurement>(std::move(*wanted), &seed_json, reply);
   }
   co_return Error{ErrorKind::usage, "no bench is called '" + *kind + "'", "link, log, ship or seed"};
 }
@@ -271,63 +294,24 @@ Task<Result<json>> BenchCommands::watched(Task<Result<json>> work, const Measure
 }
 
 Instant BenchCommands::end_of(double seconds) const {
-  return context_.clock.now() + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  return context_.clock.now() + duration_of(seconds);
 }
 
 Task<Result<json>> BenchCommands::link(LinkRequest request, ControlReply& reply) {
-  const std::uint64_t run = context_.random.next();
-  const OwnTurn turn(node_.measure_turn(), context_.config.node, run);
-  if (!turn.joined().ok()) co_return turn.joined().error();
-  const MeasuredBy by = measured_by(request.peer);
-  MeasureProgress progress;
-  const Instant end = end_of(request.seconds);
-  LinkMeasurement measurement(context_, std::move(request), run, progress);
-  auto text = [this, &by](const LinkReport& report) {
+  auto text = [this](const MeasuredBy& by, const LinkReport& report) {
     const LinkRun* best = report.best(Direction::from_peer);
     if (best != nullptr && best->bytes_per_second > 0) node_.measured_links()[by.peer] = static_cast<double>(best->bytes_per_second);
     return link_json(by, report);
   };
-  Task<Result<json>> work = told(measurement, text);
-  co_return co_await watched(std::move(work), progress, end, reply);
-}
-
-Task<Result<json>> BenchCommands::log(DiskRequest request, ControlReply& reply) {
-  const std::uint64_t run = context_.random.next();
-  const OwnTurn turn(node_.measure_turn(), context_.config.node, run);
-  if (!turn.joined().ok()) co_return turn.joined().error();
-  const MeasuredBy by = measured_by(request.peer);
-  MeasureProgress progress;
-  const Instant end = end_of(request.seconds);
-  DiskMeasurement measurement(context_, std::move(request), run, progress);
-  auto text = [&by](const DiskReport& report) { return disk_json(by, report); };
-  Task<Result<json>> work = told(measurement, text);
-  co_return co_await watched(std::move(work), progress, end, reply);
-}
-
-Task<Result<json>> BenchCommands::seed(SeedBenchRequest request, ControlReply& reply) {
-  const std::uint64_t run = context_.random.next();
-  const OwnTurn turn(node_.measure_turn(), context_.config.node, run);
-  if (!turn.joined().ok()) co_return turn.joined().error();
-  const MeasuredBy by = measured_by(request.peer);
-  MeasureProgress progress;
-  const Instant end = end_of(request.seconds);
-  SeedMeasurement measurement(context_, std::move(request), run, progress);
-  auto text = [&by](const SeedReport& report) { return seed_json(by, report); };
-  Task<Result<json>> work = told(measurement, text);
-  co_return co_await watched(std::move(work), progress, end, reply);
+  return measured_as<LinkMeasurement>(std::move(request), std::move(text), reply);
 }
 
 Task<Result<json>> BenchCommands::ship(Hosted& hosted, ShipRequest request, ControlReply& reply) {
-  const std::uint64_t run = context_.random.next();
-  const OwnTurn turn(node_.measure_turn(), context_.config.node, run);
-  if (!turn.joined().ok()) co_return turn.joined().error();
-  const MeasuredBy by = measured_by(request.peer);
-  MeasureProgress progress;
-  const Instant end = end_of(request.seconds);
-  ShipMeasurement measurement(context_, hosted, std::move(request), run, progress);
-  auto text = [&by, &hosted](const ShipReport& report) { return ship_json(by, hosted.config.name, report); };
-  Task<Result<json>> work = told(measurement, text);
-  co_return co_await watched(std::move(work), progress, end, reply);
+  auto make = [this, &hosted](ShipRequest wanted, std::uint64_t run, MeasureProgress& progress) {
+    return ShipMeasurement(context_, hosted, std::move(wanted), run, progress);
+  };
+  auto text = [&hosted](const MeasuredBy& by, const ShipReport& report) { return ship_json(by, hosted.config.name, report); };
+  return measured(std::move(request), std::move(make), std::move(text), reply);
 }
 
 Task<Result<json>> BenchCommands::tune(const ControlRequest& request, ControlReply& reply) {
@@ -346,16 +330,7 @@ Task<Result<json>> BenchCommands::tune(const ControlRequest& request, ControlRep
   wanted.peer = *peer;
   wanted.seconds = *seconds;
   wanted.head_room = *head_room;
-  const std::uint64_t run = context_.random.next();
-  const OwnTurn turn(node_.measure_turn(), context_.config.node, run);
-  if (!turn.joined().ok()) co_return turn.joined().error();
-  const MeasuredBy by = measured_by(wanted.peer);
-  MeasureProgress progress;
-  const Instant end = end_of(wanted.seconds);
-  TuneMeasurement measurement(context_, std::move(wanted), run, progress);
-  auto text = [&by](const TuneReport& report) { return tune_json(by, report); };
-  Task<Result<json>> work = told(measurement, text);
-  co_return co_await watched(std::move(work), progress, end, reply);
+  co_return co_await measured_as<TuneMeasurement>(std::move(wanted), &tune_json, reply);
 }
 
 }  // namespace ccr::engine

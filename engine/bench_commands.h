@@ -21,10 +21,13 @@ class BenchCommands {
 
  private:
   Task<Result<nlohmann::json>> link(LinkRequest request, ControlReply& reply);
-  Task<Result<nlohmann::json>> log(DiskRequest request, ControlReply& reply);
-  Task<Result<nlohmann::json>> seed(SeedBenchRequest request, ControlReply& reply);
   Task<Result<nlohmann::json>> ship(Hosted& hosted, ShipRequest request, ControlReply& reply);
 
+  // Runs what `make` makes of the request, in the node's turn, and tells what `text` makes of its report.
+  template <class Request, class Make, class Text>
+  Task<Result<nlohmann::json>> measured(Request request, Make make, Text text, ControlReply& reply);
+  template <class Measurement, class Request, class Text>
+  Task<Result<nlohmann::json>> measured_as(Request request, Text text, ControlReply& reply);
   Result<std::string> peer_of(const ControlRequest& request) const;
   Result<double> seconds_of(const ControlRequest& request, double fallback) const;
   Result<LinkRequest> link_request(const ControlRequest& request) const;

@@ -125,7 +125,7 @@ Task<Result<json>> Commands::wait(const ControlRequest& request) {
     co_return Error{ErrorKind::usage, subject_of((*hosted)->config, named) + (active ? " is the active copy" : " is a passive copy") + ", which is never " + *wanted,
                     active ? "ccr wait " + subject_of((*hosted)->config, named) + " --for mounted" : ""};
   }
-  const Instant end = context_.clock.now() + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*timeout));
+  const Instant end = context_.clock.now() + duration_of(*timeout);
   for (;;) {
     json copy = copy_status(request);
     if (copy.is_null()) co_return Error{ErrorKind::not_found, "this node has no copy of " + request.database(), "name it as DB@NODE"};

@@ -36,7 +36,7 @@ Task<Result<DiskReport>> DiskMeasurement::run() {
   Result<std::unique_ptr<ProbeFile>> file = co_await ProbeFile::open(context_.disk, report.directory);
   if (!file.ok()) co_return file.error();
   const double steps = static_cast<double>(std::size(probed_block_bytes)) * (client ? 2 : 1);
-  const Duration each = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(request_.seconds / steps));
+  const Duration each = duration_of(request_.seconds / steps);
   for (const std::uint32_t block_bytes : probed_block_bytes) {
     Result<DiskRow> row = co_await here(**file, block_bytes, each);
     if (!row.ok()) co_return row.error();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/task_group.h"
+#include "engine/measure_stream.h"
 
 namespace ccr::engine {
 namespace {
@@ -11,16 +12,6 @@ namespace {
 constexpr std::uint32_t echo_bytes = 64;
 constexpr double echo_share = 0.1;  // of the time
 constexpr double echo_seconds_max = 1;
-
-Duration seconds_to_duration(double seconds) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-}
-
-// Processors in use between two readings of what a process used; below 0 where one is not known.
-double processors_used(std::uint64_t before, std::uint64_t after, Duration elapsed) {
-  if (before == 0 || after < before || elapsed <= Duration::zero()) return -1;
-  return static_cast<double>(after - before) / static_cast<double>(elapsed.count());
-}
 
 }  // namespace
 
@@ -46,11 +37,11 @@ Task<Result<LinkReport>> LinkMeasurement::run() {
   const Result<std::unique_ptr<MeasureClient>> client =
       co_await MeasureClient::connect(context_, request_.peer, run_, request_.wish);
   if (!client.ok()) co_return client.error();
-  CCR_CO_TRY(co_await round_trips(**client, seconds_to_duration(echo_seconds), report));
+  CCR_CO_TRY(co_await round_trips(**client, duration_of(echo_seconds), report));
   const double each = (request_.seconds - echo_seconds) / static_cast<double>(2 * request_.streams.size());
   for (const int streams : request_.streams) {
     for (const Direction direction : {Direction::to_peer, Direction::from_peer}) {
-      Result<LinkRun> run = co_await stream(direction, streams, seconds_to_duration(each));
+      Result<LinkRun> run = co_await stream(direction, streams, duration_of(each));
       if (!run.ok()) co_return run.error();
       report.runs.push_back(std::move(*run));
     }
@@ -123,6 +114,17 @@ Task<Result<void>> LinkMeasurement::one_stream(MeasureClient& client, Direction 
     run.slots[i] += slots[i];
     run.bytes += slots[i];
   }
+  co_return Result<void>();
+}
+
+Task<Result<void>> LinkMeasurement::one_and_four(Direction direction, Duration each, LinkRun& one, LinkRun& four) {
+  constexpr int several = 4;
+  Result<LinkRun> alone = co_await stream(direction, 1, each);
+  if (!alone.ok()) co_return alone.error();
+  one = std::move(*alone);
+  Result<LinkRun> together = co_await stream(direction, several, each);
+  if (!together.ok()) co_return together.error();
+  four = std::move(*together);
   co_return Result<void>();
 }
 

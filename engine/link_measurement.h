@@ -67,6 +67,8 @@ class LinkMeasurement {
 
   Task<Result<LinkReport>> run();
   Task<Result<LinkRun>> stream(Direction direction, int streams, Duration how_long);
+  // What a link is said to carry where that is not the question itself: with one stream, then with four.
+  Task<Result<void>> one_and_four(Direction direction, Duration each, LinkRun& one, LinkRun& four);
 
  private:
   Task<Result<void>> round_trips(MeasureClient& client, Duration how_long, LinkReport& report);

@@ -80,7 +80,7 @@ Task<Result<void>> Load::client(Random random) {
 Task<Result<void>> Load::run() {
   Clock& clock = active_.context().clock;
   started_ = clock.now();
-  end_ = started_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.seconds));
+  end_ = started_ + duration_of(options_.seconds);
   rate_.wait_for(started_, burst_bytes);  // begins without a burst: a short run is held to its rate too
   TaskGroup clients(active_.context().executor);
   for (std::uint32_t i = 0; i < options_.clients; ++i) clients.spawn(client(active_.context().random.fork()));

@@ -99,4 +99,9 @@ Task<Result<MeasureEnd>> receive_stream(transport::FramedConnection& connection,
   co_return received;
 }
 
+double processors_used(std::uint64_t before, std::uint64_t after, Duration elapsed) {
+  if (before == 0 || after < before || elapsed <= Duration::zero()) return -1;
+  return static_cast<double>(after - before) / static_cast<double>(elapsed.count());
+}
+
 }  // namespace ccr::engine

@@ -50,4 +50,7 @@ std::uint64_t processor_nanoseconds(const Clock& clock);
 // What a peer sent instead of the message that was due.
 Error unexpected(const transport::FramedConnection& connection, const transport::Message& message);
 
+// Processors in use between two readings of what a process used; below 0 where one is not known.
+double processors_used(std::uint64_t before, std::uint64_t after, Duration elapsed);
+
 }  // namespace ccr::engine

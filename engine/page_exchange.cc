@@ -20,17 +20,10 @@ Task<Result<Message>> receive_in_time(Clock& clock, transport::FramedConnection&
 }  // namespace
 
 Task<Result<PageTaken>> ask_for_page(NodeContext& context, const DatabaseConfig& database, Signature signature, std::string node, PageAsk ask) {
-  transport::Hello hello;
-  hello.purpose = transport::Purpose::repair;
-  hello.database = database.name;
-  hello.kind = name_of(database.kind);
-  hello.signature = signature;
-  Result<PeerSession> session = co_await connect_to_active(context, node, std::move(hello));
-  if (!session.ok()) co_return session.error();
-  if (session->welcome.signature != signature) {
-    co_return Error{ErrorKind::refused, "the copy on " + node + " is of another history", ""};
-  }
-  transport::FramedConnection& connection = *session->connection;
+  transport::Hello hello = hello_about(transport::Purpose::repair, database, signature, Epoch{});
+  const Result<std::unique_ptr<transport::FramedConnection>> connected = co_await connect_to_copy(context, node, std::move(hello));
+  if (!connected.ok()) co_return connected.error();
+  transport::FramedConnection& connection = **connected;
   const Message question = ask;
   CCR_CO_TRY(co_await connection.send(question));
   const Result<Message> message = co_await receive_in_time(context.clock, connection, "page " + std::to_string(ask.page) + " of " + node);

@@ -106,12 +106,7 @@ Task<Result<void>> PassiveCopy::follow() {
 
 Task<Result<transport::Hello>> PassiveCopy::log_hello(bool with_log) {
   const storage::CopyState& state = keeper_.state();
-  transport::Hello hello;
-  hello.purpose = transport::Purpose::log;
-  hello.database = database_.name;
-  hello.kind = name_of(database_.kind);
-  hello.signature = state.signature;
-  hello.epoch = state.epoch;
+  transport::Hello hello = hello_about(transport::Purpose::log, database_, state.signature, state.epoch);
   if (!with_log || !files_) co_return hello;
   storage::LogDirectory directory{paths_.log_directory, state.signature, state.page_size};
   Result<std::vector<transport::ChainPoint>> points = co_await points_of(context_.disk, directory, *files_->log);

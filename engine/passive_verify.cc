@@ -195,12 +195,7 @@ Task<Result<void>> PassiveCopy::verify_disk(VerifyRequest request, VerifyReport&
 
 Task<Result<void>> PassiveCopy::verify_active(VerifyRequest request, VerifyReport& report, VerifyWatch& watch) {
   watch.phase = "active";
-  transport::Hello hello;
-  hello.purpose = transport::Purpose::seed;
-  hello.database = database_.name;
-  hello.kind = name_of(database_.kind);
-  hello.signature = keeper_.state().signature;
-  hello.epoch = keeper_.state().epoch;
+  transport::Hello hello = hello_about(transport::Purpose::seed, database_, keeper_.state().signature, keeper_.state().epoch);
   Result<PeerSession> session = co_await connect_to_active(context_, active_node(), std::move(hello));
   if (!session.ok()) co_return session.error();
   seed::VerifyOptions options;

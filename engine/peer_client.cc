@@ -86,6 +86,25 @@ Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string ac
   co_return last;
 }
 
+transport::Hello hello_about(transport::Purpose purpose, const DatabaseConfig& database, Signature signature, Epoch epoch) {
+  transport::Hello hello;
+  hello.purpose = purpose;
+  hello.database = database.name;
+  hello.kind = name_of(database.kind);
+  hello.signature = signature;
+  hello.epoch = epoch;
+  return hello;
+}
+
+Task<Result<std::unique_ptr<transport::FramedConnection>>> connect_to_copy(NodeContext& context, std::string node, transport::Hello hello) {
+  const Signature signature = hello.signature;
+  const std::string copy = hello.database + "@" + node;
+  Result<PeerSession> session = co_await connect_to_active(context, std::move(node), std::move(hello));
+  if (!session.ok()) co_return session.error();
+  if (session->welcome.signature != signature) co_return Error{ErrorKind::refused, copy + " is of another history", ""};
+  co_return std::move(session->connection);
+}
+
 Duration Backoff::next() {
   constexpr std::int64_t first_ms = 200;
   constexpr std::int64_t most_ms = 2000;

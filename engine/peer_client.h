@@ -24,6 +24,10 @@ inline constexpr Duration hello_timeout = std::chrono::seconds(5);
 
 // Over the best path that answers (engine/path_table.h). Of purpose measure: to any other node.
 Task<Result<PeerSession>> connect_to_active(NodeContext& context, std::string active_node, transport::Hello hello);
+// What a connection about this copy says of it.
+transport::Hello hello_about(transport::Purpose purpose, const DatabaseConfig& database, Signature signature, Epoch epoch);
+// To the copy on any node that has one; refused too where that is of another history than `hello` names.
+Task<Result<std::unique_ptr<transport::FramedConnection>>> connect_to_copy(NodeContext& context, std::string node, transport::Hello hello);
 // Over that path and no other.
 Task<Result<PeerSession>> connect_over(NodeContext& context, std::string node, transport::Endpoint address, transport::Hello hello);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/measure_stream.h"
+
 namespace ccr::engine {
 namespace {
 
@@ -15,13 +17,6 @@ static_assert(seed_time_max <= std::chrono::milliseconds(transport::measure_mill
 static_assert(seed_time_max < MeasureService::connection_life_max);
 
 double rate_of(std::uint64_t bytes, double seconds) { return seconds > 0 ? static_cast<double>(bytes) / seconds : -1; }
-
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-double processors(std::uint64_t before, std::uint64_t after, Duration elapsed) {
-  if (before == 0 || after < before || elapsed <= Duration::zero()) return -1;
-  return static_cast<double>(after - before) / static_cast<double>(elapsed.count());
-}
 
 }  // namespace
 
@@ -58,7 +53,7 @@ std::uint64_t probe_bytes_for(double bytes_per_second, double seconds, int datab
 }
 
 Duration SeedMeasurement::share(double part) const {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(request_.seconds * part));
+  return duration_of(request_.seconds * part);
 }
 
 Task<Result<SeedReport>> SeedMeasurement::run() {
@@ -80,12 +75,7 @@ Task<Result<void>> SeedMeasurement::limits(MeasureClient& client, SeedReport& re
   LinkRequest link;
   link.peer = request_.peer;
   LinkMeasurement streams(context_, std::move(link), run_, progress_);
-  Result<LinkRun> one = co_await streams.stream(Direction::to_peer, 1, share(link_part));
-  if (!one.ok()) co_return one.error();
-  report.link_one = std::move(*one);
-  Result<LinkRun> four = co_await streams.stream(Direction::to_peer, 4, share(link_part));
-  if (!four.ok()) co_return four.error();
-  report.link_four = std::move(*four);
+  CCR_CO_TRY(co_await streams.one_and_four(Direction::to_peer, share(link_part), report.link_one, report.link_four));
   progress_.enter("the disk of " + request_.peer, context_.clock.now());
   Result<transport::MeasureEnd> there = co_await client.disk(request_.database, disk_block_bytes, share(disk_part));
   if (!there.ok()) co_return there.error();
@@ -151,7 +141,7 @@ Task<Result<void>> SeedMeasurement::sample(SeedReport& report) {
     if (at - from < sample_interval && seeding_ > 0) continue;
     const std::uint64_t used = processor_nanoseconds(context_.clock);
     report.each_second.push_back({seconds_of(at - from), sums.page_bytes - before.page_bytes, sums.wire_bytes - before.wire_bytes,
-                                  processors(processor, used, at - from)});
+                                  processors_used(processor, used, at - from)});
     before = sums;
     from = at;
     processor = used;
@@ -184,8 +174,8 @@ Task<Result<void>> SeedMeasurement::seed_all(MeasureClient& watcher, SeedReport&
   const std::uint64_t here_after = processor_nanoseconds(context_.clock);
   const Result<transport::MeasureEnd> there_after = co_await watcher.look();
   if (!there_after.ok()) co_return there_after.error();
-  report.processors_here = processors(here, here_after, elapsed);
-  report.processors_there = processors(there->processor_nanoseconds, there_after->processor_nanoseconds, elapsed);
+  report.processors_here = processors_used(here, here_after, elapsed);
+  report.processors_there = processors_used(there->processor_nanoseconds, there_after->processor_nanoseconds, elapsed);
   for (Database& database : databases_) {
     report.seeding_seconds = std::max(report.seeding_seconds, database.seeded.seconds);
     report.databases.push_back(std::move(database.seeded));

@@ -39,18 +39,8 @@ SeedSources::SeedSources(NodeContext& context, const DatabaseConfig& database, s
 
 Task<Result<std::unique_ptr<transport::FramedConnection>>> SeedSources::connect(std::size_t number) {
   std::string node = nodes_[number % nodes_.size()];
-  transport::Hello hello;
-  hello.purpose = transport::Purpose::pages;
-  hello.database = database_.name;
-  hello.kind = name_of(database_.kind);
-  hello.signature = history_.signature;
-  hello.epoch = history_.epoch;
-  Result<PeerSession> session = co_await connect_to_active(context_, node, std::move(hello));
-  if (!session.ok()) co_return session.error();
-  if (session->welcome.signature != history_.signature) {
-    co_return Error{ErrorKind::refused, subject_of(database_, node) + " has another history", "seed from a copy of this one"};
-  }
-  co_return std::move(session->connection);
+  transport::Hello hello = hello_about(transport::Purpose::pages, database_, history_.signature, history_.epoch);
+  return connect_to_copy(context_, std::move(node), std::move(hello));
 }
 
 void SeedSources::lost(const Error& error) {

@@ -11,13 +11,6 @@ namespace {
 constexpr Duration row_interval = std::chrono::seconds(1);
 constexpr Duration least_row = std::chrono::milliseconds(200);  // a shorter rest at the end says too little
 
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-double processors_between(std::uint64_t before, std::uint64_t after, Duration elapsed) {
-  if (before == 0 || elapsed <= Duration::zero()) return -1;
-  return static_cast<double>(after - before) / static_cast<double>(elapsed.count());
-}
-
 // A connection that was made anew meanwhile counts from 0.
 std::optional<std::uint64_t> between(const std::optional<std::uint64_t>& before, const std::optional<std::uint64_t>& after) {
   if (!before || !after || *after < *before) return std::nullopt;
@@ -82,7 +75,7 @@ Task<Result<void>> ShipLoad::write(TaskGroup& group) {
   if (written.at - last_.at >= least_row) add_second(last_, written);
   count_.load = load_.report();
   count_.seconds = seconds_of(written.at - first_.at);
-  count_.processors_here = processors_between(first_.processor, written.processor, written.at - first_.at);
+  count_.processors_here = processors_used(first_.processor, written.processor, written.at - first_.at);
   count_.log_bytes = written.log_bytes - first_.log_bytes;
   count_.wire_bytes = between(first_.wire_bytes, written.wire_bytes);
   group.stop();
@@ -143,7 +136,7 @@ void ShipLoad::add_second(const Reading& from, const Reading& to) {
   row.wire_bytes = between(from.wire_bytes, to.wire_bytes);
   row.durable_there = this_second_.summary();
   row.on_the_way = on_the_way_;
-  row.processors_here = processors_between(from.processor, to.processor, to.at - from.at);
+  row.processors_here = processors_used(from.processor, to.processor, to.at - from.at);
   count_.each_second.push_back(row);
   this_second_ = {};
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/measure_stream.h"
+
 namespace ccr::engine {
 namespace {
 
@@ -31,7 +33,7 @@ ShipStages ShipReport::stages() const {
 }
 
 Duration ShipMeasurement::share(double part) const {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(request_.seconds * part));
+  return duration_of(request_.seconds * part);
 }
 
 Task<Result<ShipReport>> ShipMeasurement::run() {
@@ -54,11 +56,8 @@ Task<Result<ShipReport>> ShipMeasurement::run() {
   report.many_clients = std::move(*many_clients);
   const Result<transport::MeasureEnd> after = co_await (*client)->look();
   if (!after.ok()) co_return after.error();
-  const Duration elapsed = context_.clock.now() - from;
-  if (before->processor_nanoseconds > 0)
-    report.processors_there =
-        static_cast<double>(after->processor_nanoseconds - before->processor_nanoseconds) / static_cast<double>(elapsed.count());
-  report.seconds = std::chrono::duration<double>(context_.clock.now() - begun).count();
+  report.processors_there = processors_used(before->processor_nanoseconds, after->processor_nanoseconds, context_.clock.now() - from);
+  report.seconds = seconds_of(context_.clock.now() - begun);
   co_return std::move(report);
 }
 
@@ -66,13 +65,7 @@ Task<Result<void>> ShipMeasurement::limits(MeasureClient& client, ProbeFile& fil
   LinkRequest link;
   link.peer = request_.peer;
   LinkMeasurement streams(context_, std::move(link), run_, progress_);
-  Result<LinkRun> one = co_await streams.stream(Direction::to_peer, 1, share(link_part));
-  if (!one.ok()) co_return one.error();
-  report.link_one = std::move(*one);
-  Result<LinkRun> four = co_await streams.stream(Direction::to_peer, 4, share(link_part));
-  if (!four.ok()) co_return four.error();
-  report.link_four = std::move(*four);
-
+  CCR_CO_TRY(co_await streams.one_and_four(Direction::to_peer, share(link_part), report.link_one, report.link_four));
   const std::string database = hosted_.config.name;
   progress_.enter("the disk of " + context_.config.node, context_.clock.now());
   Result<transport::MeasureEnd> here = co_await probe_disk(context_.clock, file, disk_block_bytes, share(disk_part));

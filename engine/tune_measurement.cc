@@ -56,7 +56,7 @@ Task<Result<LinkRun>> TuneMeasurement::measure(Direction direction, int streams,
   link.wish = wish;
   LinkMeasurement measurement(context_, std::move(link), run_, progress_);
   const double seconds = request_.seconds * (1 - echo_share) / (2 * steps_of_direction);
-  const Duration each = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  const Duration each = duration_of(seconds);
   co_return co_await measurement.stream(direction, streams, each);
 }
 
@@ -67,7 +67,7 @@ Task<Result<TuneReport>> TuneMeasurement::run() {
   if (!client.ok()) co_return client.error();
   progress_.enter("round trips to " + request_.peer, begun);
   LatencyHistogram round_trips;
-  const Duration echo_time = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(request_.seconds * echo_share));
+  const Duration echo_time = duration_of(request_.seconds * echo_share);
   CCR_CO_TRY(co_await (*client)->echo(echo_bytes, echo_time, round_trips));
   report.round_trip = round_trips.summary();
   report.kernel_round_trip_seconds = (*client)->facts().rtt_seconds;

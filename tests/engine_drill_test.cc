@@ -4,26 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "seed/seed_plan.h"
-#include "tests/two_nodes.h"
+#include "tests/asked_nodes.h"
 
 namespace ccr::sim::engine_drill_test {
 namespace {
 
 using namespace std::chrono_literals;
-using engine::ControlRequest;
 using nlohmann::json;
-
-struct Client final : engine::ControlReply {
-  Task<Result<void>> progress(json) override { co_return Result<void>(); }
-  Task<Result<void>> event(json) override { co_return Result<void>(); }
-  std::optional<Result<json>> answer;
-};
-
-ClusterOptions slow_link() {
-  ClusterOptions options;
-  options.network.bytes_per_second = 2'000'000;
-  return options;
-}
 
 engine::SeedRequest in_full() {
   engine::SeedRequest request;
@@ -31,40 +18,12 @@ engine::SeedRequest in_full() {
   return request;
 }
 
-class Drilling : public TwoNodes {
+class Drilling : public AskedNodes {
  protected:
-  Drilling() : TwoNodes(slow_link()) {}
+  Drilling() : AskedNodes(on_a_slow_link()) {}
 
-  static Task<Result<void>> asking(engine::Node& node, ControlRequest request, Client& client) {
-    client.answer = co_await node.handle(std::move(request), client);
-    co_return Result<void>();
-  }
-  Result<json> drill(const std::string& node, const std::string& step) {
-    const json request{{"command", "drill"}, {"step", step}, {"database", "orders"}, {"node", node}};
-    Result<ControlRequest> parsed = ControlRequest::parse(request.dump());
-    if (!parsed.ok()) return parsed.error();
-    Client client;
-    TaskGroup group(world.executor());
-    group.spawn(asking(*cluster.node(node), std::move(*parsed), client));
-    EXPECT_EQ(world.run_until([&] { return group.running() == 0; }, 120s), Ended::reached) << cluster.story();
-    return client.answer.value_or(Error{ErrorKind::timeout, "no answer", ""});
-  }
-  void fill(PageNumber pages) {
-    for (PageNumber page = 1; page + 63 <= pages; page += 64) {
-      std::vector<PageNumber> some;
-      for (PageNumber i = 0; i < 64; ++i) some.push_back(page + i);
-      ASSERT_TRUE(cluster.commit(random, some));
-      world.run_for(5ms);
-    }
-  }
-  json status() {
-    Client client;
-    Result<ControlRequest> request = ControlRequest::parse(R"({"command":"status","database":"orders","node":"beta"})");
-    TaskGroup group(world.executor());
-    group.spawn(asking(*cluster.node("beta"), std::move(*request), client));
-    world.run_until([&] { return group.running() == 0; }, 10s);
-    return (**client.answer)["databases"][0]["copies"][0];
-  }
+  Result<json> drill(const std::string& node, const std::string& step) { return answer_of(node, {{"command", "drill"}, {"step", step}}, 120s); }
+  json status() { return row_of("beta", "beta"); }
 };
 
 TEST_F(Drilling, ASeedThatIsCutGoesOnAndAsksAgainForWhatWasInFlightOnly) {

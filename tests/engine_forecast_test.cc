@@ -4,13 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/seed_forecast.h"
-#include "tests/two_nodes.h"
+#include "tests/asked_nodes.h"
 
 namespace ccr::sim::engine_forecast_test {
 namespace {
 
 using namespace std::chrono_literals;
-using engine::ControlRequest;
 using engine::forecast_of;
 using engine::forecast_text;
 using engine::ForecastFacts;
@@ -58,35 +57,16 @@ TEST(SeedForecast, ADifferenceIsKnownOnlyWhereTheRootsSaySo) {
   EXPECT_FALSE(forecast_of(facts).seconds) << "the own disk is read, at a rate nobody knows";
 }
 
-struct Client final : engine::ControlReply {
-  Task<Result<void>> progress(json) override { co_return Result<void>(); }
-  Task<Result<void>> event(json) override { co_return Result<void>(); }
-  std::optional<Result<json>> answer;
-};
-
-ClusterOptions slow_link() {
-  ClusterOptions options;
-  options.network.bytes_per_second = 2'000'000;
-  return options;
-}
-
-class Forecasting : public TwoNodes {
+class Forecasting : public AskedNodes {
  protected:
-  Forecasting() : TwoNodes(slow_link()) {}
-  static Task<Result<void>> asking(engine::Node& node, ControlRequest request, Client& client) {
-    client.answer = co_await node.handle(std::move(request), client);
-    co_return Result<void>();
-  }
+  Forecasting() : AskedNodes(on_a_slow_link()) {}
+
   json seed_command(const json& more) {
-    json request{{"command", "seed"}, {"database", "orders"}, {"node", "beta"}, {"yes", true}};
+    json request{{"command", "seed"}, {"yes", true}};
     request.update(more);
-    Result<ControlRequest> parsed = ControlRequest::parse(request.dump());
-    Client client;
-    TaskGroup group(world.executor());
-    group.spawn(asking(*cluster.node("beta"), std::move(*parsed), client));
-    EXPECT_EQ(world.run_until([&] { return group.running() == 0; }, 300s), Ended::reached) << cluster.story();
-    if (!client.answer->ok()) ADD_FAILURE() << client.answer->error().message;
-    return **client.answer;
+    const Result<json> answer = answer_of("beta", std::move(request), 300s);
+    if (!answer.ok()) ADD_FAILURE() << answer.error().message;
+    return answer.ok() ? *answer : json();
   }
 };
 
@@ -94,12 +74,7 @@ TEST_F(Forecasting, AFirstSeedIsPredictedFromWhatTheActiveNodeSaysAndTheNextFrom
   cluster.start_all();
   ASSERT_TRUE(wait_for("alpha", "mounted"));
   ASSERT_TRUE(wait_for("beta", "needs_seed"));
-  for (PageNumber page = 1; page < 20'000; page += 64) {
-    std::vector<PageNumber> some;
-    for (PageNumber i = 0; i < 64; ++i) some.push_back(page + i);
-    ASSERT_TRUE(cluster.commit(random, some));
-    world.run_for(5ms);
-  }
+  fill(20'032);
   world.run_for(5s);
   const json first = seed_command({{"dry_run", true}})["forecast"];
   const std::uint64_t bytes = std::uint64_t(cluster.active()->digests().page_count()) * cluster.active()->digests().page_size();

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "storage/quarantine.h"
 #include "tests/pages_fixture.h"
+#include "tests/watched_file.h"
 
 namespace ccr::engine::own_pages_test {
 namespace {
@@ -17,31 +18,15 @@ using Standing = transport::PageAnswer::Standing;
 constexpr std::uint32_t page_size = 4096;
 const std::string path = "/db/orders.db.copy";
 
-// Calls `before` ahead of each read.
-class BusyFile final : public File {
- public:
-  BusyFile(std::unique_ptr<File> file, std::function<void()>& before) : file_(std::move(file)), before_(before) {}
-  Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override {
-    if (before_) before_();
-    co_return co_await file_->read_at(offset, into);
-  }
-  Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override { co_return co_await file_->write_at(offset, from); }
-  Task<Result<void>> sync() override { co_return co_await file_->sync(); }
-  Task<Result<void>> truncate(std::uint64_t size) override { co_return co_await file_->truncate(size); }
-  Task<Result<void>> allocate(std::uint64_t size) override { co_return co_await file_->allocate(size); }
-  Task<Result<std::uint64_t>> size() override { co_return co_await file_->size(); }
-
- private:
-  std::unique_ptr<File> file_;
-  std::function<void()>& before_;
-};
-
 // A copy whose replay has digests at once and brings the images later, as a batch does.
 class ReplayedPages final : public OwnPages {
  public:
   explicit ReplayedPages(PageNumber pages) : digests_(disk, "/db/orders.digests", page_size) {
     std::unique_ptr<File> inner = std::move(finish(disk.open(path, OpenMode::create))).value();
-    file_ = std::make_unique<PageFile>(std::make_unique<BusyFile>(std::move(inner), before_read), path, page_size, 0);
+    const auto read = [this](std::uint64_t) {
+      if (before_read) before_read();
+    };
+    file_ = std::make_unique<PageFile>(std::make_unique<WatchedFile>(std::move(inner), read), path, page_size, 0);
     for (PageNumber page = 1; page <= pages; ++page) apply(page, page);
     bring();
   }

@@ -6,6 +6,7 @@
 #include "base/task_group.h"
 #include "storage/rate_turn.h"
 #include "tests/pages_fixture.h"
+#include "tests/watched_file.h"
 
 namespace ccr::storage::pages_verifier_test {
 namespace {
@@ -304,31 +305,13 @@ TEST(DiskVerifier, ChangesBetweenTheExtentsAreNoDifference) {
   EXPECT_EQ(copy.held, copy.released);
 }
 
-// A file that may be read only while something is held.
-class HeldFile final : public File {
- public:
-  HeldFile(std::unique_ptr<File> file, const bool& held) : file_(std::move(file)), held_(held) {}
-  Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override {
-    EXPECT_TRUE(held_) << "read at " << offset;
-    co_return co_await file_->read_at(offset, into);
-  }
-  Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override { co_return co_await file_->write_at(offset, from); }
-  Task<Result<void>> sync() override { co_return co_await file_->sync(); }
-  Task<Result<void>> truncate(std::uint64_t size) override { co_return co_await file_->truncate(size); }
-  Task<Result<void>> allocate(std::uint64_t size) override { co_return co_await file_->allocate(size); }
-  Task<Result<std::uint64_t>> size() override { co_return co_await file_->size(); }
-
- private:
-  std::unique_ptr<File> file_;
-  const bool& held_;
-};
-
 TEST(DiskVerifier, PagesAreReadOnlyWhileReplayIsHeld) {
   Copy copy(600);
   copy.disk.flip(path, 8ull * 299 * page_size);  // read twice
   bool held = false;
   std::unique_ptr<File> inner = std::move(finish(copy.disk.open(path, OpenMode::read_write))).value();
-  PageFile file(std::make_unique<HeldFile>(std::move(inner), held), path, page_size, 600);
+  const auto only_held = [&held](std::uint64_t offset) { EXPECT_TRUE(held) << "read at " << offset; };
+  PageFile file(std::make_unique<WatchedFile>(std::move(inner), only_held), path, page_size, 600);
   DiskVerifier verifier(copy.clock, file, copy.digests, {});
   DiskVerifier::Hold hold;
   hold.acquire = [&held]() -> Task<Result<void>> {

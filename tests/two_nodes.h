@@ -21,6 +21,13 @@ inline std::vector<PageNumber> some_pages(Random& random, PageNumber most) {
   return {pages.begin(), pages.end()};
 }
 
+// On which seeds take their time.
+inline ClusterOptions on_a_slow_link() {
+  ClusterOptions options;
+  options.network.bytes_per_second = 2'000'000;
+  return options;
+}
+
 class TwoNodes : public testing::Test {
  protected:
   explicit TwoNodes(ClusterOptions options = {}) : cluster(world, std::move(options)) {}
@@ -33,6 +40,16 @@ class TwoNodes : public testing::Test {
     for (int i = 0; i < transactions; ++i) {
       ASSERT_TRUE(cluster.commit(random, some_pages(random, most)));
       world.run_for(std::chrono::milliseconds(1));
+    }
+  }
+  // Every page once, 64 in a commit.
+  void fill(PageNumber pages) {
+    constexpr PageNumber at_once = 64;
+    for (PageNumber page = 1; page + at_once - 1 <= pages; page += at_once) {
+      std::vector<PageNumber> some;
+      for (PageNumber i = 0; i < at_once; ++i) some.push_back(page + i);
+      ASSERT_TRUE(cluster.commit(random, some));
+      world.run_for(std::chrono::milliseconds(5));
     }
   }
   bool wait_for(const std::string& node, const std::string& state, Duration limit = std::chrono::seconds(60)) {

@@ -84,7 +84,7 @@ std::vector<std::string> connection_lines(const json& connection, Detail detail)
   facts.scaling = !is_off(connection, "window_scaling");
   facts.timestamps = !is_off(connection, "timestamps");
   const double seconds = number_field(connection, "rtt_seconds").value_or(0);
-  facts.round_trip = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  facts.round_trip = duration_of(seconds);
   for (const PathCost& cost : path_costs(facts)) lines.push_back("warning: " + cost.what + ": " + cost.hint);
   const json& held = field(connection, "held");
   if (held.is_object()) lines.push_back("warning: " + held_text(held));

@@ -14,6 +14,7 @@
 #include "tools/daemon_call.h"
 #include "tools/drill_verdict.h"
 #include "tools/json_fields.h"
+#include "tools/seed_overview.h"
 
 namespace ccr::tools {
 namespace {
@@ -23,8 +24,6 @@ using nlohmann::json;
 constexpr Duration look_interval = std::chrono::milliseconds(50), cut_look_interval = std::chrono::milliseconds(10);
 constexpr double sample_seconds = 1;
 constexpr int rot_tries_max = 3;  // where log writes the page anew before it was looked at
-
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 Error interrupted_error() { return {ErrorKind::stopped, "interrupted", ""}; }
 
@@ -66,10 +65,9 @@ Result<json> DrillRun::ask(const json& request, bool watched) {
 Result<DrillLook> DrillRun::look() {
   const Result<json> status = ask({{"command", "status"}, {"database", facts_.database}, {"node", facts_.node}});
   if (!status) return status.error();
-  const json& databases = list_field(*status, "databases");
-  const json& copies = databases.empty() ? databases : list_field(databases.front(), "copies");
-  if (copies.empty()) return Error{ErrorKind::not_found, "the daemon knows no copy " + facts_.database + "@" + facts_.node, "ccr status"};
-  return look_of(copies.front(), now());
+  const json& copy = copy_in(*status, facts_.database, facts_.node);
+  if (copy.is_null()) return Error{ErrorKind::not_found, "the daemon knows no copy " + facts_.database + "@" + facts_.node, "ccr status"};
+  return look_of(copy, now());
 }
 
 bool DrillRun::pause(Duration how_long) const {

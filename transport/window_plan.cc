@@ -14,8 +14,6 @@ constexpr std::uint32_t timestamp_bytes = 12;
 constexpr std::uint64_t buffer_of_window = 2;
 constexpr double log_share_max = 0.7;
 
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 std::uint64_t payload_of(const LinkPath& path, bool timestamps) {
   const std::uint32_t headers = header_bytes + (timestamps ? timestamp_bytes : 0);
   CCR_ASSERT(path.mtu > headers);
