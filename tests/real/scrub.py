@@ -8,7 +8,9 @@ database's own file is told and not touched. --rounds N: so many bits.
 import contextlib
 import json
 import os
+import signal
 import time
+from pathlib import Path
 
 from cluster import Database, until
 from memory import make_database
@@ -22,11 +24,22 @@ PACE_SECONDS = 2  # a pass, where it goes by itself
 WAIT_SECONDS = 120
 
 
+@contextlib.contextmanager
+def frozen(node):
+    os.kill(node.pid, signal.SIGSTOP)
+    try:
+        until(lambda: Path(f"/proc/{node.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T", 10, "the daemon stands still")
+        yield
+    finally:
+        os.kill(node.pid, signal.SIGCONT)
+
+
 class Flip:
     """One bit of a file at rest, and what was there before."""
 
-    def __init__(self, trial, path):
-        self.path = path
+    def __init__(self, trial, node):
+        self.node = node
+        self.path = path = node.database_path(DATABASE)
         self.page = trial.random.randrange(path.stat().st_size // PAGE) + 1
         self.good = self.read()
         bad = bytearray(self.good)
@@ -40,9 +53,9 @@ class Flip:
             return file.read(PAGE)
 
     def write(self, image):
-        """As rot does it: without a trace in the file's times, from which a source sees that somebody wrote."""
+        """As rot does it: without a trace in the file's times, from which a source sees that somebody wrote; it must not look in between."""
         facts = self.path.stat()
-        with open(self.path, "r+b", buffering=0) as file:
+        with frozen(self.node), open(self.path, "r+b", buffering=0) as file:
             file.seek((self.page - 1) * PAGE)
             file.write(image)
             os.utime(self.path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
@@ -65,7 +78,7 @@ def find_and_repair(trial, node, rounds):
     """`ccr scrub` finds each of `rounds` flipped bits and repairs it with one page."""
     path = node.database_path(DATABASE)
     for number in range(rounds):
-        flip = Flip(trial, path)
+        flip = Flip(trial, node)
         began, used = time.monotonic(), processor_seconds(node)
         done = node.json("scrub", f"{DATABASE}@{node.name}", "--rate", "unlimited")
         seconds, used = time.monotonic() - began, processor_seconds(node) - used
@@ -96,7 +109,7 @@ def page_store(trial):
         find_and_repair(trial, beta, rounds)
         find_and_repair(trial, alpha, rounds)
         trial.require("nothing is left of it in status", not alpha.copy(DATABASE)["cause"], alpha.copy(DATABASE)["cause"])
-        flip = Flip(trial, beta.database_path(DATABASE))
+        flip = Flip(trial, beta)
         asked = beta.ccr("verify", f"{DATABASE}@beta", "--rate", "unlimited", "--json")
         found = json.loads(asked.stdout)
         trial.check("a verification repairs what it finds, and says 5", asked.returncode == 5 and found["repaired_pages"] == [flip.page]
@@ -108,7 +121,7 @@ def page_store(trial):
         config = cluster.directory / "ccr.toml"
         config.write_text(config.read_text().replace('scrub.every = "off"', f'scrub.every = "{PACE_SECONDS}s"\nscrub.rate = "unlimited"'))
         cluster.start()
-        flips = [Flip(trial, node.database_path(DATABASE)) for node in (alpha, beta)]
+        flips = [Flip(trial, node) for node in (alpha, beta)]
         began = time.monotonic()
         until(lambda: all(flip.read() == flip.good for flip in flips), WAIT_SECONDS, "both pages are repaired without being asked for")
         trial.check(f"by themselves, a pass in {PACE_SECONDS} s: repaired {time.monotonic() - began:.1f} s later", True)
@@ -123,7 +136,7 @@ def sqlite_database(trial):
         make_database(alpha.database_path(DATABASE), size)
         cluster.start().seed(WAIT_SECONDS)
         find_and_repair(trial, beta, trial.rounds(1, 10))
-        flip = Flip(trial, alpha.database_path(DATABASE))
+        flip = Flip(trial, alpha)
         said = alpha.ccr("scrub", f"{DATABASE}@alpha", "--rate", "unlimited", "--json")
         found = json.loads(said.stdout)
         trial.check("a page of the SQLite file itself is told as lost, with 5", said.returncode == 5 and found["lost_pages"] == 1, (said.returncode, found))
