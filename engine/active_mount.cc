@@ -3,6 +3,7 @@
 
 #include "engine/active_copy.h"
 #include "engine/digest_scan.h"
+#include "storage/log_handover.h"
 
 namespace ccr::engine {
 
@@ -44,6 +45,8 @@ Task<Result<void>> ActiveCopy::open_log(bool known, std::uint32_t page_size) {
     CCR_CO_TRY(co_await keeper_.save());
   }
   options.epoch = state.epoch;
+  const storage::LogDirectory directory{paths_.log_directory, state.signature, page_size};
+  if (known) CCR_CO_TRY(co_await storage::take_received_log(context_.disk, directory, state.durable));  // of a copy that was a passive one
   Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(context_.disk, paths_.log_directory);
   if (!files.ok()) co_return files.error();
   if (files->empty() && !state.durable.known()) {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/bench_commands.h"
 #include "engine/dry_run.h"
+#include "engine/handover_commands.h"
 #include "engine/load.h"
 #include "engine/scrub_commands.h"
 #include "engine/seed_sources.h"
@@ -50,6 +50,13 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
     if (!hosted.ok()) co_return hosted.error();
     ScrubCommands scrubbing(node_, context_);
     co_return co_await scrubbing.scrub(**hosted, request, reply);
+  }
+  if (command == "move" || command == "activate") {
+    const Result<Hosted*> hosted = hosted_of(request);
+    if (!hosted.ok()) co_return hosted.error();
+    HandoverCommands handing(node_, context_);
+    if (command == "move") co_return co_await handing.move(**hosted, request, reply);
+    co_return co_await handing.activate(**hosted, request, reply);
   }
   if (command == "drill") co_return co_await drill(request, reply);
   if (command == "load") co_return co_await load(request, reply);
@@ -103,43 +110,6 @@ json Commands::copy_status(const ControlRequest& request) const {
   json document = status_of(node_, context_.clock, request.database(), node);
   json& copies = document["databases"].at(0)["copies"];
   return copies.empty() ? json(nullptr) : copies.at(0);
-}
-
-// In the asked state; `healthy` also means that nothing is left in the queues.
-Task<Result<json>> Commands::wait(const ControlRequest& request) {
-  const Result<Hosted*> hosted = hosted_of(request);
-  if (!hosted.ok()) co_return hosted.error();
-  const Result<std::string> wanted = request.text("for", "healthy");
-  const Result<double> timeout = request.number("timeout_seconds", 30);
-  if (!wanted.ok()) co_return wanted.error();
-  if (!timeout.ok()) co_return timeout.error();
-  if (!state_of(*wanted)) {
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < state_count; ++i) names.emplace_back(name_of(static_cast<State>(i)));
-    const std::optional<std::string> near = did_you_mean(*wanted, names);
-    co_return Error{ErrorKind::usage, "no state is called '" + *wanted + "'", near ? "did you mean '" + *near + "'?" : "healthy, suspended, …"};
-  }
-  const std::string& named = request.node().empty() ? node_.config().node : request.node();
-  const bool active = named == (*hosted)->config.copies.front();
-  if (!may_be(*state_of(*wanted), active)) {
-    co_return Error{ErrorKind::usage, subject_of((*hosted)->config, named) + (active ? " is the active copy" : " is a passive copy") + ", which is never " + *wanted,
-                    active ? "ccr wait " + subject_of((*hosted)->config, named) + " --for mounted" : ""};
-  }
-  const Instant end = context_.clock.now() + duration_of(*timeout);
-  for (;;) {
-    json copy = copy_status(request);
-    if (copy.is_null()) co_return Error{ErrorKind::not_found, "this node has no copy of " + request.database(), "name it as DB@NODE"};
-    const auto empty = [&](const char* queue) { return copy[queue].is_object() && copy[queue]["bytes"] == 0; };
-    const bool queues_empty = copy["role"] == "active" || (empty("copy_queue") && empty("replay_queue"));
-    const bool there = copy["state"].is_string() && copy["state"] == *wanted && (*wanted != "healthy" || queues_empty);
-    if (there) co_return copy;
-    if (context_.clock.now() >= end) {
-      const std::string state = copy["state"].is_string() ? copy["state"].get<std::string>() : "unknown";
-      co_return Error{ErrorKind::timeout, request.database() + "@" + request.node() + " is " + state + fmt::format(" after {} s, not ", *timeout) + *wanted,
-                      "ccr status " + request.database()};
-    }
-    co_await context_.clock.sleep(look_again);
-  }
 }
 
 // The state right behind a change is a step on its way, and helps nobody who reads the answer.
@@ -373,28 +343,6 @@ Task<Result<json>> Commands::load(const ControlRequest& request, ControlReply& r
     co_await watch.wait(context_.clock, progress_interval);
   }
   co_return watch.result();
-}
-
-Task<Result<json>> Commands::follow_events(const ControlRequest& request, ControlReply& reply) {
-  const Result<bool> follow = request.flag("follow");
-  if (!follow.ok()) co_return follow.error();
-  if (!request.database().empty()) {
-    const Result<Hosted*> hosted = hosted_of(request);
-    if (!hosted.ok()) co_return hosted.error();
-  }
-  co_await events_.wait_restored();
-  std::uint64_t told = 0;
-  for (;;) {
-    const std::deque<NumberedEvent> known = events_.events();
-    for (const NumberedEvent& event : known) {
-      if (event.number <= told) continue;
-      told = event.number;
-      if (!concerns(event.event, request.database(), request.node())) continue;
-      CCR_CO_TRY(co_await reply.event(event_json(event)));
-    }
-    if (!*follow) co_return json{{"schema", 1}, {"last", told}};
-    co_await events_.wait_beyond(told);
-  }
 }
 
 }  // namespace ccr::engine

@@ -32,14 +32,14 @@ constexpr std::array<unsigned, state_count> followers = [] {
   const auto row = [&](State from) -> unsigned& { return table[static_cast<unsigned>(from)]; };
   row(mounted) = bit(dismounted) | bit(initializing);
   row(dismounted) = bit(initializing) | bit(mounted);
-  row(needs_seed) = bit(seeding) | bit(suspended) | bit(failed) | bit(failed_and_suspended);
+  row(needs_seed) = bit(initializing) | bit(seeding) | bit(suspended) | bit(failed) | bit(failed_and_suspended);
   row(initializing) = bit(mounted) | bit(dismounted) | bit(needs_seed) | bit(seeding) | bit(resynchronizing) | bit(suspended) |
                       bit(disconnected) | bit(failed) | bit(failed_and_suspended);
-  row(seeding) = bit(needs_seed) | bit(resynchronizing) | bit(suspended) | bit(disconnected) | bit(failed) | bit(failed_and_suspended);
-  row(resynchronizing) = bit(healthy) | bit(seeding) | bit(suspended) | bit(disconnected) | bit(failed) | bit(failed_and_suspended);
-  row(healthy) = bit(resynchronizing) | bit(seeding) | bit(suspended) | bit(disconnected) | bit(failed) | bit(failed_and_suspended);
+  row(seeding) = bit(initializing) | bit(needs_seed) | bit(resynchronizing) | bit(suspended) | bit(disconnected) | bit(failed) | bit(failed_and_suspended);
+  row(resynchronizing) = bit(initializing) | bit(healthy) | bit(seeding) | bit(suspended) | bit(disconnected) | bit(failed) | bit(failed_and_suspended);
+  row(healthy) = bit(initializing) | bit(resynchronizing) | bit(seeding) | bit(suspended) | bit(disconnected) | bit(failed) | bit(failed_and_suspended);
   row(suspended) = bit(needs_seed) | bit(initializing) | bit(seeding) | bit(failed) | bit(failed_and_suspended);
-  row(disconnected) = bit(resynchronizing) | bit(seeding) | bit(needs_seed) | bit(suspended) | bit(failed) | bit(failed_and_suspended);
+  row(disconnected) = bit(initializing) | bit(resynchronizing) | bit(seeding) | bit(needs_seed) | bit(suspended) | bit(failed) | bit(failed_and_suspended);
   row(failed) = bit(resynchronizing) | bit(seeding) | bit(needs_seed) | bit(suspended) | bit(disconnected) | bit(failed_and_suspended) |
                 bit(initializing);
   row(failed_and_suspended) = bit(needs_seed) | bit(initializing) | bit(seeding) | bit(suspended) | bit(failed);

@@ -31,6 +31,7 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_, pulses_},
       event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
+      roles_(context_, databases_),
       refusals_(events_, config_.node),
       seed_rate_({config_.transport.seed_bytes_per_second, storage::extent_bytes}),
       measuring_(context_, measure_turn_) {
@@ -39,17 +40,13 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
   for (const auto& [name, database] : config_.databases) {
     const auto mine = std::find(database.copies.begin(), database.copies.end(), config_.node);
     if (mine == database.copies.end()) continue;
-    auto hosted = std::make_unique<Hosted>();
+    auto hosted = std::make_unique<Hosted>(executor_);
     hosted->config = database;
-    hosted->is_active_here = mine == database.copies.begin();
+    hosted->configured = database.copies.front();
     hosted->standing = std::make_unique<CopyStanding>(subject_of(database, config_.node), State::initializing, context_.clock, events_);
     hosted->scrub = std::make_unique<Scrub>(context_, subject_of(database, config_.node));
-    if (hosted->is_active_here) {
-      std::vector<std::string> passive(std::next(database.copies.begin()), database.copies.end());
-      hosted->copies = std::make_unique<CopyTable>(context_.clock, std::move(passive));
-    } else {
-      hosted->passive = std::make_unique<PassiveCopy>(context_, hosted->config, *hosted->standing, *hosted->scrub);
-    }
+    hosted->passive = std::make_unique<PassiveCopy>(context_, hosted->config, *hosted->standing, *hosted->scrub);
+    roles_.stand(*hosted, Role{0, hosted->configured, false});  // until its state is read
     databases_.emplace(name, std::move(hosted));
   }
 }
@@ -88,7 +85,9 @@ Task<Result<void>> Node::run() {
   for (const transport::Endpoint& address : missing) group.spawn(listen_later(address, group));
   for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
   group.spawn(watch_certificate());
-  watch_paths(group);
+  group.spawn(roles_.end_first_round());
+  for (const auto& [name, node] : config_.nodes)
+    if (name != config_.node) group.spawn(roles_.watch(name));
   group.spawn(event_file_.run());
   const Event started{"node_started", config_.node, {{"disk", std::string(context_.disk.name())}, {"databases", std::to_string(databases_.size())}}};
   events_.record(started);
@@ -104,40 +103,6 @@ Task<Result<nlohmann::json>> Node::handle(ControlRequest request, ControlReply& 
   co_return co_await commands.run(std::move(request), reply);
 }
 
-// --- databases -------------------------------------------------------------------------------------------------------------
-
-Task<Result<void>> Node::host(Hosted& hosted) {
-  constexpr Duration first_pause = std::chrono::seconds(1);
-  constexpr Duration longest_pause = std::chrono::seconds(30);
-  Duration pause = first_pause;
-  for (;;) {
-    const Instant started = context_.clock.now();
-    const Result<void> ended = co_await host_once(hosted);
-    CCR_ASSERT(!ended.ok());
-    const bool at_once = hosted.source_broke_off && context_.clock.now() - started >= first_pause;
-    if (at_once) {
-      hosted.standing->enter(State::initializing, ended.error().message, ended.error().hint);
-      continue;
-    }
-    const State resting = hosted.is_active_here ? State::dismounted : State::failed;
-    hosted.standing->enter(resting, ended.error().message, ended.error().hint);
-    if (context_.clock.now() - started > longest_pause) pause = first_pause;
-    co_await context_.clock.sleep(pause);
-    pause = std::min(pause * 2, longest_pause);
-  }
-}
-
-Task<Result<void>> Node::host_once(Hosted& hosted) {
-  if (hosted.is_active_here) {
-    hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies, *hosted.scrub);
-    const Result<void> ended = co_await hosted.active->run();
-    hosted.source_broke_off = hosted.active->source_broke_off();
-    hosted.active.reset();
-    co_return ended;
-  }
-  co_return co_await hosted.passive->run();
-}
-
 void Node::look_at_certificate() {
   const std::optional<transport::OwnCertificate> own = context_.network.own_certificate();
   if (!own) return;
@@ -150,16 +115,6 @@ Task<Result<void>> Node::watch_certificate() {
   for (;;) {
     look_at_certificate();
     co_await context_.clock.sleep(certificate_look_interval);
-  }
-}
-
-// Of the nodes that this one dials for log.
-void Node::watch_paths(TaskGroup& group) {
-  std::set<std::string> dialled;
-  for (const auto& [name, hosted] : databases_)
-    if (!hosted->is_active_here) dialled.insert(hosted->config.copies.front());
-  for (const std::string& peer : dialled) {
-    for (const Path& path : paths_.watch(peer)) group.spawn(watch_path(context_, peer, path.address));
   }
 }
 
@@ -259,9 +214,13 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
     spawn(serve_measuring(std::move(connection), hello->from_node));
     co_return Result<void>();
   }
+  if (hello->purpose == Purpose::roles) {
+    spawn(serve_roles(std::move(connection), hello->from_node));
+    co_return Result<void>();
+  }
   Hosted* hosted = find(hello->database);
   if (hosted == nullptr) co_return Result<void>();
-  if (hosted->passive && hello->purpose == Purpose::pages) {
+  if (!hosted->is_active_here && hello->purpose == Purpose::pages) {
     spawn(serve_pages(std::move(connection), *hosted, hello->from_node));
   } else if (TaskGroup* group = service_of(*hosted, hello->purpose)) {  // else it was dismounted meanwhile
     group->spawn(serve(std::move(connection), *hosted, std::move(*hello)));
@@ -289,6 +248,11 @@ Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConne
   const Listed open(heartbeats_[hello.from_node], connection.get(), addresses_max);  // a path needs one; older ones are what a peer left behind
   static_cast<void>(co_await serve_path(context_, *connection, std::move(hello)));  // its end is the peer's to tell: it dials
   co_return Result<void>();
+}
+
+Task<Result<void>> Node::serve_roles(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {
+  const Listed open(role_connections_[peer], connection.get(), role_connections_max);
+  co_return co_await roles_.serve(std::move(connection), peer);
 }
 
 Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {

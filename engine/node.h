@@ -13,42 +13,18 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/task_group.h"
-#include "engine/active_copy.h"
 #include "engine/admission.h"
 #include "engine/control.h"
 #include "engine/event_file.h"
 #include "engine/event_log.h"
+#include "engine/hosted.h"
 #include "engine/measure_service.h"
-#include "engine/passive_copy.h"
-#include "engine/seed_forecast.h"
-#include "engine/verification.h"
+#include "engine/roles.h"
 #include "seed/seed_source.h"
 #include "storage/token_bucket.h"
 #include "transport/handshake.h"
 
 namespace ccr::engine {
-
-// What was predicted of a seed, for whoever sees its end.
-struct SeedWatch {
-  SeedForecast predicted;
-  Instant begun;
-};
-
-// One database as this node has it: an active or a passive copy, or none (the node has no part in it).
-struct Hosted {
-  DatabaseConfig config;
-  std::unique_ptr<CopyStanding> standing;
-  std::unique_ptr<Scrub> scrub;
-  std::unique_ptr<CopyTable> copies;     // on the active node
-  std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
-  std::unique_ptr<PassiveCopy> passive;  // on a passive node, as long as the node runs: requests may wait in it
-  std::shared_ptr<Verification> verification;  // of `passive`: the one that runs, or the last
-  // Connections of each peer and purpose, the oldest first: a newer one replaces it, but for further streams of a seed.
-  std::map<std::pair<std::string, int>, std::list<transport::FramedConnection*>> connections;
-  std::optional<SeedWatch> seed_watch;  // of the seed that a command began last
-  bool is_active_here = false;
-  bool source_broke_off = false;  // how the last life of `active` ended
-};
 
 class Node final : public ControlHandler {
  public:
@@ -68,15 +44,17 @@ class Node final : public ControlHandler {
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
   Trace& events() noexcept { return events_; }
   MeasureTurn& measure_turn() noexcept { return measure_turn_; }
+  Roles& roles() noexcept { return roles_; }
   // Bytes per second from each peer to here, as bench link found them last.
   std::map<std::string, double>& measured_links() noexcept { return measured_links_; }
   void look_at_certificate();  // now, and not tomorrow
 
  private:
   Task<Result<void>> host(Hosted& hosted);
-  Task<Result<void>> watch_certificate();
-  void watch_paths(TaskGroup& group);
+  Task<Result<void>> host_life(Hosted& hosted);
   Task<Result<void>> host_once(Hosted& hosted);
+  Task<Result<void>> watch_certificate();
+  void watch_paths();
   Task<Result<void>> listen_later(transport::Endpoint address, TaskGroup& group);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
   Task<Result<void>> greet_and_tell(std::unique_ptr<transport::Connection> connection, std::uint64_t number);
@@ -85,6 +63,7 @@ class Node final : public ControlHandler {
   static TaskGroup* service_of(const Hosted& hosted, transport::Purpose purpose);  // where its connections are served; null: not now
   Task<Result<transport::HandshakeAnswer>> answer_hello(const transport::Hello& hello, std::string proven_peer);
   Task<Result<void>> serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, transport::Hello hello);
+  Task<Result<void>> serve_roles(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve_measuring(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello);
   Task<Result<void>> serve_pages(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, std::string peer);
@@ -104,9 +83,12 @@ class Node final : public ControlHandler {
   EventFile event_file_;
   SourceFactory factory_;
   std::map<std::string, std::unique_ptr<Hosted>> databases_;
+  Roles roles_;
   Admission admission_;
   std::map<std::uint64_t, transport::Connection*> greetings_;  // connections before their welcome, by their number
   std::map<std::string, std::list<transport::FramedConnection*>> heartbeats_;  // of each peer's paths, the oldest first
+  static constexpr std::size_t role_connections_max = 8;
+  std::map<std::string, std::list<transport::FramedConnection*>> role_connections_;  // of each peer, the oldest first
   RefusalLog refusals_;
   storage::TokenBucket seed_rate_;
   std::map<std::string, std::unique_ptr<seed::FairShare>> shares_;  // of seeds, by the peer they go to

@@ -9,7 +9,7 @@ using transport::Purpose;
 
 TaskGroup* Node::service_of(const Hosted& hosted, Purpose purpose) {
   if (hosted.active && hosted.active->ready()) return &hosted.active->group();
-  return purpose == Purpose::repair && hosted.passive ? hosted.passive->page_service() : nullptr;
+  return purpose == Purpose::repair && !hosted.is_active_here ? hosted.passive->page_service() : nullptr;
 }
 
 Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hello& hello, std::string proven_peer) {
@@ -29,7 +29,7 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.copies = hosted->config.copies;
     facts.active = hosted->is_active_here;
     facts.ready = service_of(*hosted, hello.purpose) != nullptr;
-    if (hello.purpose == Purpose::pages && hosted->passive) {
+    if (hello.purpose == Purpose::pages && !hosted->is_active_here) {
       put_source_facts(*hosted->passive, facts);
       facts.own_digests.resize(hello.chain.size());
       co_return transport::decide_handshake(hello, facts);
@@ -61,6 +61,12 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   }
   transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);
   answer.welcome.durable = answered;
+  // Nothing was shipped but what was durable here: so this node's disk is an older one, and what is missing was acknowledged.
+  const bool went_back = !answer.refuse && answer.welcome.verdict == transport::Verdict::ahead && hello.epoch == facts.epoch && hosted->config.kind == DatabaseKind::pages;
+  if (went_back && hello.purpose == Purpose::log) {
+    roles_.stop(*hosted, "its log ends at " + to_text(answered) + ", and " + subject_of(hosted->config, hello.from_node) + " has it to " + to_text(hello.wanted) +
+                             ": this node's disk is an older one");
+  }
   co_return answer;
 }
 

@@ -23,7 +23,8 @@ PassiveCopy::PassiveCopy(NodeContext& context, const DatabaseConfig& database, C
 PassiveCopy::~PassiveCopy() = default;
 
 Task<Result<void>> PassiveCopy::run() {
-  close_files();
+  CCR_ASSERT(phase_ == nullptr);
+  files_.reset();
   opened_ = false;
   Result<bool> known = co_await open_directories(context_, database_, paths_, keeper_);
   if (!known.ok()) co_return known.error();
@@ -34,6 +35,7 @@ Task<Result<void>> PassiveCopy::run() {
   }
   opened_ = true;
   for (;;) {
+    CCR_CO_TRY(co_await leave_fork());
     if (std::exchange(reopen_, false)) files_.reset();
     if (keeper_.state().page_size != 0 && !files_) {
       const Result<void> opened = co_await open_files();
@@ -53,6 +55,7 @@ PassiveCopy::Phase PassiveCopy::next_phase() const {
 
 // Opens what a history has on this node. The digest table of a copy that was whole is built anew where it is missing.
 Task<Result<void>> PassiveCopy::open_files() {
+  CCR_CO_TRY(co_await take_own_log());
   const storage::CopyState& state = keeper_.state();
   auto files = std::make_shared<PassiveFiles>();
   // A growing file that a power cut tore is made whole by the replay that was under way; anywhere else a partial page is damage.
@@ -122,11 +125,6 @@ Task<Result<void>> PassiveCopy::meet_damage(Error error) {
   const Event event{"log_set_aside", subject_of(database_, context_.config.node), {{"cause", error.message}}};
   context_.trace.record(event);
   co_return co_await open_files();
-}
-
-void PassiveCopy::close_files() {
-  CCR_ASSERT(phase_ == nullptr);
-  files_.reset();
 }
 
 Task<Result<void>> PassiveCopy::run_phase(Phase phase) {
@@ -208,6 +206,12 @@ Task<Result<void>> PassiveCopy::watch_quarantine() {
   }
 }
 
+namespace {
+
+Error role_changes() { return {ErrorKind::busy, "the role of the copy changes", "try again in a moment; ccr status shows its state"}; }
+
+}  // namespace
+
 // --- requests --------------------------------------------------------------------------------------------------------------
 
 Task<Result<void>> PassiveCopy::suspend(SuspendRequest request) {
@@ -225,7 +229,10 @@ Task<Result<void>> PassiveCopy::suspend(SuspendRequest request) {
   const Event event{"suspend_asked", subject_of(database_, context_.config.node), {{"by", state.suspended_by}, {"comment", state.comment}}};
   context_.trace.record(event);
   end_phase();
-  while (standing_.state() != State::suspended && standing_.state() != State::failed_and_suspended) co_await changed_.wait();
+  while (standing_.state() != State::suspended && standing_.state() != State::failed_and_suspended) {
+    if (keeper_.closed()) co_return role_changes();
+    co_await changed_.wait();
+  }
   co_return Result<void>();
 }
 
@@ -243,7 +250,7 @@ Task<Result<void>> PassiveCopy::resume() {
   state.pages_at_rest = {};
   // Whoever resumes a copy that failed wants it tried again: all passes, not one more verdict on the same pages.
   if (state.failed) state.seed.pass = 0;
-  state.suspended = false;
+  state.suspended = state.deposed = false;
   state.failed = false;
   state.comment.clear();
   state.suspended_by.clear();
@@ -253,7 +260,10 @@ Task<Result<void>> PassiveCopy::resume() {
   reopen_ = true;  // whoever worked on the file may have put another in its place
   CCR_CO_TRY(co_await keeper_.save());
   end_phase();
-  while (standing_.state() == State::suspended || standing_.state() == State::failed_and_suspended) co_await changed_.wait();
+  while (standing_.state() == State::suspended || standing_.state() == State::failed_and_suspended) {
+    if (keeper_.closed()) co_return role_changes();
+    co_await changed_.wait();
+  }
   co_return Result<void>();
 }
 
@@ -273,8 +283,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   }
   const Result<bool> doubtful = co_await table_is_doubtful();
   if (!doubtful.ok()) co_return doubtful.error();
-  state.suspended = false;
-  state.failed = false;
+  state.suspended = state.failed = state.deposed = false;
   state.comment.clear();
   state.suspended_by.clear();
   state.cause.clear();

@@ -48,6 +48,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> limit_seed(std::uint64_t bytes_per_second_max);  // of the seed that runs
   Task<Result<void>> rest_after_seed();                               // the seed that runs ends in a suspension
   Task<Result<VerifyReport>> verify(VerifyRequest request, VerifyWatch& watch);
+  Task<Result<void>> prepare(Epoch epoch);  // this copy will be the active one in it, if it comes to that; 0: not any more
+  Task<void> leave();                       // between two lives: its state is somebody else's until run()
   bool cut_seed();                 // as a link would; the seed goes on over new connections. false: nothing is on its way
   Task<Result<RottenBit>> rot();   // of a page, on the disk, as a failing disk would: what ccr believes of the page stays
 
@@ -89,19 +91,12 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
 
  private:
   class Scrubbed;
+  struct Contact;  // engine/passive_log.cc
   enum class Phase { contact, seed, follow };
-
-  // While it lives the copy is connected by this connection, however the task that holds it ends.
-  struct Contact {
-    Contact(PassiveCopy& copy, const transport::FramedConnection& connection);
-    ~Contact();
-    PassiveCopy& copy_;
-  };
 
   Phase next_phase() const;
   Task<Result<void>> open_files();
   Task<Result<void>> meet_damage(Error error);
-  void close_files();
   Task<Result<void>> run_phase(Phase phase);
   void end_phase();
   Task<Result<void>> leave_when_asked();
@@ -110,9 +105,6 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::string resting_hint() const;
   Task<Result<void>> note_rest();
   Task<Result<void>> check_place();
-  Task<Result<void>> check_beside();
-  std::string page_file_name() const;
-  Task<Result<std::vector<storage::DirectoryEntry>>> files_beside();  // all files of the page file's directory, itself too
   Task<Result<void>> check_rest();
   Task<Result<void>> judge_verification(const VerifyReport& report);
 
@@ -125,6 +117,11 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> leave_for_better_path(transport::Endpoint used, bool& leaves);
   Task<Result<transport::Hello>> log_hello(bool with_log);
   Result<bool> judge(const transport::Welcome& welcome);
+  Error went_back(const transport::Welcome& welcome) const;
+  void meet_fork(const transport::Welcome& welcome);
+  Task<Result<void>> leave_fork();
+  void tell_aside(Generation from, const std::string& cause);
+  Task<Result<void>> take_own_log();
   Task<Result<void>> log_connection_ended(Error error, bool in_seed, Backoff& backoff);
   Task<Result<void>> seed_loop();
   Task<Result<void>> seed_once(Backoff& backoff);
@@ -177,7 +174,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   PositionTimes tip_times_;        // when tips were heard
   PositionTimes inspected_times_;  // when log was inspected here
   const transport::FramedConnection* connection_ = nullptr;
-  Instant contact_lost_at_;  // the last end of a log connection, or of an attempt at one
+  Instant contact_lost_at_;  // by a log connection, or an attempt at one
   int inspect_tries_ = 0, source_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false, verifying_ = false, pass_open_ = false, sources_tried_ = false;
@@ -188,6 +185,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   transport::Welcome seed_welcome_;
   std::optional<RootVerdict> seed_verdict_;
   std::string difference_reason_;
+  std::optional<Generation> fork_;  // from where on the log here is not the active's; 0: not known
   std::uint64_t extents_seen_ = 0;  // of a seed, when its sources were judged last
   std::size_t seed_streams_ = 0;  // that were asked for since this node started
   seed::SeedTarget* seed_target_ = nullptr;

@@ -8,6 +8,13 @@
 
 namespace ccr::engine {
 
+// While it lives the copy is connected by this connection, however the task that holds it ends.
+struct PassiveCopy::Contact {
+  Contact(PassiveCopy& copy, const transport::FramedConnection& connection);
+  ~Contact();
+  PassiveCopy& copy_;
+};
+
 PassiveCopy::Contact::Contact(PassiveCopy& copy, const transport::FramedConnection& connection) : copy_(copy) {
   copy_.connected_ = true;
   if (copy_.tip_) copy_.tip_->at_rest = false;  // the last connection's word
@@ -181,9 +188,9 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
                       to_text(welcome.first) + ")");
       return false;
     case Verdict::ahead:
-      return Error{ErrorKind::diverged, "this copy has log beyond " + to_text(welcome.durable) + ", where " + active_node() + " ends", ""};
-    case Verdict::forked:
-      return Error{ErrorKind::diverged, "the histories fork at generation " + to_text(welcome.fork), ""};
+      if (database_.kind == DatabaseKind::pages && welcome.epoch == keeper_.state().epoch) return went_back(welcome);
+      [[fallthrough]];
+    case Verdict::forked: meet_fork(welcome); return false;
     case Verdict::other_history:
       return Error{ErrorKind::diverged, active_node() + " has another history (signature " + welcome.signature.text() + ", here " +
                                             keeper_.state().signature.text() + ")", ""};

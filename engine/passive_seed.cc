@@ -268,6 +268,7 @@ Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
   inspected_times_.clear();
   CCR_CO_TRY(co_await keeper_.save());
   const std::optional<Generation> aside = not_proven_from(seed_hello_, seed_welcome_, offer.from.generation);
+  if (aside) tell_aside(*aside, difference_reason_);
   CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation, aside));
   pass_open_ = true;
   changed_.notify();
@@ -285,6 +286,7 @@ Task<Result<void>> PassiveCopy::pass_resumed(const transport::SeedOffer& offer) 
   if (!covered || aside) {
     keeper_.state().durable = Position{};  // before the log goes: one shorter than this would be damage at the next start
     CCR_CO_TRY(co_await keeper_.save());
+    if (aside) tell_aside(*aside, difference_reason_);
     CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation, aside));
   }
   pass_open_ = true;

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "base/timeout.h"
+#include "engine/file_place.h"
 #include "engine/passive_copy.h"
 #include "engine/passive_files.h"
 #include "seed/seed_verify.h"
 #include "storage/disk_verifier.h"
-#include "storage/file_replacement.h"
 
 namespace ccr::engine {
 
@@ -24,7 +24,7 @@ Task<Result<VerifyReport>> PassiveCopy::verify(VerifyRequest request, VerifyWatc
     ~Verifying() { copy.verifying_ = false; }
   } verifying(*this);
   CCR_CO_TRY(co_await check_place());
-  CCR_CO_TRY(co_await check_beside());
+  CCR_CO_TRY(co_await check_beside(context_.disk, subject_of(database_, context_.config.node), paths_.page_file));
   VerifyReport report;
   CCR_CO_TRY(co_await verify_disk(request, report, watch));
   if (report.differing_total <= Scrub::pages_rotten_max) report.repaired = co_await scrub_.mend(report.differing);
@@ -72,30 +72,6 @@ Task<Result<void>> PassiveCopy::judge_verification(const VerifyReport& report) {
   co_return Result<void>();
 }
 
-std::string PassiveCopy::page_file_name() const { return paths_.page_file.substr(paths_.page_file.rfind('/') + 1); }
-
-Task<Result<std::vector<storage::DirectoryEntry>>> PassiveCopy::files_beside() {
-  Result<std::vector<storage::DirectoryEntry>> entries = co_await context_.disk.list(storage::directory_of(paths_.page_file));
-  if (entries.ok()) std::erase_if(*entries, [](const storage::DirectoryEntry& entry) { return entry.directory; });
-  co_return entries;
-}
-
-// A program that opened the copy for writing leaves its own log beside it, whose pages would come over ours when the next one opens it.
-Task<Result<void>> PassiveCopy::check_beside() {
-  const std::string name = page_file_name();
-  const Result<std::vector<storage::DirectoryEntry>> files = co_await files_beside();
-  if (!files.ok()) co_return files.error();
-  for (const storage::DirectoryEntry& entry : *files) {
-    const bool log = entry.name == name + "-wal" || entry.name == name + "-journal";
-    if (!log || entry.facts.bytes == 0) continue;
-    co_return Error{ErrorKind::corrupt,
-                    subject_of(database_, context_.config.node) + ": a program opened " + paths_.page_file + " for writing and left " + entry.name +
-                        " beside it (" + std::to_string(entry.facts.bytes) + " bytes)",
-                    "end that program and move " + entry.name + " away: whoever opens the copy next would read it as part of the copy"};
-  }
-  co_return Result<void>();
-}
-
 // Proven is the file that applications would open, and not one that was moved away or deleted while we have it open.
 Task<Result<void>> PassiveCopy::check_place() {
   const Result<storage::FileFacts> facts = co_await page_file_facts();
@@ -111,15 +87,7 @@ Task<Result<void>> PassiveCopy::check_place() {
   co_return Error{ErrorKind::corrupt, subject + ": " + cause, "ccr seed " + subject};
 }
 
-// By its path: a file that took the place of ours is another one.
-Task<Result<storage::FileFacts>> PassiveCopy::page_file_facts() {
-  const std::string name = page_file_name();
-  const Result<std::vector<storage::DirectoryEntry>> files = co_await files_beside();
-  if (!files.ok()) co_return files.error();
-  for (const storage::DirectoryEntry& entry : *files)
-    if (entry.name == name) co_return entry.facts;
-  co_return storage::FileFacts{};
-}
+Task<Result<storage::FileFacts>> PassiveCopy::page_file_facts() { return facts_at(context_.disk, paths_.page_file); }
 
 // A whole copy was suspended: nobody should write its file until it is resumed.
 Task<Result<void>> PassiveCopy::note_rest() {
@@ -137,7 +105,7 @@ Task<Result<void>> PassiveCopy::check_rest() {
   const std::string subject = subject_of(database_, context_.config.node);
   if (!state.seed.source.empty()) co_return Result<void>();  // its pages are being made right
   if (state.damaged_pages > 0) co_return Error{ErrorKind::corrupt, subject + ": " + state.cause, "ccr seed " + subject};
-  CCR_CO_TRY(co_await check_beside());
+  CCR_CO_TRY(co_await check_beside(context_.disk, subject_of(database_, context_.config.node), paths_.page_file));
   if (!state.pages_at_rest.known()) co_return Result<void>();
   const Result<storage::FileFacts> facts = co_await page_file_facts();
   if (!facts.ok()) co_return facts.error();

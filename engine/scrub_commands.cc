@@ -25,7 +25,7 @@ json progress_json(const Scrub& scrub) {
 }  // namespace
 
 Error ScrubCommands::resting(const Hosted& hosted) const {
-  const bool failed = hosted.passive && hosted.passive->state().failed;
+  const bool failed = !hosted.is_active_here && hosted.passive->state().failed;
   const std::string subject = subject_of(hosted.config, node_.config().node);
   const std::string& cause = hosted.standing->cause();
   return {failed ? ErrorKind::corrupt : ErrorKind::busy,

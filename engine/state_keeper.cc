@@ -9,6 +9,7 @@ StateKeeper::StateKeeper(const Executor& executor, storage::Disk& disk, std::str
 
 Task<Result<bool>> StateKeeper::load() {
   if (loaded_) co_return true;
+  closed_ = false;
   Result<storage::CopyState> loaded = co_await file_.load();
   if (!loaded.ok()) {
     if (loaded.error().kind == ErrorKind::not_found) co_return false;
@@ -19,9 +20,17 @@ Task<Result<bool>> StateKeeper::load() {
   co_return true;
 }
 
+Task<void> StateKeeper::close() {
+  closed_ = true;
+  while (saving_) co_await changed_.wait();
+  state_ = {};
+  loaded_ = false;
+}
+
 Task<Result<void>> StateKeeper::save() {
   const std::uint64_t mine = ++wanted_;
   while (saved_ < mine) {
+    if (closed_) co_return Error{ErrorKind::stopped, "the role of the copy changes", "try again in a moment; ccr status shows its state"};
     if (saving_) {
       co_await changed_.wait();
       continue;

@@ -20,13 +20,16 @@ class StateKeeper {
   storage::CopyState& state() noexcept { return state_; }
   const storage::CopyState& state() const noexcept { return state_; }
   Task<Result<void>> save();
+  // Somebody else keeps the state from completion on: saves are refused (stopped) until the next load(), which reads the disk.
+  Task<void> close();
+  bool closed() const noexcept { return closed_; }
 
  private:
   storage::StateFile file_;
   storage::CopyState state_;
   Signal changed_;
   std::uint64_t wanted_ = 0, saved_ = 0;
-  bool saving_ = false, loaded_ = false;
+  bool saving_ = false, loaded_ = false, closed_ = false;
 };
 
 }  // namespace ccr::engine

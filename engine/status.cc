@@ -96,7 +96,6 @@ json passive_there(const Hosted& hosted, const std::string& node) {
 json passive_here(const Node& node, const Hosted& hosted, WallTime now) {
   json copy = blank_copy(node.config().node, "passive");
   put_standing(copy, *hosted.standing);
-  if (!hosted.passive) return copy;
   const PassiveCopy& passive = *hosted.passive;
   const transport::Watermarks marks = passive.watermarks();
   put_watermarks(copy, marks);
@@ -134,7 +133,6 @@ json passive_here(const Node& node, const Hosted& hosted, WallTime now) {
 // The active copy as a passive node knows it.
 json active_there(const Hosted& hosted) {
   json copy = blank_copy(hosted.config.copies.front(), "active");
-  if (!hosted.passive) return copy;
   const PassiveCopy& passive = *hosted.passive;
   const bool connected = passive.connected();
   copy["state"] = connected ? json("mounted") : json(nullptr);
@@ -192,7 +190,7 @@ json status_of(const Node& node, Clock& clock, const std::string& database, cons
                   {"epoch", nullptr}, {"signature", nullptr}, {"copies", json::array()}};
     const storage::CopyState* state = nullptr;
     if (hosted->active && hosted->active->ready()) state = &hosted->active->state();
-    if (hosted->passive) state = &hosted->passive->state();
+    if (!hosted->is_active_here) state = &hosted->passive->state();
     if (state != nullptr && state->signature.known()) {
       entry["epoch"] = state->epoch;
       entry["signature"] = state->signature.text();

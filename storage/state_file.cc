@@ -9,7 +9,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
-constexpr std::uint32_t version = 4;
+constexpr std::uint32_t version = 5;
 constexpr std::size_t slot_block_bytes = 4096;
 constexpr std::size_t checksum_at = 24;
 constexpr std::size_t slot_header_bytes = 32;
@@ -19,7 +19,7 @@ constexpr std::size_t position_bytes = 16;
 constexpr std::size_t fixed_bytes_max = 512;  // everything of a CopyState that has one length, with room
 constexpr std::size_t pin_bytes_max = 2 + 2 + CopyState::name_bytes_max + position_bytes;
 static_assert(slot_header_bytes + fixed_bytes_max + CopyState::comment_bytes_max + CopyState::cause_bytes_max +
-                  2 * CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max <=
+                  3 * CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max <=
               StateFile::state_bytes_max);
 static_assert(StateFile::state_bytes_max % slot_block_bytes == 0);
 
@@ -151,6 +151,10 @@ Pin get_pin(Decoder& in, bool& legal) {
 void put(Encoder& out, const CopyState& state) {
   out.bytes(state.signature.bytes);
   out.u64(state.epoch);
+  put(out, state.active, CopyState::name_bytes_max);
+  put(out, state.forced);
+  put(out, state.deposed);
+  out.u64(state.prepared);
   out.u32(state.page_size);
   put(out, state.durable);
   out.u64(state.durable_commit);
@@ -183,6 +187,10 @@ CopyState get_state(Decoder& in, bool& legal) {
   const ByteView signature = in.bytes(state.signature.bytes.size());
   std::copy(signature.begin(), signature.end(), state.signature.bytes.begin());
   state.epoch = in.u64();
+  state.active = get_text(in, CopyState::name_bytes_max, legal);
+  state.forced = get_flag(in, legal);
+  state.deposed = get_flag(in, legal);
+  state.prepared = in.u64();
   state.page_size = in.u32();
   state.durable = get_position(in);
   state.durable_commit = in.u64();

@@ -59,7 +59,11 @@ struct CopyState {
   static constexpr std::size_t name_bytes_max = 255;
   static constexpr std::size_t pins_max = 64;
   Signature signature;
-  Epoch epoch = 0;
+  Epoch epoch = 0;         // the newest that is known here
+  std::string active;      // the node whose copy is the active one in it; empty: the one that the configuration names first
+  bool forced = false;     // it was activated without asking the one before, which may have gone on
+  bool deposed = false;    // this copy was active itself when another one was activated by force: what it alone has, it acknowledged
+  Epoch prepared = 0;      // passive: of an activation that this copy agreed to and is ready for; 0: none
   std::uint32_t page_size = 0;
   Position durable;  // active: proven end of the log; passive: end of what is synced and inspected
   CommitNumber durable_commit = 0;

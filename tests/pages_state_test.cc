@@ -17,6 +17,9 @@ CopyState full_state() {
   CopyState state;
   state.signature.bytes.fill(std::byte{0xa5});
   state.epoch = 3;
+  state.active = "gamma";
+  state.forced = state.deposed = true;
+  state.prepared = 4;
   state.page_size = 4096;
   state.durable = at(9, 8192);
   state.durable_commit = 900;
@@ -122,7 +125,7 @@ TEST(StateBytes, BytesBehindThePayloadAreRefusedAlsoWithAGoodChecksum) {
 
 TEST(StateBytes, ANewerVersionIsUnsupported) {
   Bytes slot = encode_state(full_state(), 5);
-  slot[8] = std::byte{5};
+  slot[8] = std::byte{6};
   seal_state(slot);
   EXPECT_EQ(kind_of(decode_state(slot)), ErrorKind::unsupported);
 }

@@ -107,9 +107,9 @@ TEST(Messages, TypesHaveTheseNumbersAndNames) {
             "11 PageDigestsAsk\n12 PageDigestList\n13 ExtentAsk\n14 ExtentPages\n15 SeedFinish\n16 SeedEnd\n17 SeedRelease\n18 "
             "VerifyAsk\n"
             "19 VerifyAnswer\n20 MeasureAsk\n21 MeasureData\n22 MeasureEnd\n23 LogPacked\n24 ExtentPacked\n25 PathBeat\n"
-            "26 PageAsk\n27 PageAnswer\n");
+            "26 PageAsk\n27 PageAnswer\n28 RolesTold\n29 HandoverAsk\n30 HandoverAnswer\n");
   EXPECT_STREQ(type_name(0), "unknown");
-  EXPECT_STREQ(type_name(28), "unknown");
+  EXPECT_STREQ(type_name(31), "unknown");
 }
 
 TEST(Messages, EachComesBackAsItWas) {

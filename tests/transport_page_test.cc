@@ -130,6 +130,10 @@ std::vector<Extremes> extremes(const Bytes& tail) {
   largest.generation = {1};
   largest.raw_bytes = log_block_bytes;
   largest.packed = whole;
+  const std::string longest_name(name_bytes_max, 'n');
+  RolesTold roles;
+  roles.entries.assign(roles_max, RoleEntry{longest_name, {}, 0, longest_name, false, false, {}, 0});
+  const HandoverAsk long_ask{HandoverStep::check, longest_name, 0, longest_name, {}, 0, 0, false};
   return {{Hello{}, hello},
           {Welcome{}, named},
           {Refuse{}, Refuse{RefuseReason::busy, text, text}},
@@ -156,7 +160,10 @@ std::vector<Extremes> extremes(const Bytes& tail) {
           {ExtentPacked{0, {}, 0, 1, 512, whole.first(1), false}, ExtentPacked{0, {}, 0, 1, 512, whole, false}},
           {PathBeat{}, PathBeat{~std::uint64_t(0)}},
           {PageAsk{}, PageAsk{}},
-          {PageAnswer{}, PageAnswer{1, PageAnswer::Standing::same, {}, whole.first(page_bytes_max)}}};
+          {PageAnswer{}, PageAnswer{1, PageAnswer::Standing::same, {}, whole.first(page_bytes_max)}},
+          {RolesTold{}, roles},
+          {HandoverAsk{}, long_ask},
+          {HandoverAnswer{}, HandoverAnswer{false, text, text, {}, 0}}};
 }
 
 TEST(FormatPage, ItsTableNamesEveryTypeWithItsSmallestAndLargestBody) {

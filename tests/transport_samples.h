@@ -150,6 +150,7 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
   packed.packed = view;
   ExtentPacked shrunk{3, {{5}, 8192}, 1000, 769, 65536, view, true};
   VerifyAnswer verify{3, {{5}, 8192}, 70, 1000, {1, 2, 3}, {1, 2, 4}};
+  RolesTold roles{{{"orders", sample_signature(), 4, "beta", true, false, {{6}, 8192}, 90}, {"mail", {}, 0, "alpha", false, true, {}, 0}}, true};
   return {sample_hello(),
           welcome,
           refuse,
@@ -176,7 +177,10 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
           shrunk,
           PathBeat{7},
           PageAsk{7, 0x1122334455667788},
-          PageAnswer{7, PageAnswer::Standing::same, {{5}, 8192}, view.first(std::min<std::size_t>(view.size(), 4096))}};
+          PageAnswer{7, PageAnswer::Standing::same, {{5}, 8192}, view.first(std::min<std::size_t>(view.size(), 4096))},
+          roles,
+          HandoverAsk{HandoverStep::prepare, "orders", 5, "beta", {{6}, 8192}, 90, 0x1122334455667788, true},
+          HandoverAnswer{true, "it is", "ccr status", {{6}, 8192}, 90}};
 }
 
 }  // namespace ccr::transport

@@ -52,6 +52,24 @@ const char* name_of(RefuseReason reason) noexcept {
   return "?";
 }
 
+const char* name_of(HandoverStep step) noexcept {
+  switch (step) {
+    case HandoverStep::check:
+      return "check";
+    case HandoverStep::prepare:
+      return "prepare";
+    case HandoverStep::undo:
+      return "undo";
+    case HandoverStep::take:
+      return "take";
+    case HandoverStep::yield:
+      return "yield";
+    case HandoverStep::move:
+      return "move";
+  }
+  return "?";
+}
+
 Error unexpected(const Message& message, const std::string& where) {
   const std::uint8_t type = type_of(message);
   return {ErrorKind::protocol, "a message of type " + std::to_string(type) + " (" + type_name(type) + ") on " + where, "is it ccr, of the same version? ccr version"};

@@ -8,6 +8,7 @@
 #include "transport/frame.h"
 #include "transport/measure_fields.h"
 #include "transport/repair_fields.h"
+#include "transport/role_fields.h"
 
 namespace ccr::transport {
 namespace {
@@ -59,7 +60,7 @@ void fields(A& a, typename A::template Ref<Hello> m) {
   a.u16(m.version_max);
   a.require(m.version_min <= m.version_max, "a version range that ends before it begins");
   if (A::reads && a.ok() && !speaks(m.version_min, m.version_max)) return a.skip_rest();
-  a.word(m.purpose, Purpose::repair);
+  a.word(m.purpose, Purpose::roles);
   a.name(m.cluster);
   a.name(m.from_node);
   a.name(m.to_node);
@@ -305,14 +306,15 @@ constexpr std::array<const char*, type_count + 1> type_names{
     "ExtentDigests", "PageDigestsAsk", "PageDigestList", "ExtentAsk", "ExtentPages",
     "SeedFinish",    "SeedEnd",        "SeedRelease",    "VerifyAsk", "VerifyAnswer",
     "MeasureAsk",    "MeasureData",    "MeasureEnd",     "LogPacked", "ExtentPacked",
-    "PathBeat",      "PageAsk",        "PageAnswer"};
+    "PathBeat",      "PageAsk",        "PageAnswer",     "RolesTold", "HandoverAsk",
+    "HandoverAnswer"};
 
 // The numbers are a format: a new message goes to the end.
 template <class M, std::uint8_t type>
 constexpr bool numbered = std::is_same_v<std::variant_alternative_t<type - 1, Message>, M>;
 static_assert(numbered<Hello, 1> && numbered<LogData, 4> && numbered<SeedOpen, 7> && numbered<ExtentPages, 14> &&
               numbered<VerifyAnswer, 19> && numbered<MeasureAsk, 20> && numbered<MeasureEnd, 22> && numbered<ExtentPacked, 24> && numbered<PathBeat, 25> &&
-              numbered<PageAnswer, 27>);
+              numbered<PageAnswer, 27> && numbered<HandoverAnswer, 30>);
 
 template <class M>
 Result<Message> decode_as(std::uint8_t type, ByteView body) {

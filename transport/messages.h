@@ -1,7 +1,7 @@
 // What nodes say to each other, format version 1. transport/README.md is the page of this format; encoding lives here only.
 //
 // Passive nodes connect to the active one. A connection has one purpose: `log` (watermarks, heartbeats and log of one copy), `seed`, `pages`
-// (one more stream of a seed, to any healthy copy), `repair` (of a page, to any other copy), `path`, or `measure`, of no database and to any node.
+// (one more stream of a seed, to any healthy copy), `repair` (of a page, to any other copy), `path`, `measure`, or `roles`, of no database and to any node.
 // First Hello (passive) and Welcome or Refuse (active), then the messages of the purpose. Pure: bytes in, message or Error out; a
 // length is checked before anything is allocated.
 #pragma once
@@ -18,6 +18,7 @@
 #include "transport/measure_messages.h"
 #include "transport/packed_messages.h"
 #include "transport/repair_messages.h"
+#include "transport/role_messages.h"
 
 namespace ccr::transport {
 
@@ -34,9 +35,9 @@ inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent o
 inline constexpr std::size_t page_mask_bytes_max = extent_pages_max / 8;
 inline constexpr std::uint32_t extent_digests_max = 65'536;       // of one message
 
-enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4, pages = 5, repair = 6 };
+enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4, pages = 5, repair = 6, roles = 7 };
 // Whether a connection of that purpose is about a database.
-constexpr bool of_database(Purpose purpose) noexcept { return purpose != Purpose::measure && purpose != Purpose::path; }
+constexpr bool of_database(Purpose purpose) noexcept { return purpose != Purpose::measure && purpose != Purpose::path && purpose != Purpose::roles; }
 
 // (generation, digest): of a whole sealed generation, or of the first `bytes` bytes of an open one.
 struct ChainPoint {
@@ -170,7 +171,6 @@ struct SeedRelease {};                                                   // pass
 // verify: page digests as of one position, read from the source's disk
 struct VerifyAsk { std::uint32_t extent = 0; };
 struct VerifyAnswer { std::uint32_t extent = 0; Position as_of; CommitNumber commit = 0; PageNumber page_count = 0; std::vector<Digest64> disk; std::vector<Digest64> table; };
-
 // path: P sends one after another, A answers each with the same
 struct PathBeat {
   std::uint64_t number = 0;
@@ -180,7 +180,8 @@ struct PathBeat {
 
 using Message = std::variant<Hello, Welcome, Refuse, LogData, Tip, Watermarks, SeedOpen, SeedOffer, ExtentDigestsAsk, ExtentDigests,
                              PageDigestsAsk, PageDigestList, ExtentAsk, ExtentPages, SeedFinish, SeedEnd, SeedRelease, VerifyAsk, VerifyAnswer,
-                             MeasureAsk, MeasureData, MeasureEnd, LogPacked, ExtentPacked, PathBeat, PageAsk, PageAnswer>;
+                             MeasureAsk, MeasureData, MeasureEnd, LogPacked, ExtentPacked, PathBeat, PageAsk, PageAnswer,
+                             RolesTold, HandoverAsk, HandoverAnswer>;
 
 // The number of a type on the wire is its place in Message, from 1.
 std::uint8_t type_of(const Message& message) noexcept;

@@ -83,16 +83,31 @@ Node* Cluster::node(const std::string& name) {
   return found == nodes_.end() ? nullptr : found->second;
 }
 
-engine::ActiveCopy* Cluster::active() {
-  Node* alpha = node(options_.nodes.front());
-  if (alpha == nullptr) return nullptr;
-  engine::ActiveCopy* copy = alpha->find(database)->active.get();
+engine::ActiveCopy* Cluster::active() { return active(active_node()); }
+
+engine::ActiveCopy* Cluster::active(const std::string& name) {
+  Node* here = node(name);
+  if (here == nullptr) return nullptr;
+  engine::ActiveCopy* copy = here->find(database)->active.get();
   return copy != nullptr && copy->ready() ? copy : nullptr;
+}
+
+std::string Cluster::active_node() {
+  std::string found = options_.nodes.front();
+  Epoch highest = 0;
+  for (const std::string& name : options_.nodes) {
+    const engine::ActiveCopy* copy = active(name);
+    if (copy == nullptr || copy->state().epoch <= highest) continue;
+    found = name;
+    highest = copy->state().epoch;
+  }
+  return found;
 }
 
 engine::PassiveCopy* Cluster::passive(const std::string& name) {
   Node* here = node(name);
-  return here == nullptr ? nullptr : here->find(database)->passive.get();
+  if (here == nullptr || here->find(database)->is_active_here) return nullptr;
+  return here->find(database)->passive.get();
 }
 
 std::string Cluster::state(const std::string& name) {
@@ -104,13 +119,13 @@ void Cluster::start_all() {
   for (auto& [name, host] : hosts_) host->start();
 }
 
-Task<Result<void>> Cluster::commit_task(std::vector<engine::PageWrite> writes, std::shared_ptr<Written> written) {
+Task<Result<void>> Cluster::commit_task(engine::PageStore& store, std::vector<engine::PageWrite> writes, std::shared_ptr<Written> written) {
   struct Pending {
     std::uint64_t& count;
     explicit Pending(std::uint64_t& c) : count(c) { ++count; }
     ~Pending() { --count; }
   } pending(pending_);
-  const Result<void> committed = co_await active()->store()->commit(std::move(writes));
+  const Result<void> committed = co_await store.commit(std::move(writes));
   if (committed.ok()) {
     written->acknowledged = true;
     ++acknowledged_;
@@ -119,7 +134,11 @@ Task<Result<void>> Cluster::commit_task(std::vector<engine::PageWrite> writes, s
 }
 
 bool Cluster::commit(Random& random, std::vector<PageNumber> pages) {
-  engine::ActiveCopy* copy = active();
+  return commit_at(active_node(), random, std::move(pages));
+}
+
+bool Cluster::commit_at(const std::string& name, Random& random, std::vector<PageNumber> pages) {
+  engine::ActiveCopy* copy = active(name);
   if (copy == nullptr || copy->store() == nullptr) return false;
   auto written = std::make_shared<Written>();
   written->sequence = ++sequence_;
@@ -132,7 +151,7 @@ bool Cluster::commit(Random& random, std::vector<PageNumber> pages) {
     writes.push_back({page, std::move(image)});
   }
   history_.push_back(written);
-  copy->group().spawn(commit_task(std::move(writes), written));
+  copy->group().spawn(commit_task(*copy->store(), std::move(writes), written));
   return true;
 }
 

@@ -1,6 +1,6 @@
-// Cluster is a handful of whole nodes in one world: alpha has the active copies, the others passive ones. Source kind `pages`.
+// Cluster is a handful of whole nodes in one world: alpha begins with the active copies, the others with passive ones. Source kind `pages`.
 //
-// commit() runs a transaction on alpha's store and remembers what was acknowledged: the model that every copy is held against.
+// commit() runs a transaction on the active node's store and remembers what was acknowledged: the model that every copy is held against.
 // Threads: one. Lifetime: the world outlives it.
 #pragma once
 
@@ -49,13 +49,19 @@ class Cluster {
   const std::vector<std::string>& names() const noexcept { return options_.nodes; }
   std::uint32_t page_size() const noexcept { return options_.page_size; }
   engine::Node* node(const std::string& name);            // null while it is not running
-  engine::ActiveCopy* active();                           // alpha's, when it is mounted
-  engine::PassiveCopy* passive(const std::string& name);  // when it is open
+  std::string active_node();                              // that serves, of several in the highest epoch; alpha where none does
+  engine::ActiveCopy* active();                           // of that node, when it is mounted
+  engine::ActiveCopy* active(const std::string& name);
+  engine::PassiveCopy* passive(const std::string& name);  // where it is a passive one
   std::string state(const std::string& name);             // "" when not running
 
   void start_all();
-  // A transaction on `pages` with content drawn from `random`; pending until the store answers. False: alpha is not serving.
+  // A transaction on `pages` with content drawn from `random`; pending until the store answers. False: nobody serves, or not that node.
   bool commit(Random& random, std::vector<PageNumber> pages);
+  bool commit_at(const std::string& name, Random& random, std::vector<PageNumber> pages);
+  // What was written since `mark` is given up by a person: copies hold nothing of it.
+  std::size_t mark() const noexcept { return history_.size(); }
+  void give_up_since(std::size_t mark) { history_.resize(mark); }
   std::uint64_t acknowledged() const noexcept { return acknowledged_; }
   std::uint64_t pending() const noexcept { return pending_; }
 
@@ -84,7 +90,7 @@ class Cluster {
   Digest64 zero_digest(PageNumber page) const;
   engine::Config config_of(const std::string& name) const;
   Task<Result<void>> live(std::string name, Incarnation& incarnation);
-  Task<Result<void>> commit_task(std::vector<engine::PageWrite> writes, std::shared_ptr<Written> written);
+  Task<Result<void>> commit_task(engine::PageStore& store, std::vector<engine::PageWrite> writes, std::shared_ptr<Written> written);
 
   World& world_;
   ClusterOptions options_;

@@ -1,0 +1,369 @@
+#include "engine/handover.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/timeout.h"
+#include "engine/status_parts.h"
+
+namespace ccr::engine {
+
+using nlohmann::json;
+using transport::HandoverAnswer;
+using transport::HandoverAsk;
+using transport::HandoverStep;
+using transport::RoleEntry;
+
+namespace {
+
+constexpr Duration look_at_peer = std::chrono::milliseconds(20);
+
+double seconds_since(Clock& clock, Instant begun) { return std::chrono::duration<double>(clock.now() - begun).count(); }
+
+}  // namespace
+
+// What commits wait for, from the moment on at which they stop; a task of the active copy's life, which may end in the middle of it.
+struct Handover::Quiet {
+  explicit Quiet(const Executor& executor) : done(executor) {}
+  std::optional<Result<void>> outcome;
+  bool ended = false;
+  ActiveCopy::Tip tip;
+  Instant begun;
+  Signal done;
+};
+
+Handover::Handover(NodeContext& context, Roles& roles, Hosted& hosted) : context_(context), roles_(roles), hosted_(hosted) {
+  CCR_ASSERT(!hosted.handing_over);
+}
+
+HandoverAsk Handover::step_of(HandoverStep step, Epoch epoch) const {
+  HandoverAsk ask;
+  ask.step = step;
+  ask.database = hosted_.config.name;
+  ask.epoch = epoch;
+  return ask;
+}
+
+void Handover::tell(const char* event, std::vector<std::pair<std::string, std::string>> fields) {
+  const Event told{event, subject_of(hosted_.config, context_.config.node), std::move(fields)};
+  context_.trace.record(told);
+}
+
+Result<json> Handover::result() const {
+  CCR_ASSERT(ended_);
+  if (error_) return *error_;
+  return *done_;
+}
+
+void Handover::end(Result<json> result) {
+  if (result.ok()) done_ = std::make_shared<json>(std::move(*result));
+  else error_ = result.error();
+  ended_ = true;
+}
+
+namespace {
+
+// Only one at a time, and whatever way it ends.
+struct HandingOver {
+  Hosted& hosted;
+  explicit HandingOver(Hosted& h) : hosted(h) { hosted.handing_over = true; }
+  ~HandingOver() { hosted.handing_over = false; }
+};
+
+}  // namespace
+
+Task<Result<void>> Handover::move(std::shared_ptr<Handover> handover, std::string to) {
+  handover->end(co_await handover->run_move(std::move(to)));
+  co_return Result<void>();
+}
+
+Task<Result<void>> Handover::activate(std::shared_ptr<Handover> handover, Dial dial) {
+  handover->end(co_await handover->run_activation(dial));
+  co_return Result<void>();
+}
+
+// --- move ------------------------------------------------------------------------------------------------------------------
+
+Result<void> Handover::check_move(const std::string& to) const {
+  const std::string& name = hosted_.config.name;
+  const std::string here = subject_of(hosted_.config, context_.config.node), there = subject_of(hosted_.config, to);
+  if (!hosted_.is_active_here) return Error{ErrorKind::refused, here + " is not the active copy", "ccr status " + name + " shows which is"};
+  if (hosted_.handing_over) return Error{ErrorKind::busy, "a handover of " + name + " is under way", "ccr status " + name};
+  if (!hosted_.active || !hosted_.active->ready() || hosted_.standing->state() != State::mounted)
+    return Error{ErrorKind::refused, here + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(), "ccr activate on the other node takes it over"};
+  if (hosted_.config.kind != DatabaseKind::pages)
+    return Error{ErrorKind::unsupported, name + " is an SQLite database: its active copy cannot change yet", ""};
+  if (to == context_.config.node) return Error{ErrorKind::usage, there + " is the active copy already", ""};
+  const CopyFacts& copy = hosted_.copies->of(to);
+  if (!copy.connected) return Error{ErrorKind::refused, there + " is not connected", "ccr status " + name + " shows why"};
+  return {};  // how it is it says itself, when it is asked
+}
+
+// Commits go on meanwhile: what is left to ship when they stop is what came during the last look.
+Task<Result<void>> Handover::wait_for_backlog(std::string to) {
+  step_ = "backlog";
+  const Instant end = context_.clock.now() + backlog_limit;
+  for (;;) {
+    const Result<void> still = check_move(to);
+    const bool only_us = !still.ok() && still.error().kind == ErrorKind::busy;
+    if (!still.ok() && !only_us) co_return still;
+    const transport::Watermarks& marks = hosted_.copies->of(to).watermarks;
+    const Position tip = hosted_.active->tip().durable;
+    if (distance(marks.replayed, tip, hosted_.config.generation_bytes).value <= hosted_.config.generation_bytes) co_return Result<void>();
+    if (context_.clock.now() >= end) {
+      const std::uint64_t behind = distance(marks.replayed, tip, hosted_.config.generation_bytes).value;
+      co_return Error{ErrorKind::timeout, subject_of(hosted_.config, to) + " is still " + std::to_string(behind) + " bytes of log behind; commits went on",
+                      "lower the load, or wait: ccr wait " + subject_of(hosted_.config, to)};
+    }
+    co_await context_.clock.sleep(look_at_peer);
+  }
+}
+
+Task<Result<void>> Handover::prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet) {
+  struct Ended {
+    Quiet& quiet;
+    ~Ended() {
+      quiet.ended = true;
+      quiet.done.notify();
+    }
+  } ended{*quiet};
+  quiet->outcome = co_await hold_and_prepare(std::move(to), epoch, quiet);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Handover::hold_and_prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet) {
+  ActiveCopy& active = *hosted_.active;
+  CCR_CO_TRY(co_await active.hold());
+  struct Held {
+    ActiveCopy* active;
+    ~Held() {
+      if (active != nullptr) active->release();
+    }
+  } held{&active};
+  step_ = "hold";
+  quiet->begun = context_.clock.now();
+  quiet->tip = active.tip();
+  if (!quiet->tip.root_known) co_return Error{ErrorKind::busy, "the pages of " + hosted_.config.name + " are being compared", "try again when ccr status shows its root"};
+  HandoverAsk ask = step_of(HandoverStep::prepare, epoch);
+  ask.position = quiet->tip.durable;
+  ask.commit = quiet->tip.commit;
+  ask.root = quiet->tip.root;
+  const Result<HandoverAnswer> answer = co_await with_timeout(context_.clock, hold_limit, "the last replay at " + to, roles_.ask(to, ask));
+  if (!answer.ok()) co_return answer.error();
+  step_ = "epoch";
+  held.active = nullptr;  // the hold ends with this life
+  const Role role{epoch, to, false};
+  roles_.want(hosted_, role);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Handover::wait_until_served(std::string node) {
+  step_ = "activate";
+  const Instant end = context_.clock.now() + serve_limit;
+  Error last{ErrorKind::timeout, subject_of(hosted_.config, node) + " does not serve yet", "ccr status " + hosted_.config.name + " on " + node};
+  while (context_.clock.now() < end) {
+    const Result<RoleEntry> entry = co_await roles_.ask_role(node, hosted_.config.name);
+    if (entry.ok() && entry->active == node && entry->serving) co_return Result<void>();
+    if (!entry.ok()) last.message = subject_of(hosted_.config, node) + " does not serve yet: " + entry.error().message;
+    co_await context_.clock.sleep(look_at_peer);
+  }
+  co_return last;
+}
+
+Task<Result<json>> Handover::run_move(std::string to) {
+  const Result<void> allowed = check_move(to);
+  if (!allowed.ok()) co_return allowed.error();
+  const HandingOver turn(hosted_);
+  const Instant begun = context_.clock.now();
+  const Epoch epoch = hosted_.active->state().epoch + 1;
+  const HandoverAsk check = step_of(HandoverStep::check, epoch);
+  const Result<HandoverAnswer> able = co_await roles_.ask(to, check);
+  if (!able.ok()) co_return able.error();
+  const Result<void> near = co_await wait_for_backlog(to);
+  if (!near.ok()) co_return near.error();
+  if (!hosted_.active || !hosted_.active->ready()) co_return Error{ErrorKind::busy, "the active copy was dismounted meanwhile; nothing is changed", "ccr status"};
+  auto quiet = std::make_shared<Quiet>(context_.executor);
+  hosted_.active->group().spawn(prepare(to, epoch, quiet), TaskGroup::OnError::keep_others);
+  while (!quiet->ended) co_await quiet->done.wait();
+  const bool wanted = quiet->outcome && quiet->outcome->ok();
+  if (!wanted) {
+    const HandoverAsk undo = step_of(HandoverStep::undo, epoch);
+    static_cast<void>(co_await roles_.ask(to, undo));  // where it does not hear it, no epoch will ever come that it is ready for
+    Error why = quiet->outcome ? quiet->outcome->error() : Error{ErrorKind::busy, "the active copy was dismounted meanwhile", "ccr status"};
+    why.message += "; nothing is changed, commits go on at " + context_.config.node;
+    tell("move_undone", {{"to", to}, {"epoch", std::to_string(epoch)}, {"cause", why.message}});
+    co_return why;
+  }
+  co_await roles_.wait_in_force(hosted_, epoch);
+  const HandoverAsk take = step_of(HandoverStep::take, epoch);
+  static_cast<void>(co_await roles_.ask(to, take));  // it hears of it anyway, a little later
+  const Result<void> served = co_await wait_until_served(to);
+  const double held = seconds_since(context_.clock, quiet->begun);
+  tell("moved", {{"to", to}, {"epoch", std::to_string(epoch)}, {"position", to_text(quiet->tip.durable)}, {"commit", std::to_string(quiet->tip.commit)}});
+  if (!served.ok()) co_return served.error();
+  co_return json{{"schema", 1},
+                 {"dry_run", false},
+                 {"database", hosted_.config.name},
+                 {"active", to},
+                 {"before", context_.config.node},
+                 {"epoch", epoch},
+                 {"position", position_json(quiet->tip.durable)},
+                 {"commit", quiet->tip.commit},
+                 {"root", to_hex(quiet->tip.root, 16)},
+                 {"held_seconds", held},
+                 {"seconds", seconds_since(context_.clock, begun)}};
+}
+
+// --- activate --------------------------------------------------------------------------------------------------------------
+
+Task<Result<ActivationFacts>> Handover::look() {
+  ActivationFacts facts;
+  facts.generation_bytes = hosted_.config.generation_bytes;
+  known_epoch_ = hosted_.role.epoch;
+  if (hosted_.is_active_here) co_return facts;
+  if (!hosted_.passive->opened()) {
+    co_return Error{ErrorKind::busy, subject_of(hosted_.config, context_.config.node) + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(),
+                    "ccr status " + hosted_.config.name};
+  }
+  const storage::CopyState& state = hosted_.passive->state();
+  const transport::Watermarks marks = hosted_.passive->watermarks();
+  facts.seeded = state.seeded;
+  facts.failed = state.failed;
+  facts.damaged_pages = state.damaged_pages;
+  facts.inspected = marks.inspected.known() ? marks.inspected : state.durable;
+  facts.replayed_commit = state.replayed_commit;
+  facts.replayed_all = facts.inspected == state.min_required;
+  facts.tip = state.tip;
+  facts.tip_heard = hosted_.passive->tip_heard_at();
+  known_epoch_ = std::max(known_epoch_, state.epoch);
+  const Result<RoleEntry> entry = co_await roles_.ask_role(hosted_.role.active, hosted_.config.name);
+  if (!entry.ok()) co_return facts;
+  facts.answers = true;
+  facts.serves = entry->serving;
+  facts.end = entry->end;
+  facts.end_commit = entry->commit;
+  known_epoch_ = std::max(known_epoch_, entry->epoch);
+  co_return facts;
+}
+
+// The copy before gives up, durably. Where it does not answer, only force goes on, and the epoch says so.
+Task<Result<void>> Handover::fence(Dial dial, Epoch epoch, ActivationFacts& facts, bool& forced) {
+  step_ = "fence";
+  HandoverAsk yield = step_of(HandoverStep::yield, epoch);
+  yield.forced = dial == Dial::force;
+  const Result<HandoverAnswer> yielded = co_await roles_.ask(hosted_.role.active, yield);
+  forced = !yielded.ok();
+  if (yielded.ok() && yielded->end.known()) {
+    facts.answers = true;
+    facts.end = yielded->end;
+    facts.end_commit = yielded->commit;
+  }
+  if (yielded.ok() || dial == Dial::force) co_return Result<void>();
+  co_return yielded.error();
+}
+
+namespace {
+
+json missing_json(const ActivationFacts& facts, const ActivationVerdict& verdict) {
+  json missing{{"known", verdict.known},
+               {"unknown_since", verdict.known || !facts.tip_heard.known() ? json(nullptr) : json(to_rfc3339(facts.tip_heard))},
+               {"generations", verdict.generations},
+               {"bytes", verdict.bytes},
+               {"commits", verdict.commits ? json(*verdict.commits) : json(nullptr)}};
+  return missing;
+}
+
+}  // namespace
+
+Task<Result<json>> Handover::run_activation(Dial dial) {
+  if (hosted_.handing_over) co_return Error{ErrorKind::busy, "a handover of " + hosted_.config.name + " is under way", "ccr status " + hosted_.config.name};
+  const std::string own = context_.config.node, before = hosted_.role.active, subject = subject_of(hosted_.config, own);
+  if (hosted_.config.kind != DatabaseKind::pages)
+    co_return Error{ErrorKind::unsupported, hosted_.config.name + " is an SQLite database: its active copy cannot change yet", ""};
+  if (hosted_.is_active_here && hosted_.conflict.empty()) co_return Error{ErrorKind::refused, subject + " is the active copy already", "ccr status " + hosted_.config.name};
+  if (hosted_.is_active_here && dial != Dial::force)
+    co_return Error{ErrorKind::refused, subject + ": " + hosted_.conflict, "--dial force goes on with what is here; what another copy alone has is set aside there"};
+  const HandingOver turn(hosted_);
+  Result<ActivationFacts> facts = co_await look();
+  if (!facts.ok()) co_return facts.error();
+  bool forced = true;
+  const bool stays = hosted_.is_active_here;
+  if (!stays) {
+    const ActivationVerdict verdict = decide_activation(*facts, dial);
+    if (!verdict.allowed) co_return Error{ErrorKind::refused, subject + " is not activated: " + verdict.reason, verdict.hint};
+  }
+  const Epoch epoch = known_epoch_ + 1;
+  if (!stays) {
+    const Result<void> fenced = co_await fence(dial, epoch, *facts, forced);
+    if (!fenced.ok()) co_return fenced.error();
+  }
+  step_ = "epoch";
+  const ActivationVerdict loss = decide_activation(*facts, Dial::force);
+  const Role role{epoch, own, forced};
+  roles_.want(hosted_, role);
+  co_await roles_.wait_in_force(hosted_, epoch);
+  tell("activated", {{"epoch", std::to_string(epoch)}, {"before", before}, {"dial", name_of(dial)}, {"forced", forced ? "true" : "false"},
+                     {"log_end", to_text(facts->inspected)}, {"missing_known", loss.known ? "true" : "false"},
+                     {"missing_generations", std::to_string(loss.generations)}, {"missing_bytes", std::to_string(loss.bytes)},
+                     {"missing_to", to_text(loss.known ? facts->end : facts->tip)}});
+  step_ = "activate";
+  const Instant end = context_.clock.now() + serve_limit;
+  while (!hosted_.active || !hosted_.active->ready()) {
+    if (context_.clock.now() >= end)
+      co_return Error{ErrorKind::timeout, subject + " is activated and does not serve yet: " + hosted_.standing->cause(), "ccr status " + hosted_.config.name};
+    co_await context_.clock.sleep(look_at_peer);
+  }
+  co_return json{{"schema", 1},   {"dry_run", false}, {"database", hosted_.config.name}, {"active", own},
+                 {"before", before}, {"epoch", epoch},   {"forced", forced},               {"missing", stays ? json(nullptr) : missing_json(*facts, loss)}};
+}
+
+// --- what they would do -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+void add_check(json& answer, const std::string& check, bool ok, const std::string& found) {
+  answer["checks"].push_back({{"check", check}, {"ok", ok}, {"found", found}});
+  if (!ok) answer["allowed"] = false;
+}
+
+}  // namespace
+
+Task<json> Handover::plan_move(std::string to) {
+  json answer{{"dry_run", true}, {"allowed", true}, {"checks", json::array()}, {"plan", json::array()}};
+  const Result<void> allowed = check_move(to);
+  const std::string there = subject_of(hosted_.config, to);
+  add_check(answer, there + " is connected", allowed.ok(), allowed.ok() ? "yes" : allowed.error().message);
+  if (!allowed.ok()) co_return answer;
+  const Epoch epoch = hosted_.active->state().epoch + 1;
+  const HandoverAsk check = step_of(HandoverStep::check, epoch);
+  const Result<HandoverAnswer> able = co_await roles_.ask(to, check);
+  add_check(answer, to + " can take over", able.ok(), able.ok() ? "yes" : able.error().message);
+  const Position replayed = hosted_.copies->of(to).watermarks.replayed;
+  const std::uint64_t behind = hosted_.active ? distance(replayed, hosted_.active->tip().durable, hosted_.config.generation_bytes).value : 0;
+  answer["plan"] = json::array({"wait until " + there + " is less than a generation behind (" + std::to_string(behind) + " bytes now)", "stop commits here",
+                                "replay the rest there, and compare roots", "raise the epoch to " + std::to_string(epoch) + " here, durably: from here on nothing is undone",
+                                "serve there; this copy becomes a passive one"});
+  co_return answer;
+}
+
+Task<json> Handover::plan_activation(Dial dial) {
+  json answer{{"dry_run", true}, {"allowed", true}, {"checks", json::array()}, {"plan", json::array()}};
+  const Result<ActivationFacts> facts = co_await look();
+  const std::string before = hosted_.role.active, subject = subject_of(hosted_.config, context_.config.node);
+  if (!facts.ok()) {
+    add_check(answer, subject + " is open", false, facts.error().message);
+    co_return answer;
+  }
+  const ActivationVerdict verdict = decide_activation(*facts, dial);
+  const bool stays = hosted_.is_active_here;
+  add_check(answer, subject + " may be activated, dial " + name_of(dial), stays ? dial == Dial::force && !hosted_.conflict.empty() : verdict.allowed,
+            stays ? (hosted_.conflict.empty() ? "it is the active copy already" : hosted_.conflict) : verdict.allowed ? "yes" : verdict.reason);
+  answer["missing"] = stays ? json(nullptr) : missing_json(*facts, verdict);
+  const std::string fence = facts->answers ? before + " gives up, durably" : before + " does not answer, and is not fenced: make sure that it stays down";
+  answer["plan"] = json::array({fence, "raise the epoch to " + std::to_string(known_epoch_ + 1) + " here, durably", "replay what was received", "serve here"});
+  co_return answer;
+}
+
+}  // namespace ccr::engine

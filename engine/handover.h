@@ -1,0 +1,66 @@
+// Handover is one change of the active copy, as the node on which it was commanded carries it out.
+//
+// A move runs on the active node and loses nothing: it waits until the next one has nearly all log, stops commits, lets it replay the rest and
+// compare roots, and only then raises the epoch. Up to that moment everything is undone where a step fails, also by the end of this process: commits go on
+// here. From that moment on the other node serves, by itself if this one dies.
+// An activation runs on the next node. Where the one before answers, it gives up first, durably; else it was forced, and says so.
+// The work is the node's, whoever asked for it: it goes on when the client leaves. Lifetime: shared by the work and those who watch; the node
+// outlives it. Threads: the node's executor. Bounds: one at a time for a database; each step has a limit.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/activation.h"
+#include "engine/roles.h"
+
+namespace ccr::engine {
+
+class Handover {
+ public:
+  static constexpr Duration backlog_limit = std::chrono::seconds(60);  // until the next one has nearly all
+  static constexpr Duration hold_limit = std::chrono::seconds(20);     // that commits wait
+  static constexpr Duration serve_limit = std::chrono::seconds(60);    // until the next one serves
+
+  Handover(NodeContext& context, Roles& roles, Hosted& hosted);
+
+  // The checks of a command, and what it would do (engine/dry_run.h). Changes nothing.
+  Task<nlohmann::json> plan_move(std::string to);
+  Task<nlohmann::json> plan_activation(Dial dial);
+
+  static Task<Result<void>> move(std::shared_ptr<Handover> handover, std::string to);
+  static Task<Result<void>> activate(std::shared_ptr<Handover> handover, Dial dial);
+  bool ended() const noexcept { return ended_; }
+  const std::string& step() const noexcept { return step_; }  // that is under way
+  Result<nlohmann::json> result() const;                      // when it has ended
+  Task<Result<nlohmann::json>> run_move(std::string to);
+  Task<Result<nlohmann::json>> run_activation(Dial dial);
+
+ private:
+  struct Quiet;
+
+  Result<void> check_move(const std::string& to) const;
+  Task<Result<void>> wait_for_backlog(std::string to);
+  Task<Result<void>> prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet);
+  Task<Result<void>> hold_and_prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet);
+  Task<Result<void>> wait_until_served(std::string node);
+  Task<Result<ActivationFacts>> look();
+  Task<Result<void>> fence(Dial dial, Epoch epoch, ActivationFacts& facts, bool& forced);
+  transport::HandoverAsk step_of(transport::HandoverStep step, Epoch epoch) const;
+  void end(Result<nlohmann::json> result);
+  void tell(const char* event, std::vector<std::pair<std::string, std::string>> fields);
+
+  NodeContext& context_;
+  Roles& roles_;
+  Hosted& hosted_;
+  std::string step_ = "check";
+  Epoch known_epoch_ = 0;  // the highest that was heard of
+  bool ended_ = false;
+  std::shared_ptr<nlohmann::json> done_;  // or:
+  std::optional<Error> error_;
+};
+
+}  // namespace ccr::engine

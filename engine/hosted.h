@@ -1,0 +1,60 @@
+// Hosted is one database as a node has it: its copy, active or passive, with what belongs to it.
+//
+// Its role changes only between two lives of the copy (engine/roles.h); `config.copies` names the active node first, whatever the file says.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "engine/active_copy.h"
+#include "engine/passive_copy.h"
+#include "engine/role.h"
+#include "engine/seed_forecast.h"
+#include "engine/verification.h"
+
+namespace ccr::engine {
+
+// What was predicted of a seed, for whoever sees its end.
+struct SeedWatch {
+  SeedForecast predicted;
+  Instant begun;
+};
+
+struct Hosted {
+  explicit Hosted(const Executor& executor) : role_changed(executor) {}
+
+  DatabaseConfig config;
+  std::string configured;                // the node that the file names first
+  std::unique_ptr<CopyStanding> standing;
+  std::unique_ptr<Scrub> scrub;
+  std::unique_ptr<CopyTable> copies;     // on the active node
+  std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
+  std::unique_ptr<PassiveCopy> passive;  // as long as the node runs, since requests may wait in it; it lives while the copy is a passive one
+  std::shared_ptr<Verification> verification;  // of `passive`: the one that runs, or the last
+  // Connections of each peer and purpose, the oldest first: a newer one replaces it, but for further streams of a seed.
+  std::map<std::pair<std::string, int>, std::list<transport::FramedConnection*>> connections;
+  std::optional<SeedWatch> seed_watch;  // of the seed that a command began last
+  bool is_active_here = false;
+  bool source_broke_off = false;  // how the last life of `active` ended
+
+  Role role;                   // in force here, and durable where the copy has a state
+  std::optional<Role> wanted;  // ends the present life: the next one begins with it
+  std::string conflict;        // why no life begins, for a person to decide; empty: it may
+  bool role_known = false;     // the state was read
+  bool handing_over = false;   // a command that changes the role is on its way
+  Signature signature;         // of the copy, as it was at the last change of its role
+  Epoch prepared = 0;          // as in its state
+  ActiveCopy::Tip last_tip;    // of the last life of `active`
+  Signal role_changed;         // `wanted` or `role`
+};
+
+inline Error conflict_of(const Hosted& hosted) {
+  const std::string& name = hosted.config.name;
+  return {ErrorKind::refused, hosted.conflict, "a person decides: ccr activate " + name + " --on NODE --dial force"};
+}
+
+}  // namespace ccr::engine

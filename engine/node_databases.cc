@@ -1,0 +1,84 @@
+// How a node hosts its copies: one life after another, each in the role that holds when it begins.
+#include <set>
+
+#include "base/timeout.h"
+#include "engine/node.h"
+#include "engine/path_watch.h"
+
+namespace ccr::engine {
+
+Task<Result<void>> Node::host(Hosted& hosted) {
+  constexpr Duration first_pause = std::chrono::seconds(1);
+  constexpr Duration longest_pause = std::chrono::seconds(30);
+  Duration pause = first_pause;
+  for (;;) {
+    const Instant started = context_.clock.now();
+    const Result<void> ended = co_await host_life(hosted);
+    CCR_ASSERT(!ended.ok());
+    if (hosted.wanted) {
+      pause = first_pause;
+      continue;
+    }
+    const bool at_once = hosted.source_broke_off && context_.clock.now() - started >= first_pause;
+    if (at_once) {
+      hosted.standing->enter(State::initializing, ended.error().message, ended.error().hint);
+      continue;
+    }
+    const State resting = hosted.is_active_here ? State::dismounted : State::failed;
+    hosted.standing->enter(resting, ended.error().message, ended.error().hint);
+    if (context_.clock.now() - started > longest_pause) pause = first_pause;
+    const auto changes = [&hosted] { return hosted.wanted.has_value(); };
+    co_await wait_for(context_.clock, pause, hosted.role_changed, changes);
+    pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+namespace {
+
+// Ends a life that must not go on in its role.
+Task<Result<void>> leave_role(Hosted& hosted) {
+  while (!hosted.wanted && hosted.conflict.empty()) co_await hosted.role_changed.wait();
+  if (hosted.wanted) co_return Error{ErrorKind::stopped, "the active copy is now on " + hosted.wanted->active, ""};
+  co_return conflict_of(hosted);
+}
+
+}  // namespace
+
+Task<Result<void>> Node::host_life(Hosted& hosted) {
+  CCR_CO_TRY(co_await roles_.settle(hosted));
+  watch_paths();
+  Result<void> ended = conflict_of(hosted);
+  if (hosted.conflict.empty()) {
+    TaskGroup life(executor_);
+    life.spawn(host_once(hosted));
+    life.spawn(leave_role(hosted));
+    ended = co_await life.join();
+  }
+  if (!hosted.conflict.empty()) CCR_CO_TRY(co_await roles_.keep_conflict(hosted));
+  co_return ended;
+}
+
+Task<Result<void>> Node::host_once(Hosted& hosted) {
+  if (!hosted.is_active_here) co_return co_await hosted.passive->run();
+  hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies, *hosted.scrub);
+  struct Life {
+    Hosted& hosted;
+    ~Life() {
+      hosted.source_broke_off = hosted.active->source_broke_off();
+      if (hosted.active->tip().durable.known()) hosted.last_tip = hosted.active->tip();
+      hosted.active.reset();
+    }
+  } life{hosted};
+  co_return co_await hosted.active->run();
+}
+
+// Of the nodes that this one dials for log.
+void Node::watch_paths() {
+  for (const auto& [name, hosted] : databases_) {
+    const std::string peer = hosted->config.copies.front();
+    if (hosted->is_active_here || paths_.watched(peer) || work_ == nullptr) continue;
+    for (const Path& path : paths_.watch(peer)) work_->spawn(watch_path(context_, peer, path.address));
+  }
+}
+
+}  // namespace ccr::engine

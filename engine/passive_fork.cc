@@ -1,0 +1,105 @@
+// How a passive copy leaves a history that is not its active one's: what is behind the fork is kept aside, and only what differs comes.
+#include <algorithm>
+#include <utility>
+
+#include "engine/passive_copy.h"
+#include "engine/passive_files.h"
+#include "storage/log_handover.h"
+
+namespace ccr::engine {
+
+// The log here took another way than the active's, or went further. The phase ends, and leave_fork() follows.
+void PassiveCopy::meet_fork(const transport::Welcome& welcome) {
+  fork_ = welcome.fork;
+  const std::string where = fork_->number != 0 ? "at generation " + to_text(*fork_) : "at a generation that " + active_node() + " does not hold";
+  difference_reason_ = "the histories fork " + where + "; the log here goes to " + to_text(files_->log->wanted()) + ", that of " + active_node() +
+                       " to " + to_text(welcome.durable);
+  const Event event{"fork", subject_of(database_, context_.config.node),
+                    {{"from", to_text(*fork_)}, {"here", to_text(files_->log->wanted())}, {"there", to_text(welcome.durable)}, {"epoch", std::to_string(welcome.epoch)}}};
+  context_.trace.record(event);
+  end_phase();
+}
+
+// A page store acknowledged what is here and is not there any more: this may be the only copy of it, and no log of it is given up unasked.
+Error PassiveCopy::went_back(const transport::Welcome& welcome) const {
+  const std::string there = subject_of(database_, active_node()), here = subject_of(database_, context_.config.node);
+  return {ErrorKind::refused, there + " went back: its log ends at " + to_text(welcome.durable) + ", and " + here + " has it to " + to_text(files_->log->wanted()),
+          "`ccr activate " + database_.name + " --on " + context_.config.node + "` goes on with what is here; `ccr activate " + database_.name + " --on " +
+              active_node() + " --dial force` with what is there"};
+}
+
+// What lies behind the fork goes to quarantine/. Where nothing of it came into the pages, the other history's log is all that is missing.
+Task<Result<void>> PassiveCopy::leave_fork() {
+  if (!fork_ || !files_) co_return Result<void>();  // files that are opened again are compared again
+  const Generation fork = *std::exchange(fork_, std::nullopt);
+  storage::CopyState& state = keeper_.state();
+  if (state.deposed && database_.kind == DatabaseKind::pages) {
+    const std::string subject = subject_of(database_, context_.config.node);
+    co_return co_await fail_for_good("FORKED: " + active_node() + " was activated by force in epoch " + std::to_string(state.epoch) + ", and this copy acknowledged commits that it has not; " + difference_reason_,
+                                     "`ccr resume " + subject + "` sets them aside and takes the log of " + active_node() + "; `ccr activate " + database_.name + " --on " +
+                                         context_.config.node + " --dial force` takes these, and those of " + active_node() + " are set aside");
+  }
+  if (!state.seeded || fork.number == 0 || state.max_required > Position::start_of(fork)) {
+    need_difference(difference_reason_);
+    co_return Result<void>();
+  }
+  const Result<void> room = co_await storage::check_quarantine(context_.disk, paths_.log_directory, fork);
+  if (!room.ok() && room.error().kind == ErrorKind::full) co_return co_await quarantine_full(room.error());
+  if (!room.ok()) co_return room.error();
+  state.durable = Position{};  // before the log goes: one shorter than this would be damage at the next start
+  CCR_CO_TRY(co_await keeper_.save());
+  tell_aside(fork, difference_reason_);
+  inspected_times_.clear();
+  co_return co_await files_->log->set_aside(fork);
+}
+
+// What this node wrote itself while the copy was the active one.
+Task<Result<void>> PassiveCopy::take_own_log() {
+  storage::CopyState& state = keeper_.state();
+  storage::RecoveryOptions options;
+  options.directory = {paths_.log_directory, state.signature, state.page_size};
+  options.header = {state.epoch, database_.generation_bytes, context_.clock.wall_now()};
+  options.proven = state.durable;
+  const storage::LogDirectory directory = options.directory;
+  const Result<std::optional<Position>> end = co_await storage::recover_written_log(context_.disk, options);
+  if (!end.ok()) co_return end.error();
+  if (*end) {
+    // The table of pages was ahead of the pages, to here at most.
+    state.durable = **end;
+    state.max_required = std::max(state.max_required, **end);
+    CCR_CO_TRY(co_await keeper_.save());
+  }
+  co_return co_await storage::give_written_log(context_.disk, directory);
+}
+
+Task<Result<void>> PassiveCopy::prepare(Epoch epoch) {
+  keeper_.state().prepared = epoch;
+  co_return co_await keeper_.save();
+}
+
+// The copy was, or will be, something else meanwhile: the next life begins with what is on the disk.
+Task<void> PassiveCopy::leave() {
+  CCR_ASSERT(phase_ == nullptr);
+  files_.reset();
+  opened_ = false;
+  changed_.notify();
+  co_await keeper_.close();
+  opened_ = reopen_ = full_ = false;
+  fork_.reset();
+  tip_.reset();
+  tip_times_.clear();
+  inspected_times_.clear();
+  difference_reason_.clear();
+  quarantine_.reset();
+  changed_.notify();
+}
+
+void PassiveCopy::tell_aside(Generation from, const std::string& cause) {
+  const Position end = files_->log->wanted();
+  if (from > end.generation || (from == end.generation && end.offset == 0)) return;  // there is nothing
+  const Event event{"generations_set_aside", subject_of(database_, context_.config.node),
+                    {{"from", to_text(from)}, {"to", to_text(end)}, {"cause", cause}}};
+  context_.trace.record(event);
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,46 @@
+#include "engine/role.h"
+
+#include "engine/copy_table.h"
+
+namespace ccr::engine {
+
+RoleVerdict compare_roles(const Role& here, const Signature& signature_here, const Role& there, const Signature& signature_there) {
+  if (signature_here.known() && signature_here != signature_there) return RoleVerdict::foreign;
+  if (there.epoch != here.epoch) return there.epoch > here.epoch ? RoleVerdict::newer : RoleVerdict::older;
+  return there.active == here.active ? RoleVerdict::same : RoleVerdict::conflict;
+}
+
+Role role_of(const storage::CopyState& state, const std::string& configured) {
+  return {state.epoch, state.active.empty() ? configured : state.active, state.forced};
+}
+
+void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,
+               Generation first) {
+  state.epoch = role.epoch;
+  state.active = role.active;
+  state.forced = role.forced;
+  state.prepared = 0;
+  const bool active = role.active == own;
+  if (active || was_active) {
+    state.suspended = state.failed = false;
+    state.comment.clear();
+    state.suspended_by.clear();
+    state.cause.clear();
+    state.pages_at_rest = {};
+    state.seed = {};
+  }
+  state.seed.from = state.seed.until = {};  // a pass has one epoch (FAULTS invariant 11)
+  if (active) state.deposed = false;
+  if (active == was_active) return;
+  state.pins.clear();
+  if (!active) {
+    state.deposed = role.forced;
+    state.seeded = state.signature.known();  // its pages are what its log says, to that log's end
+    return;
+  }
+  for (const std::string& node : copies) {
+    if (node != own && first.number != 0) move_copy_pin(state.pins, node, Position::start_of(first));
+  }
+}
+
+}  // namespace ccr::engine

@@ -1,0 +1,43 @@
+// Who is the active copy of a database: what a node knows of it, and which of two such beliefs holds. Pure.
+//
+// Each activation raises the epoch, and one epoch has one active node. So the higher epoch holds, whoever says so; two nodes for one epoch
+// is what only two forced activations on both sides of a cut can bring about, and for a person to decide.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/position.h"
+#include "storage/state_file.h"
+#include "transport/role_messages.h"
+
+namespace ccr::engine {
+
+struct Role {
+  Epoch epoch = 0;      // 0: nothing is known but the configuration
+  std::string active;   // the node
+  bool forced = false;  // activated without asking the one before, which may have gone on
+  bool operator==(const Role&) const = default;
+};
+
+enum class RoleVerdict {
+  same,      // both believe the same
+  newer,     // theirs holds, and is news here
+  older,     // ours holds
+  foreign,   // of another history: says nothing here
+  conflict,  // one epoch, two nodes
+};
+
+// `here` and `there` with the signatures of the copies that they are about. A copy without a history believes whatever it is told.
+RoleVerdict compare_roles(const Role& here, const Signature& signature_here, const Role& there, const Signature& signature_there);
+
+// What a copy's state says; `configured`: the node that the configuration names first.
+Role role_of(const storage::CopyState& state, const std::string& configured);
+
+// What a copy remembers from the moment on at which `role` holds, for the node `own` where it was active before or is now. The other nodes of
+// `copies` pin the log of a new active copy from `first` on until they are heard of.
+void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,
+               Generation first);
+
+}  // namespace ccr::engine

@@ -1,0 +1,120 @@
+// What a node does for a handover that another one carries out.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/handover.h"
+#include "engine/roles.h"
+
+namespace ccr::engine {
+
+using transport::HandoverAnswer;
+using transport::HandoverAsk;
+using transport::HandoverStep;
+
+namespace {
+
+constexpr Duration replay_look = std::chrono::milliseconds(5);
+
+Error refused(std::string text, std::string hint = "") { return {ErrorKind::refused, std::move(text), std::move(hint)}; }
+
+// A passive copy that can take over, or why not.
+Result<void> able(const NodeContext& context, const Hosted& hosted) {
+  const std::string subject = subject_of(hosted.config, context.config.node);
+  if (hosted.is_active_here) return refused(subject + " is the active copy already");
+  if (hosted.handing_over) return refused("a handover of " + hosted.config.name + " is under way");
+  const bool verifying = hosted.verification != nullptr && !hosted.verification->ended();
+  if (verifying) return refused(subject + " is being verified", "wait for its end, or `ccr verify " + subject + " --cancel`");
+  if (!hosted.passive->is_source() || !hosted.passive->connected())
+    return refused(subject + " is " + std::string(title_of(hosted.standing->state())) + (hosted.standing->cause().empty() ? "" : ": " + hosted.standing->cause()), hosted.standing->hint());
+  return {};
+}
+
+}  // namespace
+
+// Everything that was committed is here, replayed and equal; then, durably, this copy is ready for that epoch.
+Task<Result<void>> Roles::be_ready(Hosted& hosted, HandoverAsk ask) {
+  const Instant end = context_.clock.now() + Handover::hold_limit;
+  PassiveCopy& passive = *hosted.passive;
+  for (;;) {
+    const Result<void> still = able(context_, hosted);
+    if (!still.ok()) co_return still;
+    if (passive.state().min_required == ask.position && passive.state().replayed_commit == ask.commit) break;
+    if (context_.clock.now() >= end) {
+      co_return Error{ErrorKind::timeout, subject_of(hosted.config, context_.config.node) + " has replayed to " + to_text(passive.state().min_required) + ", expected " +
+                      to_text(ask.position), "try again when its replay queue is shorter"};
+    }
+    passive.hurry();
+    co_await context_.clock.sleep(replay_look);
+  }
+  const std::optional<Digest64> root = passive.root();
+  if (!root || *root != ask.root) {
+    co_return refused("the roots differ at commit " + std::to_string(ask.commit) + ": here " + (root ? to_hex(*root, 16) : std::string("unknown")) + ", there " + to_hex(ask.root, 16),
+                      "ccr verify " + subject_of(hosted.config, context_.config.node));
+  }
+  CCR_CO_TRY(co_await passive.prepare(ask.epoch));
+  hosted.prepared = ask.epoch;
+  co_return Result<void>();
+}
+
+// The active copy here ends for good: the epoch that is named belongs to another node.
+Task<Result<HandoverAnswer>> Roles::give_up(Hosted& hosted, HandoverAsk ask, std::string peer) {
+  const std::string subject = subject_of(hosted.config, context_.config.node);
+  if (!hosted.is_active_here) co_return refused(subject + " is not the active copy", "ccr status " + hosted.config.name + " on " + context_.config.node + " shows which is");
+  if (hosted.handing_over) co_return refused("a handover of " + hosted.config.name + " is under way");
+  if (ask.epoch <= hosted.role.epoch) co_return refused("epoch " + std::to_string(ask.epoch) + " is not above " + std::to_string(hosted.role.epoch));
+  const bool serves = hosted.active && hosted.active->ready();
+  if (serves && !ask.forced) co_return refused(subject + " serves", "ccr move loses nothing");
+  const Role role{ask.epoch, std::move(peer), false};
+  want(hosted, role);
+  co_await wait_in_force(hosted, ask.epoch);
+  HandoverAnswer answer;
+  answer.granted = true;
+  answer.end = hosted.last_tip.durable;
+  answer.commit = hosted.last_tip.commit;
+  co_return answer;
+}
+
+Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer) {
+  const auto found = databases_.find(ask.database);
+  if (found == databases_.end()) co_return refused("node " + context_.config.node + " has no database '" + ask.database + "'");
+  Hosted& hosted = *found->second;
+  const std::vector<std::string>& copies = hosted.config.copies;
+  if (std::find(copies.begin(), copies.end(), peer) == copies.end()) co_return refused("node " + peer + " has no copy of " + ask.database);
+  HandoverAnswer granted;
+  granted.granted = true;
+  switch (ask.step) {
+    case HandoverStep::yield: co_return co_await give_up(hosted, std::move(ask), std::move(peer));
+    case HandoverStep::move: {
+      if (!hosted.is_active_here) co_return refused(ask.database + "@" + context_.config.node + " is not the active copy", "ccr status " + ask.database);
+      auto handover = std::make_shared<Handover>(context_, *this, hosted);
+      const Result<nlohmann::json> moved = co_await handover->run_move(ask.to);
+      if (!moved.ok()) co_return moved.error();
+      granted.text = moved->dump();
+      co_return granted;
+    }
+    case HandoverStep::check:
+    case HandoverStep::prepare:
+    case HandoverStep::undo:
+    case HandoverStep::take: break;
+  }
+  // Of the next one: only the node that it takes for the active one may ask.
+  if (peer != hosted.role.active) co_return refused(peer + " is not the active node here; " + hosted.role.active + " is");
+  if (ask.step == HandoverStep::take) {
+    if (hosted.prepared != ask.epoch) co_return refused("this copy is not ready for epoch " + std::to_string(ask.epoch));
+    const Role role{ask.epoch, context_.config.node, false};
+    want(hosted, role);
+    co_return granted;
+  }
+  if (ask.step == HandoverStep::undo) {
+    if (hosted.prepared != 0 && !hosted.is_active_here) CCR_CO_TRY(co_await hosted.passive->prepare(0));
+    hosted.prepared = 0;
+    co_return granted;
+  }
+  const Result<void> ready = able(context_, hosted);
+  if (!ready.ok()) co_return ready.error();
+  if (ask.step == HandoverStep::prepare) CCR_CO_TRY(co_await be_ready(hosted, std::move(ask)));
+  co_return granted;
+}
+
+}  // namespace ccr::engine

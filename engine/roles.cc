@@ -1,0 +1,358 @@
+#include "engine/roles.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/timeout.h"
+#include "engine/peer_client.h"
+#include "storage/generation_file.h"
+
+namespace ccr::engine {
+
+using transport::HandoverAnswer;
+using transport::HandoverAsk;
+using transport::HandoverStep;
+using transport::RoleEntry;
+using transport::RolesTold;
+
+namespace {
+
+bool has_copy(const Hosted& hosted, const std::string& node) {
+  const std::vector<std::string>& copies = hosted.config.copies;
+  return std::find(copies.begin(), copies.end(), node) != copies.end();
+}
+
+const storage::CopyState* live_state(const Hosted& hosted) {
+  if (hosted.active && hosted.active->ready()) return &hosted.active->state();
+  return !hosted.is_active_here && hosted.passive->opened() ? &hosted.passive->state() : nullptr;
+}
+
+Signature signature_of(const Hosted& hosted) {
+  const storage::CopyState* state = live_state(hosted);
+  return state != nullptr ? state->signature : hosted.signature;
+}
+
+// An epoch that came with the handshake of the log is of the same active node.
+Role role_of(const Hosted& hosted) {
+  Role role = hosted.role;
+  if (const storage::CopyState* state = live_state(hosted)) role.epoch = std::max(role.epoch, state->epoch);
+  return role;
+}
+
+// Where its log ends, as far as it is known to be durable.
+void put_end(const Hosted& hosted, RoleEntry& entry) {
+  if (hosted.active && hosted.active->ready()) {
+    entry.serving = true;
+    entry.end = hosted.active->tip().durable;
+    entry.commit = hosted.active->tip().commit;
+  } else if (hosted.is_active_here) {
+    entry.end = hosted.last_tip.durable;
+    entry.commit = hosted.last_tip.commit;
+  } else if (hosted.passive->opened()) {
+    const transport::Watermarks marks = hosted.passive->watermarks();
+    entry.end = marks.inspected;
+    entry.commit = marks.replayed_commit;
+  }
+}
+
+Task<Result<void>> receive_roles(transport::FramedConnection& connection, std::vector<RoleEntry>& entries) {
+  constexpr int messages_max = 64;
+  for (int i = 0; i < messages_max; ++i) {
+    Result<transport::Message> message = co_await connection.receive();
+    if (!message.ok()) co_return message.error();
+    auto* told = std::get_if<RolesTold>(&*message);
+    if (told == nullptr) co_return transport::unexpected(*message, "a connection about roles");
+    entries.insert(entries.end(), told->entries.begin(), told->entries.end());
+    if (told->last) co_return Result<void>();
+  }
+  co_return Error{ErrorKind::protocol, connection.peer().text() + ": a list of roles without an end", ""};
+}
+
+transport::Hello hello_of_roles() {
+  transport::Hello hello;
+  hello.purpose = transport::Purpose::roles;
+  return hello;
+}
+
+}  // namespace
+
+Roles::Roles(NodeContext& context, Databases& databases) : context_(context), databases_(databases), changed_(context.executor) {
+  for (const auto& [name, node] : context.config.nodes)
+    if (name != context.config.node) unanswered_.insert(name);
+}
+
+// --- asking ----------------------------------------------------------------------------------------------------------------
+
+Task<Result<void>> Roles::watch(std::string peer) {
+  for (;;) {
+    static_cast<void>(co_await ask_peer(peer));  // that it cannot be reached is shown by whoever needs it
+    unanswered_.erase(peer);
+    if (unanswered_.empty()) first_round_over_ = true;
+    changed_.notify();
+    // A handover is over in less than the interval of doubt, and its end is of interest.
+    co_await context_.clock.sleep(doubt_interval);
+    const Instant calm_until = context_.clock.now() + (calm_interval - doubt_interval);
+    while (!doubtful(peer) && context_.clock.now() < calm_until) co_await context_.clock.sleep(doubt_interval);
+  }
+}
+
+Task<Result<void>> Roles::end_first_round() {
+  co_await context_.clock.sleep(first_round_limit);
+  first_round_over_ = true;
+  changed_.notify();
+  co_return Result<void>();
+}
+
+Task<void> Roles::wait_first_round() {
+  while (!first_round_over_ && !unanswered_.empty()) co_await changed_.wait();
+}
+
+bool Roles::doubtful(const std::string& peer) const {
+  for (const auto& [name, hosted] : databases_) {
+    if (!has_copy(*hosted, peer)) continue;
+    const bool out_of_contact = hosted->is_active_here ? !hosted->copies->of(peer).connected : hosted->role.active == peer && !hosted->passive->connected();
+    if (out_of_contact || !hosted->conflict.empty()) return true;
+  }
+  return false;
+}
+
+std::vector<RoleEntry> Roles::shared_with(const std::string& peer) const {
+  std::vector<RoleEntry> entries;
+  for (const auto& [name, hosted] : databases_) {
+    if (!has_copy(*hosted, peer) || !hosted->role_known) continue;
+    RoleEntry entry;
+    entry.database = name;
+    const Role role = role_of(*hosted);
+    entry.signature = signature_of(*hosted);
+    entry.epoch = role.epoch;
+    entry.active = role.active;
+    entry.forced = role.forced;
+    put_end(*hosted, entry);
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+Task<Result<void>> Roles::tell(transport::FramedConnection& connection, std::string peer) {
+  const std::vector<RoleEntry> entries = shared_with(peer);
+  std::size_t at = 0;
+  do {
+    RolesTold told;
+    const std::size_t count = std::min(entries.size() - at, transport::roles_max);
+    told.entries.assign(entries.begin() + static_cast<std::ptrdiff_t>(at), entries.begin() + static_cast<std::ptrdiff_t>(at + count));
+    at += count;
+    told.last = at == entries.size();
+    transport::Message message(std::move(told));
+    CCR_CO_TRY(co_await connection.send(std::move(message)));
+  } while (at < entries.size());
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<RoleEntry>>> Roles::exchange(transport::FramedConnection& connection, std::string peer) {
+  const Result<void> told = co_await tell(connection, peer);
+  if (!told.ok()) co_return told.error();
+  std::vector<RoleEntry> entries;
+  const Result<void> heard = co_await receive_roles(connection, entries);
+  if (!heard.ok()) co_return heard.error();
+  co_return entries;
+}
+
+Task<Result<void>> Roles::ask_peer(std::string peer) {
+  Result<PeerSession> session = co_await connect_to_active(context_, peer, hello_of_roles());
+  if (!session.ok()) co_return session.error();
+  const Result<std::vector<RoleEntry>> entries =
+      co_await with_timeout(context_.clock, hello_timeout, "the roles of " + peer, exchange(*session->connection, peer));
+  if (!entries.ok()) co_return entries.error();
+  hear_all(peer, *entries);
+  co_return Result<void>();
+}
+
+Task<Result<RoleEntry>> Roles::ask_role(std::string node, std::string database) {
+  Result<PeerSession> session = co_await connect_to_active(context_, node, hello_of_roles());
+  if (!session.ok()) co_return session.error();
+  const Result<std::vector<RoleEntry>> entries =
+      co_await with_timeout(context_.clock, hello_timeout, "the roles of " + node, exchange(*session->connection, node));
+  if (!entries.ok()) co_return entries.error();
+  hear_all(node, *entries);
+  for (const RoleEntry& entry : *entries)
+    if (entry.database == database) co_return entry;
+  co_return Error{ErrorKind::not_found, "node " + node + " knows no role of " + database, "compare the databases in the configuration of both nodes"};
+}
+
+namespace {
+
+Task<Result<HandoverAnswer>> ask_over(transport::FramedConnection& connection, HandoverAsk ask) {
+  transport::Message message(std::move(ask));
+  const Result<void> sent = co_await connection.send(std::move(message));
+  if (!sent.ok()) co_return sent.error();
+  Result<transport::Message> answer = co_await connection.receive();
+  if (!answer.ok()) co_return answer.error();
+  auto* granted = std::get_if<HandoverAnswer>(&*answer);
+  if (granted == nullptr) co_return transport::unexpected(*answer, "a connection about roles");
+  co_return std::move(*granted);
+}
+
+}  // namespace
+
+Task<Result<HandoverAnswer>> Roles::ask(std::string node, HandoverAsk ask) {
+  const std::string what = std::string("step ") + transport::name_of(ask.step) + " at " + node;
+  Result<PeerSession> session = co_await connect_to_active(context_, node, hello_of_roles());
+  if (!session.ok()) co_return session.error();
+  const Result<std::vector<RoleEntry>> entries =
+      co_await with_timeout(context_.clock, hello_timeout, "the roles of " + node, exchange(*session->connection, node));
+  if (!entries.ok()) co_return entries.error();
+  hear_all(node, *entries);
+  Result<HandoverAnswer> answer = co_await with_timeout(context_.clock, connection_life_max, what, ask_over(*session->connection, std::move(ask)));
+  if (answer.ok() && !answer->granted) co_return Error{ErrorKind::refused, node + ": " + answer->text, answer->hint};
+  co_return answer;
+}
+
+// --- being asked -----------------------------------------------------------------------------------------------------------
+
+Task<Result<void>> Roles::serve(std::unique_ptr<transport::FramedConnection> connection, std::string peer) {
+  const Result<void> ended = co_await with_timeout(context_.clock, connection_life_max, "a connection of " + peer + " about roles", answer(*connection, peer));
+  if (!ended.ok() && ended.error().kind != ErrorKind::disconnected) {
+    const Event event{"connection_ended", context_.config.node, {{"peer", peer}, {"purpose", "roles"}, {"cause", ended.error().message}}};
+    context_.trace.record(event);
+  }
+  co_return Result<void>();  // a peer's end is not this node's error
+}
+
+Task<Result<void>> Roles::answer(transport::FramedConnection& connection, std::string peer) {
+  std::vector<RoleEntry> entries;
+  CCR_CO_TRY(co_await receive_roles(connection, entries));
+  hear_all(peer, entries);
+  CCR_CO_TRY(co_await tell(connection, peer));
+  for (;;) {
+    Result<transport::Message> message = co_await connection.receive();
+    if (!message.ok()) co_return message.error();
+    auto* asked = std::get_if<HandoverAsk>(&*message);
+    if (asked == nullptr) co_return transport::unexpected(*message, "a connection about roles");
+    const HandoverAsk ask = std::move(*asked);
+    Result<HandoverAnswer> taken = co_await take_step(ask, peer);
+    if (!taken.ok()) taken = HandoverAnswer{false, taken.error().message, taken.error().hint, {}, 0};
+    transport::Message answered(std::move(*taken));
+    CCR_CO_TRY(co_await connection.send(std::move(answered)));
+  }
+}
+
+void Roles::hear_all(const std::string& peer, const std::vector<RoleEntry>& entries) {
+  for (const RoleEntry& entry : entries) hear(peer, entry);
+}
+
+void Roles::hear(const std::string& peer, const RoleEntry& entry) {
+  const auto found = databases_.find(entry.database);
+  if (found == databases_.end()) return;
+  Hosted& hosted = *found->second;
+  if (!hosted.role_known || !has_copy(hosted, peer) || !has_copy(hosted, entry.active)) return;
+  const Role now = hosted.wanted ? *hosted.wanted : role_of(hosted);
+  const Role there{entry.epoch, entry.active, entry.forced};
+  switch (compare_roles(now, signature_of(hosted), there, entry.signature)) {
+    case RoleVerdict::same:
+    case RoleVerdict::older:
+    case RoleVerdict::foreign: return;
+    case RoleVerdict::newer: break;
+    case RoleVerdict::conflict:
+      if (entry.active == context_.config.node || !hosted.is_active_here || !hosted.conflict.empty()) return;
+      return stop(hosted, "both " + hosted.role.active + " and " + entry.active + " were activated by force in epoch " + std::to_string(entry.epoch));
+  }
+  if (there.active == now.active && there.active != context_.config.node) return;  // the handshake of its log takes the epoch over
+  const bool mine = there.active == context_.config.node;
+  if (mine && hosted.prepared != there.epoch) return;  // that agreement is not here: an older disk, say. A person activates it
+  want(hosted, there);
+}
+
+void Roles::want(Hosted& hosted, Role role) {
+  hosted.wanted = std::move(role);
+  hosted.role_changed.notify();
+}
+
+void Roles::stop(Hosted& hosted, std::string conflict) {
+  if (!hosted.conflict.empty() || !hosted.is_active_here || hosted.config.kind != DatabaseKind::pages) return;
+  hosted.conflict = std::move(conflict);
+  const Event event{"role_conflict", subject_of(hosted.config, context_.config.node), {{"cause", hosted.conflict}}};
+  context_.trace.record(event);
+  hosted.role_changed.notify();
+}
+
+Task<Result<void>> Roles::keep_conflict(Hosted& hosted) {
+  storage::StateFile file(context_.disk, paths_of(context_.config, hosted.config, true).state_directory);
+  Result<storage::CopyState> state = co_await file.load();
+  if (!state.ok()) co_return state.error();
+  if (state->failed && state->cause == hosted.conflict) co_return Result<void>();
+  state->failed = true;
+  state->cause = hosted.conflict;
+  const storage::CopyState changed = *state;
+  co_return co_await file.save(changed);
+}
+
+Task<void> Roles::wait_in_force(Hosted& hosted, Epoch epoch) {
+  while (hosted.role.epoch < epoch) co_await hosted.role_changed.wait();
+}
+
+// --- the change itself -----------------------------------------------------------------------------------------------------
+
+Task<Result<void>> Roles::settle(Hosted& hosted) {
+  if (!hosted.role_known) {
+    storage::StateFile file(context_.disk, paths_of(context_.config, hosted.config, true).state_directory);
+    const Result<storage::CopyState> state = co_await file.load();
+    if (!state.ok() && state.error().kind != ErrorKind::not_found) co_return state.error();
+    if (state.ok()) {
+      hosted.signature = state->signature;
+      hosted.prepared = state->prepared;
+      stand(hosted, role_of(*state, hosted.configured));
+      if (hosted.is_active_here && state->failed) hosted.conflict = state->cause;
+    } else {
+      stand(hosted, Role{0, hosted.configured, false});
+    }
+    hosted.role_known = true;
+  }
+  if (hosted.is_active_here && !hosted.wanted) co_await wait_first_round();
+  while (hosted.wanted && *hosted.wanted != hosted.role) {
+    const Role role = *hosted.wanted;
+    CCR_CO_TRY(co_await enter(hosted, role));
+  }
+  hosted.wanted.reset();
+  co_return Result<void>();
+}
+
+// Durable first; then it holds.
+Task<Result<void>> Roles::enter(Hosted& hosted, Role role) {
+  const CopyPaths paths = paths_of(context_.config, hosted.config, true);
+  if (!hosted.is_active_here) co_await hosted.passive->leave();
+  storage::StateFile file(context_.disk, paths.state_directory);
+  Result<storage::CopyState> state = co_await file.load();
+  if (!state.ok() && state.error().kind != ErrorKind::not_found) co_return state.error();
+  if (state.ok()) {
+    const Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(context_.disk, paths.log_directory);
+    if (!files.ok()) co_return files.error();
+    const Generation first = files->empty() ? Generation{} : files->front().generation;
+    take_role(*state, role, context_.config.node, hosted.config.copies, hosted.is_active_here, first);
+    const storage::CopyState changed = *state;
+    CCR_CO_TRY(co_await file.save(changed));
+    hosted.signature = state->signature;
+  }
+  hosted.prepared = 0;
+  const Event event{"role_changed", subject_of(hosted.config, context_.config.node),
+                    {{"epoch", std::to_string(role.epoch)}, {"active", role.active}, {"forced", role.forced ? "true" : "false"}}};
+  context_.trace.record(event);
+  stand(hosted, role);
+  hosted.standing->enter(State::initializing, "");
+  co_return Result<void>();
+}
+
+void Roles::stand(Hosted& hosted, Role role) {
+  std::vector<std::string>& copies = hosted.config.copies;
+  const auto active = std::find(copies.begin(), copies.end(), role.active);
+  if (active != copies.end()) std::rotate(copies.begin(), active, active + 1);
+  hosted.is_active_here = copies.front() == context_.config.node;
+  std::vector<std::string> others(std::next(copies.begin()), copies.end());
+  if (hosted.is_active_here) hosted.copies = std::make_unique<CopyTable>(context_.clock, std::move(others));
+  hosted.conflict.clear();
+  if (hosted.is_active_here) hosted.last_tip = {};
+  hosted.role = std::move(role);
+  hosted.role_changed.notify();
+  changed_.notify();
+}
+
+}  // namespace ccr::engine

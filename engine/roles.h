@@ -1,0 +1,75 @@
+// Roles keeps a node's beliefs about which copies are active in step with its peers', and carries out what follows.
+//
+// A change has one order on every node: it is wanted (heard from a peer, or commanded); the copy's present life ends, with everything of it; the
+// new role is durable; then the next life begins with it. So a copy never acts in two roles, and a crash leaves one or the other.
+// watch() asks each peer: at the start, each 30 s, and each 2 s while a copy that both have is out of contact. A start that would
+// serve waits for the first answers, at most `first_round_limit`: longer would cost every restart during an outage as much.
+// What is heard makes this node active only where its copy agreed to that epoch before (HandoverStep::prepare), or was commanded here.
+// Threads: the node's executor. Bounds: roles_max entries a message; a connection of it ends after two minutes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/hosted.h"
+#include "transport/framed_connection.h"
+
+namespace ccr::engine {
+
+class Roles {
+ public:
+  static constexpr Duration first_round_limit = std::chrono::milliseconds(1500);
+  static constexpr Duration calm_interval = std::chrono::seconds(30);
+  static constexpr Duration doubt_interval = std::chrono::seconds(2);
+  static constexpr Duration connection_life_max = std::chrono::minutes(2);
+
+  using Databases = std::map<std::string, std::unique_ptr<Hosted>>;
+  Roles(NodeContext& context, Databases& databases);
+
+  // For each other node; ends only when it is stopped.
+  Task<Result<void>> watch(std::string peer);
+  Task<Result<void>> end_first_round();  // after its limit
+  Task<void> wait_first_round();
+  Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
+
+  // Before a life: what its state says the first time, and what is wanted since. Ok: `hosted` stands in its role.
+  Task<Result<void>> settle(Hosted& hosted);
+  void want(Hosted& hosted, Role role);
+  // No life of the active copy from here on, also after a restart, before a person decided.
+  void stop(Hosted& hosted, std::string conflict);
+  Task<Result<void>> keep_conflict(Hosted& hosted);  // durable at completion
+  Task<void> wait_in_force(Hosted& hosted, Epoch epoch);  // of a wanted role, or a newer one
+
+  // One step of a handover, over a connection of its own. unreachable, timeout, refused as they come.
+  Task<Result<transport::HandoverAnswer>> ask(std::string node, transport::HandoverAsk ask);
+  // What `node` says of a database now. unreachable, timeout; not_found where it knows none.
+  Task<Result<transport::RoleEntry>> ask_role(std::string node, std::string database);
+  // The copy takes that role now; durable is nothing of it. For a node that begins, and settle().
+  void stand(Hosted& hosted, Role role);
+
+ private:
+  std::vector<transport::RoleEntry> shared_with(const std::string& peer) const;
+  void hear(const std::string& peer, const transport::RoleEntry& entry);
+  void hear_all(const std::string& peer, const std::vector<transport::RoleEntry>& entries);
+  bool doubtful(const std::string& peer) const;
+  Task<Result<std::vector<transport::RoleEntry>>> exchange(transport::FramedConnection& connection, std::string peer);
+  Task<Result<void>> tell(transport::FramedConnection& connection, std::string peer);
+  Task<Result<void>> ask_peer(std::string peer);
+  Task<Result<void>> answer(transport::FramedConnection& connection, std::string peer);
+  // engine/role_steps.cc
+  Task<Result<transport::HandoverAnswer>> take_step(transport::HandoverAsk ask, std::string peer);
+  Task<Result<void>> be_ready(Hosted& hosted, transport::HandoverAsk ask);
+  Task<Result<transport::HandoverAnswer>> give_up(Hosted& hosted, transport::HandoverAsk ask, std::string peer);
+  Task<Result<void>> enter(Hosted& hosted, Role role);
+
+  NodeContext& context_;
+  Databases& databases_;
+  std::set<std::string> unanswered_;  // peers of the first round
+  bool first_round_over_ = false;
+  Signal changed_;
+};
+
+}  // namespace ccr::engine
