@@ -1,5 +1,7 @@
 #include "engine/role.h"
 
+#include <algorithm>
+
 #include "engine/copy_table.h"
 
 namespace ccr::engine {
@@ -8,6 +10,11 @@ RoleVerdict compare_roles(const Role& here, const Signature& signature_here, con
   if (signature_here.known() && signature_here != signature_there) return RoleVerdict::foreign;
   if (there.epoch != here.epoch) return there.epoch > here.epoch ? RoleVerdict::newer : RoleVerdict::older;
   return there.active == here.active ? RoleVerdict::same : RoleVerdict::conflict;
+}
+
+void put_first(std::vector<std::string>& copies, const std::string& active) {
+  const auto found = std::find(copies.begin(), copies.end(), active);
+  if (found != copies.end()) std::rotate(copies.begin(), found, found + 1);
 }
 
 Role role_of(const storage::CopyState& state, const std::string& configured) {

@@ -32,6 +32,9 @@ enum class RoleVerdict {
 // `here` and `there` with the signatures of the copies that they are about. A copy without a history believes whatever it is told.
 RoleVerdict compare_roles(const Role& here, const Signature& signature_here, const Role& there, const Signature& signature_there);
 
+// Of a database, the active node first; a node without a copy changes nothing.
+void put_first(std::vector<std::string>& copies, const std::string& active);
+
 // What a copy's state says; `configured`: the node that the configuration names first.
 Role role_of(const storage::CopyState& state, const std::string& configured);
 

@@ -343,8 +343,7 @@ Task<Result<void>> Roles::enter(Hosted& hosted, Role role) {
 
 void Roles::stand(Hosted& hosted, Role role) {
   std::vector<std::string>& copies = hosted.config.copies;
-  const auto active = std::find(copies.begin(), copies.end(), role.active);
-  if (active != copies.end()) std::rotate(copies.begin(), active, active + 1);
+  put_first(copies, role.active);
   hosted.is_active_here = copies.front() == context_.config.node;
   std::vector<std::string> others(std::next(copies.begin()), copies.end());
   if (hosted.is_active_here) hosted.copies = std::make_unique<CopyTable>(context_.clock, std::move(others));

@@ -34,6 +34,7 @@ class CommandLine {
   void add_node_commands();
   void add_status_commands();
   void add_copy_commands();
+  void add_handovers();
   void add_load();
   void add_bench();
   void add_bench_seed(CLI::App& bench);
@@ -67,6 +68,8 @@ class CommandLine {
   std::vector<std::string> cert_files_;
   VerifyOptions verify_;
   ScrubOptions scrub_;
+  MoveOptions move_;
+  ActivateOptions activate_;
   std::string log_file_, log_directory_;
 };
 
@@ -159,6 +162,20 @@ void CommandLine::add_copy_commands() {
   scrub->add_option("copy", scrub_.target, "the copy, active or passive")->type_name("DB@NODE")->required();
   scrub->add_option("--rate", scrub_.rate, "read at most, such as 80MB/s, or unlimited [scrub.rate]")->type_name("RATE");
   scrub->add_flag("--cancel", scrub_.cancel, "let the one that was asked for go on at its own pace");
+}
+
+void CommandLine::add_handovers() {
+  CLI::App* move = add(app_, "move", "make another node's copy the active one; nothing is lost", [this] { return run_move(common_, move_); });
+  move->add_option("database", move_.database, "the database")->type_name("DB")->required();
+  move->add_option("--to", move_.to, "the node that serves it from then on")->type_name("NODE")->required();
+  move->add_flag("--dry-run", move_.dry_run, "print checks and plan, change nothing");
+  CLI::App* activate = add(app_, "activate", "make a copy the active one when its active node cannot hand it over; 4 when too much is missing",
+                           [this] { return run_activate(common_, activate_); });
+  activate->add_option("database", activate_.database, "the database")->type_name("DB")->required();
+  activate->add_option("--on", activate_.on, "the node whose copy it is")->type_name("NODE")->required();
+  activate->add_option("--dial", activate_.dial, "generations that may be missing: lossless (0), good (6), best (12), or force, which asks nobody [good]")->type_name("DIAL");
+  activate->add_flag("--yes", activate_.yes, "do not ask where it may lose something");
+  activate->add_flag("--dry-run", activate_.dry_run, "print checks and plan, change nothing");
 }
 
 void CommandLine::add_load() {
@@ -276,6 +293,7 @@ CommandLine::CommandLine() {
   add_node_commands();
   add_status_commands();
   add_copy_commands();
+  add_handovers();
   add_load();
   add_bench();
   add_tune();

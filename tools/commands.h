@@ -79,6 +79,14 @@ struct DrillOptions {
   unsigned cuts = 3;
   bool yes = false, dry_run = false;
 };
+struct MoveOptions {
+  std::string database, to;
+  bool dry_run = false;
+};
+struct ActivateOptions {
+  std::string database, on, dial = "good";
+  bool yes = false, dry_run = false;
+};
 struct EventsOptions {
   std::string target;
   bool follow = false;
@@ -111,6 +119,8 @@ ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options)
 ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
 ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options);
 ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options);
+ExitCode run_move(const CommonOptions& common, const MoveOptions& options);
+ExitCode run_activate(const CommonOptions& common, const ActivateOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
 ExitCode run_bench(const CommonOptions& common, const std::string& kind, const BenchOptions& options);
 ExitCode run_report(const ReportOptions& options);

@@ -137,6 +137,39 @@ std::string scrub_text(const std::string& copy, const json& result) {
   return text + fmt::format(", {} lost\nhint: ccr events {} names them; look at this disk\n", count("lost_pages"), copy);
 }
 
+std::string move_text(const std::string& database, const json& result) {
+  if (flag_field(result, "dry_run")) return plan_text(database, result);
+  return fmt::format("{} is active on {} now, epoch {}: nothing is lost, as of {}, root {}; commits waited {:.2f} s\n", database, escaped(text_field(result, "active")),
+                     count_field(result, "epoch").value_or(0), position_text(field(result, "position")), escaped(text_field(result, "root")),
+                     number_field(result, "held_seconds").value_or(0));
+}
+
+std::string missing_text(const json& missing) {
+  if (!missing.is_object()) return "what the other copies alone have is set aside there";
+  const std::uint64_t generations = count_field(missing, "generations").value_or(0);
+  if (!flag_field(missing, "known")) {
+    const std::string since = text_field(missing, "unknown_since");
+    return "what is missing is unknown since " + (since.empty() ? std::string("ever") : escaped(since));
+  }
+  if (generations == 0) return "nothing is missing";
+  const std::optional<std::uint64_t> commits = count_field(missing, "commits");
+  return fmt::format("{} generation{} ({}{}) {} missing", generations, generations == 1 ? "" : "s", size_text(count_field(missing, "bytes").value_or(0)),
+                     commits ? fmt::format(", {} commits", *commits) : "", generations == 1 ? "is" : "are");
+}
+
+std::string activate_text(const std::string& database, const json& result) {
+  if (flag_field(result, "dry_run")) {
+    std::string text = plan_text(database, result);
+    if (result.contains("missing")) text += "  " + missing_text(result["missing"]) + "\n";
+    return text;
+  }
+  const std::string active = escaped(text_field(result, "active")), before = escaped(text_field(result, "before"));
+  std::string text = fmt::format("{} is active on {} now, epoch {}: {}\n", database, active, count_field(result, "epoch").value_or(0), missing_text(field(result, "missing")));
+  if (flag_field(result, "forced") && before != active)
+    text += fmt::format("hint: {} was not asked and is not fenced: until it hears of this it may go on; what it then has alone is kept for you to decide\n", before);
+  return text;
+}
+
 std::string load_text(const std::string& database, const json& result) {
   if (flag_field(result, "dry_run")) return plan_text(database, result);
   const double commits = number_field(result, "commits").value_or(0);

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/role.h"
 #include "engine/status_parts.h"
 
 namespace ccr::tools {
@@ -140,9 +141,11 @@ Result<CopyState> read_state(const std::string& directory) {
 json status_of_states(const engine::Config& config, const std::map<std::string, StateFound>& states) {
   json status{{"schema", 1}, {"cluster", config.cluster}, {"node", config.node}, {"daemon", false}, {"databases", json::array()}};
   status["tls"] = config.tls_off ? "off" : "require";
-  for (const auto& [name, database] : config.databases) {
+  for (const auto& [name, configured] : config.databases) {
     const auto at = states.find(name);
     const StateFound found = at == states.end() ? StateFound{} : at->second;
+    engine::DatabaseConfig database = configured;
+    if (found.state) engine::put_first(database.copies, found.state->active);  // as far as this node knows
     json entry{{"name", name}, {"kind", engine::name_of(database.kind)}, {"active", database.copies.front()}, {"epoch", nullptr}};
     entry["signature"] = found.state && found.state->signature.known() ? json(found.state->signature.text()) : json(nullptr);
     if (found.state && found.state->epoch != 0) entry["epoch"] = found.state->epoch;

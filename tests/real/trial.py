@@ -28,6 +28,7 @@ TRIALS = {
     "cut": "cut",
     "drill": "drill",
     "flood": "flood",
+    "handover": "handover",
     "kill": "kill",
     "many": "many",
     "measure": "measure",
