@@ -245,6 +245,8 @@ Task<Result<void>> PassiveCopy::adopt(transport::Welcome welcome) {
   storage::CopyState fresh;
   fresh.signature = welcome.signature;
   fresh.epoch = welcome.epoch;
+  fresh.active = state.active;
+  fresh.forced = state.forced;
   fresh.page_size = welcome.page_size;
   fresh.seed.source = state.seed.source;
   fresh.seed.manual_resume = state.seed.manual_resume;

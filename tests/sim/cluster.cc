@@ -5,6 +5,8 @@
 
 #include "base/digest.h"
 
+#include <nlohmann/json.hpp>
+
 namespace ccr::sim {
 
 using engine::Node;
@@ -153,6 +155,29 @@ bool Cluster::commit_at(const std::string& name, Random& random, std::vector<Pag
   history_.push_back(written);
   copy->group().spawn(commit_task(*copy->store(), std::move(writes), written));
   return true;
+}
+
+namespace {
+
+class Unheard final : public engine::ControlReply {
+ public:
+  Task<Result<void>> progress(nlohmann::json) override { co_return Result<void>(); }
+  Task<Result<void>> event(nlohmann::json) override { co_return Result<void>(); }
+};
+
+Task<Result<void>> run_command(Node& node, engine::ControlRequest request) {
+  Unheard reply;
+  static_cast<void>(co_await node.handle(std::move(request), reply));
+  co_return Result<void>();
+}
+
+}  // namespace
+
+void Cluster::request(const std::string& name, const std::string& line) {
+  Node* here = node(name);
+  Result<engine::ControlRequest> request = engine::ControlRequest::parse(line);
+  CCR_ASSERT(request.ok());
+  if (here != nullptr) host(name).run_in_life(run_command(*here, std::move(*request)));
 }
 
 void Cluster::request_seed(const std::string& name, engine::SeedRequest request) {

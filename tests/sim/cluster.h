@@ -65,6 +65,8 @@ class Cluster {
   std::uint64_t acknowledged() const noexcept { return acknowledged_; }
   std::uint64_t pending() const noexcept { return pending_; }
 
+  // A command of `ccr`, as JSON: its answer is dropped, and whatever it began goes on.
+  void request(const std::string& name, const std::string& line);
   // Operators. Each runs in the node's own life and ends with it; no effect while the copy is not open.
   void request_seed(const std::string& name, engine::SeedRequest request = {});
   void request_suspend(const std::string& name);

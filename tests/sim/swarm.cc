@@ -56,15 +56,17 @@ bool Swarm::live() {
   heal();
   if (!wait_until_whole(liveness_limit, "after healing")) return false;
   const std::string whole_at = standing();
+  std::string active = cluster_.active_node();
   for (const std::string& name : cluster_.names()) cluster_.host(name).stop();
   cluster_.remark("restart of " + whole_at);
   cluster_.start_all();
   if (!wait_until_whole(liveness_limit, "after the restart")) return false;
+  if (cluster_.active_node() != active) fail("the active copy went from " + active + " to " + cluster_.active_node() + " in a restart");
   for (const std::string& name : cluster_.names()) {
     if (cluster_.host(name).stop() != Ended::reached) fail(name + " does not stop");
   }
   if (!wrong_.empty()) return false;
-  const Result<void> audited = audit(world_, cluster_);
+  const Result<void> audited = audit(world_, cluster_, active);
   if (!audited.ok()) fail("audit: " + audited.error().message);
   return wrong_.empty();
 }
@@ -130,9 +132,29 @@ void Swarm::ask_resume(const std::string& name) {
   happened("resumes");
 }
 
+std::string Swarm::any_passive() {
+  std::vector<std::string> passive = cluster_.names();
+  std::erase(passive, cluster_.active_node());
+  return passive[random_.below(passive.size())];
+}
+
+// Only such as lose nothing: what was acknowledged is held against every copy at the end.
+void Swarm::ask_handover(const std::string& name) {
+  const std::string active = cluster_.active_node();
+  const bool moves = random_.chance(3, 4);
+  const std::string asked = !moves || random_.chance(1, 4) ? name : active;
+  if (cluster_.node(asked) == nullptr || cluster_.host(asked).frozen()) return;
+  cluster_.remark((moves ? "move to " : "activate on ") + name + ", asked of " + asked);
+  const std::string command = moves ? R"({"command":"move","to":")" + name : R"({"command":"activate","dial":"lossless","on":")" + name;
+  cluster_.request(asked, command + R"(","database":")" + Cluster::database + R"("})");
+  happened(moves ? "moves asked" : "activations asked");
+}
+
 void Swarm::operate() {
   const std::string name = any_passive();
-  switch (random_.below(4)) {
+  switch (random_.below(options_.handovers ? 6 : 4)) {
+    case 4:
+    case 5: return ask_handover(name);
     case 0:
       if (!options_.suspensions || !can_ask(name)) return;
       cluster_.remark("suspend " + name);
@@ -204,7 +226,7 @@ void Swarm::node_trouble(const std::string& name) {
 
 void Swarm::network_trouble() {
   SimNetwork& network = cluster_.network();
-  const HostId alpha = cluster_.host(cluster_.names().front()).host();
+  const HostId alpha = cluster_.host(cluster_.active_node()).host();
   const HostId other = cluster_.host(any_passive()).host();
   switch (random_.below(options_.path_losses ? 6 : 4)) {
     case 0:
@@ -229,7 +251,9 @@ void Swarm::network_trouble() {
 }
 
 void Swarm::lose_path() {
-  const std::string address = Cluster::address(0, static_cast<int>(random_.below(2)));
+  const auto& names = cluster_.names();
+  const auto at = static_cast<std::size_t>(std::find(names.begin(), names.end(), cluster_.active_node()) - names.begin());
+  const std::string address = Cluster::address(at, static_cast<int>(random_.below(2)));
   cluster_.remark(address + " is lost");
   cluster_.network().lose(address);
   happened("path losses");
@@ -242,7 +266,7 @@ void Swarm::disk_trouble(const std::string& name) {
     disk.stall(up_to(3s));
     return;
   }
-  if (!options_.disk_full || name == cluster_.names().front()) return;
+  if (!options_.disk_full || name == cluster_.active_node()) return;
   cluster_.remark("disk of " + name + " fills");
   disk.options().capacity_bytes = disk.state().used_bytes() + random_.below(512 * KiB);
   const std::uint64_t capacity = options_.cluster.disk.capacity_bytes;
@@ -272,7 +296,7 @@ void Swarm::nurse() {
   for (const std::string& name : cluster_.names()) {
     NodeHost& host = cluster_.host(name);
     if (!host.alive()) host.start();  // a polite stop that was under way has ended
-    if (name == cluster_.names().front()) continue;
+    if (name == cluster_.active_node()) continue;
     const std::string state = cluster_.state(name);
     if (state == "suspended") ask_resume(name);
     if (state == "failed_and_suspended" || state == "needs_seed") ask_seed(name, false);
@@ -283,7 +307,7 @@ bool Swarm::whole() {
   engine::ActiveCopy* active = cluster_.active();
   if (active == nullptr || cluster_.pending() > 0 || active->replayed() != active->tip().durable) return false;
   for (const std::string& name : cluster_.names()) {
-    if (name == cluster_.names().front()) continue;
+    if (name == cluster_.active_node()) continue;
     engine::PassiveCopy* copy = cluster_.passive(name);
     if (copy == nullptr || cluster_.state(name) != "healthy") return false;
     const storage::CopyState& state = copy->state();
@@ -308,7 +332,7 @@ bool Swarm::wait_until_whole(Duration limit, const std::string& what) {
 
 std::string Swarm::standing() {
   engine::ActiveCopy* active = cluster_.active();
-  std::string text = std::to_string(cluster_.pending()) + " commits pending, alpha " + cluster_.state(cluster_.names().front());
+  std::string text = std::to_string(cluster_.pending()) + " commits pending, " + cluster_.active_node() + " " + cluster_.state(cluster_.active_node());
   if (active != nullptr)
     text += " at " + to_text(active->tip().durable) + " replayed " + to_text(active->replayed()) + " commit " +
             std::to_string(active->tip().commit) + " root " + to_hex(active->tip().root, 16);
@@ -341,11 +365,15 @@ bool Swarm::run_for(Duration duration) {
 void Swarm::observe() {
   if (engine::ActiveCopy* active = cluster_.active()) {
     const Position end = active->tip().durable;
-    if (end < alpha_end_) fail("alpha's log ends at " + to_text(end) + ", it was durable to " + to_text(alpha_end_));
-    alpha_end_ = std::max(alpha_end_, end);
+    if (end < active_end_) fail("the active log ends at " + to_text(end) + ", it was durable to " + to_text(active_end_));
+    active_end_ = std::max(active_end_, end);
   }
-  for (const std::string& name : cluster_.names())
-    if (name != cluster_.names().front()) observe_passive(name);
+  int serving = 0;
+  for (const std::string& name : cluster_.names()) {
+    if (cluster_.active(name) != nullptr) ++serving;
+    observe_passive(name);
+  }
+  if (serving > 1) fail("two nodes serve");  // FAULTS invariant 13; nothing is forced here
 }
 
 void Swarm::observe_passive(const std::string& name) {
@@ -362,9 +390,9 @@ void Swarm::observe_passive(const std::string& name) {
   if (!marks.durable.known()) return;
   const auto text = [&] {  // only where it is needed: this runs after every event
     return name + ": replayed " + to_text(marks.replayed) + " inspected " + to_text(marks.inspected) + " durable " +
-           to_text(marks.durable) + " received " + to_text(marks.received) + " alpha " + to_text(alpha_end_);
+           to_text(marks.durable) + " received " + to_text(marks.received) + " active " + to_text(active_end_);
   };
-  if (marks.replayed > marks.inspected || marks.inspected > marks.durable || marks.durable > marks.received || marks.received > alpha_end_)
+  if (marks.replayed > marks.inspected || marks.inspected > marks.durable || marks.durable > marks.received || marks.received > active_end_)
     fail("not in order: " + text());
   const std::uint64_t life = cluster_.host(name).lives();
   if (seen.life != life) seen.replayed = Position{};  // what a batch applied and did not save is applied again
@@ -386,6 +414,11 @@ void Swarm::hear(const std::string& node, const Event& event) {
   if (event.name == "difference_needed") happened("differences needed");
   if (event.name == "pin_dropped") happened("pins dropped");
   if (event.name == "scrub_finished") happened("scrubs finished");
+  if (event.name == "moved") happened("moves");
+  if (event.name == "move_undone") happened("moves undone");
+  if (event.name == "activated") happened("activations");
+  if (event.name == "role_changed") seen_[node] = {};
+  if (event.name == "role_conflict" && !options_.disk_errors) fail(node + ": " + field("cause"));
   if (event.name == "page_rotten") fail(node + ": page " + field("page") + " is rotten, where no disk rots");
   if (event.name == "root_differs") fail(node + ": the root differs at " + field("position"));
   if (event.name != "state_changed") return;

@@ -64,6 +64,7 @@ class Swarm {
   bool can_ask(const std::string& name);
   void ask_seed(const std::string& name, bool full);
   void ask_resume(const std::string& name);
+  void ask_handover(const std::string& name);
   void start_later(const std::string& name);
   void write();
   void heal();
@@ -78,7 +79,7 @@ class Swarm {
   void fail(const std::string& wrong);
   std::string standing();
   const std::string& any_node() { return cluster_.names()[random_.below(cluster_.names().size())]; }
-  const std::string& any_passive() { return cluster_.names()[1 + random_.below(cluster_.names().size() - 1)]; }
+  std::string any_passive();
   Duration up_to(Duration most) { return Duration(1 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(most.count())))); }
   void happened(const std::string& what) { ++counts_.happened[what]; }
 
@@ -88,7 +89,7 @@ class Swarm {
   Random random_, content_;
   SwarmCounts counts_;
   std::map<std::string, Seen> seen_;
-  Position alpha_end_;
+  Position active_end_;
   std::string wrong_;
   bool healing_ = false;
 };

@@ -29,8 +29,9 @@ Task<Result<void>> check_names(storage::Disk& disk, std::string directory, std::
 }
 
 Task<Result<void>> check_directories(storage::Disk& disk, bool active) {
-  const std::set<std::string> log_names = active ? std::set<std::string>{storage::identity_name, storage::current_name, storage::prepared_name}
-                                                 : std::set<std::string>{storage::identity_name, storage::incoming_folder, storage::quarantine_folder};
+  // A copy that was a passive one before keeps the folders.
+  std::set<std::string> log_names = {storage::identity_name, storage::incoming_folder, storage::quarantine_folder};
+  if (active) log_names.insert({storage::current_name, storage::prepared_name});
   // A stop may cut a replacement short; the next one of that file removes what it left.
   const std::set<std::string> state_names = {storage::identity_name, "state.0", "state.1", "state.0.new", "state.1.new", "digests", "digests.new",
                                              "seed.map", "seed.map.new"};
@@ -43,7 +44,7 @@ Task<Result<void>> check_directories(storage::Disk& disk, bool active) {
   const std::function<bool(const storage::DirectoryEntry&)> in_data = [](const storage::DirectoryEntry& entry) { return entry.name == "orders.pages"; };
   int incoming = 0;
   const std::function<bool(const storage::DirectoryEntry&)> in_incoming = [&](const storage::DirectoryEntry& entry) {
-    return generation_name(entry.name) && ++incoming == 1;
+    return !active && generation_name(entry.name) && ++incoming == 1;
   };
   const std::function<bool(const storage::DirectoryEntry&)> in_quarantine = [](const storage::DirectoryEntry& entry) {
     return quarantined_name(entry.name);
@@ -63,27 +64,26 @@ Task<Result<void>> check_disk(storage::Disk& disk, bool active) {
 
 Result<void> compare(const Bytes& active, const Bytes& passive, std::uint32_t page_size, const std::string& name) {
   if (active.size() != passive.size()) {
-    return Error{ErrorKind::diverged, name + " has " + std::to_string(passive.size()) + " bytes of pages, alpha " + std::to_string(active.size()), ""};
+    return Error{ErrorKind::diverged, name + " has " + std::to_string(passive.size()) + " bytes of pages, the active one " + std::to_string(active.size()), ""};
   }
   const auto differs = std::mismatch(active.begin(), active.end(), passive.begin()).first;
   if (differs == active.end()) return Result<void>();
-  return Error{ErrorKind::diverged, name + ": page " + std::to_string((differs - active.begin()) / page_size + 1) + " is not alpha's", ""};
+  return Error{ErrorKind::diverged, name + ": page " + std::to_string((differs - active.begin()) / page_size + 1) + " is not the active one's", ""};
 }
 
 }  // namespace
 
-Result<void> audit(World& world, Cluster& cluster) {
-  const std::string& alpha = cluster.names().front();
-  const Result<Bytes> pages = cluster.page_file_of(alpha);
-  if (!pages.ok()) return pages.error().within(alpha);
-  CCR_TRY(cluster.check_content(*pages, alpha));
+Result<void> audit(World& world, Cluster& cluster, const std::string& active) {
+  const Result<Bytes> pages = cluster.page_file_of(active);
+  if (!pages.ok()) return pages.error().within(active);
+  CCR_TRY(cluster.check_content(*pages, active));
   for (const std::string& name : cluster.names()) {
     const std::unique_ptr<storage::Disk> disk = cluster.host(name).disk().mount();
-    const Result<void> checked = complete(world, check_disk(*disk, name == alpha));
+    const Result<void> checked = complete(world, check_disk(*disk, name == active));
     if (!checked.ok()) return checked.error().within(name);
   }
   for (const std::string& name : cluster.names()) {
-    if (name == alpha) continue;
+    if (name == active) continue;
     const Result<Bytes> copy = cluster.page_file_of(name);
     if (!copy.ok()) return copy.error().within(name);
     CCR_TRY(compare(*pages, *copy, cluster.page_size(), name));

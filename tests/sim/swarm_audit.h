@@ -6,6 +6,6 @@
 namespace ccr::sim {
 
 // Every node must be down. The first thing that is wrong, with the node and the file.
-Result<void> audit(World& world, Cluster& cluster);
+Result<void> audit(World& world, Cluster& cluster, const std::string& active);
 
 }  // namespace ccr::sim

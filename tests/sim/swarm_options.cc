@@ -62,6 +62,7 @@ SwarmOptions draw_options(Random random) {
   options.other_sources = cluster.nodes.size() > 2 && coin();
   if (coin()) cluster.scrub.every = std::chrono::seconds(random.between(1, 10));
   cluster.scrub.only_idle = coin();
+  options.handovers = coin();
   return options;
 }
 
@@ -78,7 +79,7 @@ std::string to_text(const SwarmOptions& options) {
       {options.disk_errors, "disk errors"},  {options.suspensions, "suspensions"},     {options.seeds, "seeds"},
       {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
       {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"},
-      {cluster.scrub.every > 0s, "scrubs"}};
+      {cluster.scrub.every > 0s, "scrubs"}, {options.handovers, "handovers"}};
   for (const auto& [on, name] : features)
     if (on) text += std::string(", ") + name;
   return text;

@@ -20,7 +20,7 @@ struct SwarmOptions {
   bool process_kills = false, power_cuts = false, freezes = false, wall_jumps = false;
   bool cuts = false, half_opens = false, link_stalls = false, partitions = false, path_losses = false;
   bool disk_stalls = false, disk_full = false, disk_errors = false;
-  bool suspensions = false, seeds = false, full_seeds = false, other_sources = false;
+  bool suspensions = false, seeds = false, full_seeds = false, other_sources = false, handovers = false;
 };
 
 SwarmOptions draw_options(Random random);
