@@ -46,14 +46,8 @@ def emulator_cpu(lab):
     return (shown["cpu_user_seconds"] + shown["cpu_system_seconds"], shown["seconds"]) if "seconds" in shown else (0, 0)
 
 
-def iperf3(lab, congestion, best_window, seconds):
-    """Best window: the sender's own buffer may grow to 64 MiB, in its namespace alone; the receiver's grows to 32 MiB anyway."""
-    if best_window:
-        for sysctl, most in (("tcp_wmem", SNDBUF_BEST), ("tcp_rmem", SNDBUF_BEST)):
-            for end in "ab":
-                subprocess.run(["ip", "netns", "exec", space(lab, end), "sh", "-c",
-                                f"echo 4096 131072 {most} >/proc/sys/net/ipv4/{sysctl}"], check=True)
-    there = ["ip", "netns", "exec", space(lab, "b")]
+def iperf3_between(here, there, address, seconds, *options):
+    """What iperf3 says of a run; `here` and `there` begin a command in either's namespace."""
     server = subprocess.Popen([*there, "iperf3", "-s", "-1"], stdout=subprocess.DEVNULL)
     try:
         end = time.monotonic() + SERVER_SECONDS_MAX
@@ -61,16 +55,27 @@ def iperf3(lab, congestion, best_window, seconds):
             if time.monotonic() > end:
                 raise RuntimeError("iperf3 does not listen")
             time.sleep(0.05)
-        before = emulator_cpu(lab)
-        done = subprocess.run(["ip", "netns", "exec", space(lab, "a"), "iperf3", "-c", "10.78.0.2", "-J", "-t", str(seconds),
-                               "-O", "2", "-C", congestion], capture_output=True, text=True, timeout=seconds + 60)
-        after = emulator_cpu(lab)
+        done = subprocess.run([*here, "iperf3", "-c", address, "-J", "-t", str(seconds), *options], capture_output=True, text=True, timeout=seconds + 60)
     finally:
         server.kill()
         server.wait()
     said = json.loads(done.stdout)
     if "error" in said:
         raise RuntimeError(said["error"])
+    return said
+
+
+def iperf3(lab, congestion, best_window, seconds):
+    """Best window: the sender's own buffer may grow to 64 MiB, in its namespace alone; the receiver's grows to 32 MiB anyway."""
+    if best_window:
+        for sysctl, most in (("tcp_wmem", SNDBUF_BEST), ("tcp_rmem", SNDBUF_BEST)):
+            for end in "ab":
+                subprocess.run(["ip", "netns", "exec", space(lab, end), "sh", "-c",
+                                f"echo 4096 131072 {most} >/proc/sys/net/ipv4/{sysctl}"], check=True)
+    before = emulator_cpu(lab)
+    here, there = (["ip", "netns", "exec", space(lab, end)] for end in "ab")
+    said = iperf3_between(here, there, "10.78.0.2", seconds, "-O", "2", "-C", congestion)
+    after = emulator_cpu(lab)
     took = after[1] - before[1]
     return {"mbit": said["end"]["sum_received"]["bits_per_second"] / 1e6, "resent": said["end"]["sum_sent"]["retransmits"],
             "cpu": (after[0] - before[0]) / took if took else None, "late": late(lab)}

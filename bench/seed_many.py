@@ -31,25 +31,14 @@ compare = link_table.compare
 ALONE_MIN, TOGETHER_MIN, APART_MAX, LAG_MAX = 0.95, 0.97, 0.10, 2.0
 SHARES_FROM, SHARES_SECONDS = 3, 10
 IPERF_SECONDS = 6
-STARTS_MAX = 20
 
 
 def iperf3(cluster):
     """MB/s of one stream from alpha to beta."""
-    server = subprocess.Popen([*cluster.network.prefix("beta"), "iperf3", "-s", "-1"], stdout=subprocess.DEVNULL)
+    alpha, beta = (cluster.network.prefix(name) for name in ("alpha", "beta"))
     address = cluster.network.address("beta").rsplit(":", 1)[0]
-    command = [*cluster.network.prefix("alpha"), "iperf3", "-c", address, "-t", str(IPERF_SECONDS), "-O", "1", "-J"]
-    try:
-        for _ in range(STARTS_MAX):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-            said = json.loads(done.stdout or "{}")
-            if done.returncode == 0 and "sum_received" in said.get("end", {}):
-                return said["end"]["sum_received"]["bits_per_second"] / 8e6
-            time.sleep(0.2)  # the server is not there yet
-        raise RuntimeError(f"iperf3: {said.get('error', done.stderr)}")
-    finally:
-        server.kill()
-        server.wait()
+    said = link_table.iperf3_between(alpha, beta, address, IPERF_SECONDS, "-O", "1")
+    return said["end"]["sum_received"]["bits_per_second"] / 8e6
 
 
 class Watch(threading.Thread):

@@ -1,7 +1,5 @@
 #include "tools/drill_run.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <tuple>
 
@@ -13,6 +11,7 @@
 #include "tools/config_file.h"
 #include "tools/daemon_call.h"
 #include "tools/drill_verdict.h"
+#include "tools/interrupts.h"
 #include "tools/json_fields.h"
 #include "tools/seed_overview.h"
 
@@ -71,8 +70,7 @@ Result<DrillLook> DrillRun::look() {
 }
 
 bool DrillRun::pause(Duration how_long) const {
-  pollfd wait{interrupt_, POLLIN, 0};
-  return ::poll(&wait, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(how_long).count())) == 0;
+  return !interrupted_within(interrupt_, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(how_long).count()));
 }
 
 // What a seed checks before it begins; beyond that, a drill begins with a copy that is well: what it shows is about the drill then.

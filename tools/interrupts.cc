@@ -27,9 +27,9 @@ Interrupts::~Interrupts() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-bool Interrupts::wait(int milliseconds) const {
-  pollfd descriptor{descriptor_, POLLIN, 0};
-  return ::poll(&descriptor, 1, milliseconds) != 0;
+bool interrupted_within(int descriptor, int milliseconds) {
+  pollfd wait{descriptor, POLLIN, 0};
+  return ::poll(&wait, 1, milliseconds) != 0;
 }
 
 }  // namespace ccr::tools

@@ -9,6 +9,9 @@
 
 namespace ccr::tools {
 
+// `descriptor`: of Interrupts, or -1 where nothing interrupts. true: one came; false: none within that time.
+bool interrupted_within(int descriptor, int milliseconds);
+
 class Interrupts {
  public:
   Interrupts();
@@ -17,7 +20,7 @@ class Interrupts {
   Interrupts& operator=(const Interrupts&) = delete;
 
   int descriptor() const noexcept { return descriptor_; }
-  bool wait(int milliseconds) const;  // true: one came; false: none within that time
+  bool wait(int milliseconds) const { return interrupted_within(descriptor_, milliseconds); }
 
  private:
   sigset_t before_{};
