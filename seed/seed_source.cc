@@ -1,6 +1,5 @@
 #include "seed/seed_source.h"
 
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "base/task_group.h"
 #include "seed/extent_packing.h"
 #include "seed/seed_plan.h"
+#include "storage/log_format.h"
 #include "storage/rate_turn.h"
 
 namespace ccr::seed {
@@ -22,10 +22,6 @@ constexpr std::size_t answers_queued_max = 2;
 constexpr std::size_t asks_queued_max = 48;             // a target's extents in flight, its digest asks, and some room
 constexpr std::uint64_t read_gap_bytes_max = 64 * KiB;  // pages this close are read in one go: cheaper than a second read
 static_assert(asks_queued_max > 2 * seed_asks_in_flight_max);
-
-bool is_zeros(ByteView image) noexcept {
-  return image[0] == std::byte{0} && std::memcmp(image.data(), image.data() + 1, image.size() - 1) == 0;
-}
 
 // The messages of one ask, in order; their images view the reads that are kept with them, or what was packed.
 struct Answer {
@@ -259,7 +255,7 @@ class ExtentAnswer {
     std::uint32_t run = 0;  // pages in the run that ends at i
     for (std::uint32_t i = 0; i <= kept.count; ++i) {
       const bool sent =
-          i < kept.count && wanted_.test(kept.first + i - first_) && !is_zeros(images.subspan(i * page_size_, page_size_));
+          i < kept.count && wanted_.test(kept.first + i - first_) && !storage::is_zero(images.subspan(i * page_size_, page_size_));
       if (sent) {
         ++run;
       } else if (run > 0) {

@@ -42,6 +42,8 @@ class File {
   virtual void forget(const std::vector<FilePart>&) {}
   // Writes all of `from`; extends the file where needed, with zeros in a hole.
   virtual Task<Result<void>> write_at(std::uint64_t offset, ByteView from) = 0;
+  // The same of bytes that are all zeros. Whole blocks among them go back to the file system where that can be: a hole.
+  virtual Task<Result<void>> write_zeros(std::uint64_t offset, ByteView zeros) { return write_at(offset, zeros); }
   virtual Task<Result<void>> sync() = 0;  // fdatasync: content and length
   // Brings parts that were written to the disk, and waits for that: no more of them are in its queue at once, and a sync() finds little to do.
   // Nothing is durable by it; a back end may do nothing. Failure: as of sync().

@@ -80,13 +80,26 @@ Task<Result<void>> PageFile::read_what_is_there(PageNumber first, std::uint32_t 
 }
 
 Task<Result<void>> PageFile::write(PageNumber first, ByteView images) {
+  CCR_CO_TRY(co_await file_->write_at(offset_of(first, images), images));
+  grow(first, images);
+  co_return Result<void>();
+}
+
+Task<Result<void>> PageFile::write_zeros(PageNumber first, ByteView images) {
+  CCR_CO_TRY(co_await file_->write_zeros(offset_of(first, images), images));
+  grow(first, images);
+  co_return Result<void>();
+}
+
+std::uint64_t PageFile::offset_of(PageNumber first, ByteView images) const {
   CCR_ASSERT(first >= 1);
   CCR_ASSERT(images.size() % page_size_ == 0);
-  const std::uint64_t last = std::uint64_t(first) + images.size() / page_size_ - 1;
-  CCR_ASSERT(last <= pages_max);
-  CCR_CO_TRY(co_await file_->write_at(std::uint64_t(first - 1) * page_size_, images));
-  if (last > page_count_) page_count_ = static_cast<PageNumber>(last);
-  co_return Result<void>();
+  CCR_ASSERT(std::uint64_t(first) + images.size() / page_size_ - 1 <= pages_max);
+  return std::uint64_t(first - 1) * page_size_;
+}
+
+void PageFile::grow(PageNumber first, ByteView images) {
+  page_count_ = std::max(page_count_, static_cast<PageNumber>(first + images.size() / page_size_ - 1));
 }
 
 Task<Result<void>> PageFile::resize(PageNumber count) {

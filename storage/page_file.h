@@ -35,6 +35,7 @@ class PageFile {
   // The same, but where somebody cut the file behind our back, what it lost is zeros: their digests tell.
   Task<Result<void>> read_what_is_there(PageNumber first, std::uint32_t count, ByteSpan into);
   Task<Result<void>> write(PageNumber first, ByteView images);  // one or more whole pages; extends the file where needed
+  Task<Result<void>> write_zeros(PageNumber first, ByteView images);  // the same of pages of zeros: they become a hole
   Task<Result<void>> resize(PageNumber count);                  // grown pages are zeros
   Task<Result<void>> write_back(std::vector<FilePart> parts) { return file_->write_back(std::move(parts)); }  // as File's
   Task<Result<void>> sync();
@@ -44,6 +45,9 @@ class PageFile {
   const std::string& path() const noexcept { return path_; }
 
  private:
+  std::uint64_t offset_of(PageNumber first, ByteView images) const;
+  void grow(PageNumber first, ByteView images);
+
   std::unique_ptr<File> file_;
   std::string path_;
   std::uint32_t page_size_;

@@ -65,6 +65,9 @@ Result<SharedFile> open_file(const std::string& path, OpenMode mode) {
   struct stat facts {};
   if (::fstat(descriptor, &facts) != 0) return posix_error("stat " + path, errno);
   if (!S_ISREG(facts.st_mode)) return Error{ErrorKind::identity, "open " + path + ": not a regular file", ""};
+  if (written && facts.st_nlink > 1)
+    return Error{ErrorKind::identity, "open " + path + ": it has " + std::to_string(facts.st_nlink) + " names, and is somebody else's file too",
+                 "move it away, or put a copy of its own in its place (cp, not ln)"};
   if (::fcntl(descriptor, F_SETFL, flags_of(mode) & O_ACCMODE) != 0) return posix_error("open " + path, errno);
   return file;
 }
@@ -93,6 +96,20 @@ Result<void> write_file(const OpenFile& file, std::uint64_t offset, ByteView fro
     done += static_cast<std::size_t>(count);
   }
   return {};
+}
+
+// The kernel zeros what of the range is no whole block. A hole extends no file, so its last byte is written where it lies behind the end.
+Result<void> write_zeros_to_file(const OpenFile& file, std::uint64_t offset, ByteView zeros) {
+  if (zeros.empty()) return {};
+  if (!offset_is_usable(offset, zeros.size())) return error_at("write", file, offset, EINVAL);
+  constexpr int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  const int failed = uninterrupted([&] { return ::fallocate(file.descriptor(), hole, static_cast<off_t>(offset), static_cast<off_t>(zeros.size())); });
+  if (failed != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) return write_file(file, offset, zeros);
+  if (failed != 0) return error_at("punch", file, offset, errno);
+  const Result<std::uint64_t> size = size_of_file(file);
+  if (!size) return size.error();
+  const std::uint64_t last = offset + zeros.size() - 1;
+  return *size > last ? Result<void>() : write_file(file, last, zeros.last(1));
 }
 
 Result<void> sync_file(const OpenFile& file) {

@@ -38,6 +38,8 @@ using SharedFile = std::shared_ptr<const OpenFile>;
 Result<SharedFile> open_file(const std::string& path, OpenMode mode);
 Result<std::size_t> read_file(const OpenFile& file, std::uint64_t offset, ByteSpan into);
 Result<void> write_file(const OpenFile& file, std::uint64_t offset, ByteView from);
+// A hole, or where the file system makes none, zeros.
+Result<void> write_zeros_to_file(const OpenFile& file, std::uint64_t offset, ByteView zeros);
 Result<void> sync_file(const OpenFile& file);
 Result<void> write_back_file(const OpenFile& file, const std::vector<FilePart>& parts);
 Result<void> truncate_file(const OpenFile& file, std::uint64_t size);

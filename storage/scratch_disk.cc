@@ -15,6 +15,7 @@ class ScratchFile final : public File {
   Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override { return file_.read_once_at(offset, into); }
   void forget(const std::vector<FilePart>& parts) override { file_.forget(parts); }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override { return file_.write_at(offset, from); }
+  Task<Result<void>> write_zeros(std::uint64_t offset, ByteView zeros) override { return file_.write_zeros(offset, zeros); }
   Task<Result<void>> sync() override { return file_.sync(); }
   Task<Result<void>> write_back(std::vector<FilePart> parts) override { return file_.write_back(std::move(parts)); }
   Task<Result<void>> truncate(std::uint64_t size) override { return file_.truncate(size); }

@@ -28,6 +28,9 @@ class ThreadFile final : public File {
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override {
     return pool_.run([file = file_, offset, from] { return write_file(*file, offset, from); });
   }
+  Task<Result<void>> write_zeros(std::uint64_t offset, ByteView zeros) override {
+    return pool_.run([file = file_, offset, zeros] { return write_zeros_to_file(*file, offset, zeros); });
+  }
   Task<Result<void>> sync() override {
     return pool_.run([file = file_] { return sync_file(*file); });
   }

@@ -20,6 +20,9 @@ class UringFile final : public File {
   Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override;
   void forget(const std::vector<FilePart>& parts) override { drop_from_cache(file_->descriptor(), parts); }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override;
+  Task<Result<void>> write_zeros(std::uint64_t offset, ByteView zeros) override {
+    return pool_.run([file = file_, offset, zeros] { return write_zeros_to_file(*file, offset, zeros); });
+  }
   Task<Result<void>> sync() override;
   Task<Result<void>> allocate(std::uint64_t size) override;
   Task<Result<void>> write_back(std::vector<FilePart> parts) override {

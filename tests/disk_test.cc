@@ -112,6 +112,20 @@ TEST_P(SystemDiskTest, NothingIsWrittenThroughALink) {
   EXPECT_FALSE(std::filesystem::exists(at("nothing")));
 }
 
+TEST_P(SystemDiskTest, NothingIsWrittenToAFileThatHasAnotherName) {
+  std::ofstream(at("precious")) << "theirs";
+  std::filesystem::create_hard_link(at("precious"), at("link"));
+  run([this](Disk& disk) -> Task<void> {
+    const auto file = co_await disk.open(at("link"), OpenMode::create);
+    EXPECT_FALSE(file.ok());
+    if (file.ok()) co_return;
+    EXPECT_EQ(file.error().kind, ErrorKind::identity) << file.error().message;
+    EXPECT_NE(file.error().hint, "");
+    const auto read = co_await disk.open(at("link"), OpenMode::read);
+    EXPECT_TRUE(read.ok());
+  });
+}
+
 TEST_P(SystemDiskTest, FilesAndDirectoriesBelongToTheOwnerAlone) {
   const mode_t before = ::umask(0);
   run([this](Disk& disk) -> Task<void> {
@@ -335,6 +349,35 @@ TEST_P(SystemDiskTest, AllocateReservesBlocksAndKeepsContent) {
   struct stat facts {};
   EXPECT_EQ(::stat(at("a").c_str(), &facts), 0);
   EXPECT_GE(static_cast<std::uint64_t>(facts.st_blocks) * 512, 1 * MiB);
+}
+
+TEST_P(SystemDiskTest, ZerosGiveTheirBlocksBackAndExtendTheFile) {
+  const auto allocated = [this] {
+    struct stat facts {};
+    EXPECT_EQ(::stat(at("a").c_str(), &facts), 0);
+    return static_cast<std::uint64_t>(facts.st_blocks) * 512;
+  };
+  run([&](Disk& disk) -> Task<void> {
+    const Bytes content = pattern(2 * MiB, 3), zeros(1 * MiB);
+    const auto file = co_await opened(disk, at("a"), OpenMode::create_new);
+    EXPECT_TRUE((co_await file->write_at(0, content)).ok());
+    EXPECT_TRUE((co_await file->sync()).ok());
+    const std::uint64_t before = allocated();
+    EXPECT_GE(before, 2 * MiB);
+    EXPECT_TRUE((co_await file->write_zeros(512 * KiB + 7, zeros)).ok());
+    EXPECT_TRUE((co_await file->sync()).ok());
+    EXPECT_LE(allocated(), before - MiB + 8 * KiB);
+    EXPECT_EQ(*(co_await file->size()), 2 * MiB);
+    Bytes into(2 * MiB), expected = content;
+    std::fill_n(expected.begin() + 512 * KiB + 7, MiB, std::byte{0});
+    EXPECT_EQ(*(co_await file->read_at(0, into)), 2 * MiB);
+    EXPECT_TRUE(into == expected);
+    const ByteView behind = ByteView(zeros).first(5000);
+    EXPECT_TRUE((co_await file->write_zeros(3 * MiB, behind)).ok());
+    EXPECT_EQ(*(co_await file->size()), 3 * MiB + 5000);
+    EXPECT_TRUE((co_await file->write_zeros(9 * MiB, ByteView())).ok());
+    EXPECT_EQ(*(co_await file->size()), 3 * MiB + 5000);
+  });
 }
 
 TEST_P(SystemDiskTest, RenameReplacesItsTarget) {
