@@ -212,18 +212,17 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
     co_return Error{ErrorKind::busy, "a seed of " + subject + " from " + (*passive)->state().seed.source + " is running, and another source cannot join it",
                     "leave --from out, or `ccr suspend " + subject + "` first"};
   }
-  if (*dry) {
-    const Hosted& hosted = *node_.find(request.database());
-    const SeedForecast forecast = forecast_of_seed(context_, hosted, wanted, link_from((*passive)->active_node()));
-    co_return co_await plan_of_seed(context_, hosted, wanted, forecast);
-  }
+  Hosted& hosted = *node_.find(request.database());
+  const std::optional<double> link = link_from((*passive)->active_node());
+  const Result<SeedForecast> forecast = co_await forecast_of_seed(context_, hosted, wanted, link);
+  if (!forecast.ok()) co_return forecast.error();
+  if (*dry) co_return co_await plan_of_seed(context_, hosted, wanted, *forecast);
   if (!running) {
-    Hosted& hosted = *node_.find(request.database());
-    const SeedForecast forecast = forecast_of_seed(context_, hosted, wanted, link_from((*passive)->active_node()));
     CCR_CO_TRY(co_await (*passive)->seed(wanted));
-    hosted.seed_watch = SeedWatch{forecast, context_.clock.now()};
+    hosted.seed_watch = SeedWatch{*forecast, context_.clock.now()};
   } else {
     if (request.has("rate")) CCR_CO_TRY(co_await (*passive)->limit_seed(*rate));
+    if (request.has("streams")) (*passive)->spread_seed(*streams);
     if (*manual) CCR_CO_TRY(co_await (*passive)->rest_after_seed());
   }
   if (*detach) co_return json{{"running", true}};

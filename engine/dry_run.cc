@@ -76,14 +76,19 @@ Task<std::optional<std::uint64_t>> growth_of_seed(NodeContext& context, const Ho
 
 }  // namespace
 
-SeedForecast forecast_of_seed(const NodeContext& context, const Hosted& hosted, const SeedRequest& wanted, std::optional<double> link) {
-  const PassiveCopy& passive = *hosted.passive;
+Task<Result<SeedForecast>> forecast_of_seed(const NodeContext& context, const Hosted& hosted, SeedRequest wanted, std::optional<double> link) {
+  PassiveCopy& passive = *hosted.passive;
+  const Result<std::uint64_t> carried = co_await passive.foreign_bytes();  // by hand, it may be
+  if (!carried.ok()) co_return carried.error();
+  const Result<bool> doubtful = co_await passive.table_is_doubtful();
+  if (!doubtful.ok()) co_return doubtful.error();
   const storage::CopyState& state = passive.state();
   const SeedPace& pace = passive.seed_pace();
   const std::optional<transport::Tip> tip = passive.tip();
   const std::uint32_t page_size = pace.page_size > 0 ? pace.page_size : state.page_size;
   ForecastFacts facts;
-  facts.whole = wanted.full || state.page_size == 0;
+  facts.whole = wanted.full || (state.page_size == 0 && *carried == 0);
+  facts.reads_disk = wanted.reread || *doubtful;
   if (tip && page_size > 0) facts.database_bytes = std::uint64_t(tip->page_count) * page_size;
   const bool proven = state.seeded && state.root_equal_at.known();
   if (proven && page_size > 0) facts.differing_bytes = state.damaged_pages * page_size;
@@ -92,7 +97,7 @@ SeedForecast forecast_of_seed(const NodeContext& context, const Hosted& hosted, 
   for (const std::uint64_t limit : {wanted.bytes_per_second_max, context.config.transport.seed_bytes_per_second}) {
     if (limit > 0 && (facts.rate_limit == 0 || limit < facts.rate_limit)) facts.rate_limit = limit;
   }
-  return forecast_of(facts);
+  co_return forecast_of(facts);
 }
 
 Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest wanted, SeedForecast forecast) {

@@ -12,7 +12,7 @@
 namespace ccr::engine {
 
 // `link`: what the way from the source was last measured to carry, in bytes per second.
-SeedForecast forecast_of_seed(const NodeContext& context, const Hosted& hosted, const SeedRequest& wanted, std::optional<double> link);
+Task<Result<SeedForecast>> forecast_of_seed(const NodeContext& context, const Hosted& hosted, SeedRequest wanted, std::optional<double> link);
 Task<nlohmann::json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest wanted, SeedForecast forecast);
 nlohmann::json plan_of_suspend(const Hosted& hosted);
 nlohmann::json plan_of_resume(const Hosted& hosted);

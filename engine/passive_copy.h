@@ -46,6 +46,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> resume();
   Task<Result<void>> seed(SeedRequest request);
   Task<Result<void>> limit_seed(std::uint64_t bytes_per_second_max);  // of the seed that runs
+  void spread_seed(std::size_t streams);                              // the same; 0: as configured
   Task<Result<void>> rest_after_seed();                               // the seed that runs ends in a suspension
   Task<Result<VerifyReport>> verify(VerifyRequest request, VerifyWatch& watch);
   Task<Result<void>> prepare(Epoch epoch);  // this copy will be the active one in it, if it comes to that; 0: not any more
@@ -77,6 +78,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   const CopyStanding& standing() const noexcept override { return standing_; }
   Task<Result<std::uint64_t>> foreign_bytes();  // of a file at the copy's path that was there before the copy; a seed asks before it replaces them
   Task<Result<storage::FileFacts>> page_file_facts();  // of what is at the copy's path now; not known: nothing is
+  Task<Result<bool>> table_is_doubtful();  // so a seed would read the disk
   bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
   bool idle() const;  // connected, everything heard of is replayed
   // As a source of pages for other copies (engine/passive_source.h).
@@ -101,8 +103,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   void end_phase();
   Task<Result<void>> leave_when_asked();
   State resting_state() const;
-  std::string resting_cause() const;
-  std::string resting_hint() const;
+  std::string resting_cause() const, resting_hint() const;
   Task<Result<void>> note_rest();
   Task<Result<void>> check_place();
   Task<Result<void>> check_rest();
@@ -126,7 +127,6 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> seed_loop();
   Task<Result<void>> seed_once(Backoff& backoff);
   Task<Result<void>> judge_sources();
-  Task<Result<bool>> table_is_doubtful();
   Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
   Task<Result<void>> watch_seed(transport::FramedConnection& connection);

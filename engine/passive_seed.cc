@@ -30,6 +30,13 @@ Task<Result<void>> PassiveCopy::limit_seed(std::uint64_t bytes_per_second_max) {
   co_return co_await keeper_.save();
 }
 
+void PassiveCopy::spread_seed(std::size_t streams) {
+  seed_streams_ = streams;
+  if (seed_target_ == nullptr) return;
+  const seed::StreamsWanted wanted = streams_wanted(context_.config.transport, streams, source_nodes(state().seed.source), active_node());
+  seed_target_->change_streams(wanted.least, wanted.most);
+}
+
 Task<Result<void>> PassiveCopy::rest_after_seed() {
   keeper_.state().seed.manual_resume = true;
   co_return co_await keeper_.save();

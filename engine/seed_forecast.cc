@@ -36,7 +36,9 @@ SeedForecast forecast_of(const ForecastFacts& facts) {
     forecast.limited_by = facts.last_seed ? "what limited the last seed" : "the link, as it was last measured";
     forecast.at_least = !facts.last_seed;  // the link is not the only stage
   }
-  if (facts.whole && forecast.bytes && forecast.bytes_per_second && *forecast.bytes_per_second > 0)
+  if (!facts.whole) forecast.compares = facts.reads_disk ? "this node's disk is read first" : "compared by digests, without reading this node's disk";
+  const bool waits_for_disk = !facts.whole && facts.reads_disk;
+  if (!waits_for_disk && forecast.bytes && forecast.bytes_per_second && *forecast.bytes_per_second > 0)
     forecast.seconds = static_cast<double>(*forecast.bytes) / *forecast.bytes_per_second;
   return forecast;
 }
@@ -50,6 +52,7 @@ std::string forecast_text(const SeedForecast& forecast) {
   } else {
     text += ", time unknown";
   }
+  if (!forecast.compares.empty()) text += ", " + forecast.compares;
   if (forecast.limited_by.empty()) return text + ", limiting stage unknown";
   return text + fmt::format(", limited by {} ({:.1f} MB/s)", forecast.limited_by, *forecast.bytes_per_second / 1e6);
 }
@@ -59,6 +62,7 @@ json forecast_json(const SeedForecast& forecast) {
           {"bytes_most", told(forecast.bytes_most)},
           {"seconds", told(forecast.seconds)},
           {"at_least", forecast.at_least},
+          {"compares", forecast.compares.empty() ? json(nullptr) : json(forecast.compares)},
           {"bytes_per_second", told(forecast.bytes_per_second)},
           {"limited_by", forecast.limited_by.empty() ? json(nullptr) : json(forecast.limited_by)},
           {"text", forecast_text(forecast)}};

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/measure_json.h"
+#include "engine/status_parts.h"
 
 namespace ccr::engine {
 
@@ -73,6 +74,7 @@ std::string seed_verdict(const MeasuredBy& by, const SeedReport& report) {
   } else {
     text += fmt::format("; no stage was used to {:.0f} % of what it can alone", 100 * limiting_share_min);
   }
+  if (report.seed_rate > 0) text += fmt::format("; measured without the limit seed_rate of {:.1f} MB/s", static_cast<double>(report.seed_rate) / 1e6);
   return text + (report.roots_equal() ? "; roots equal" : "; ROOTS DIFFER");
 }
 
@@ -80,6 +82,7 @@ json seed_json(const MeasuredBy& by, const SeedReport& report) {
   json document = measured("bench_seed", by, report.seconds);
   document["directory"] = report.directory;
   document["making_seconds"] = report.making_seconds;
+  document["seed_rate"] = rate_limit_json(report.seed_rate);
   document["databases"] = document["per_second"] = json::array();
   int number = 0;
   for (const SeededProbe& each : report.databases) document["databases"].push_back(database_of(each, ++number));

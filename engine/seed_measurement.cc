@@ -58,6 +58,7 @@ Duration SeedMeasurement::share(double part) const {
 
 Task<Result<SeedReport>> SeedMeasurement::run() {
   SeedReport report;
+  report.seed_rate = context_.config.transport.seed_bytes_per_second;
   const Instant begun = context_.clock.now();
   const Result<std::unique_ptr<MeasureClient>> watcher = co_await MeasureClient::connect(context_, request_.peer, run_);
   if (!watcher.ok()) co_return watcher.error();

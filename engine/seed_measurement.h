@@ -38,6 +38,7 @@ struct SeedSecond {
 
 struct SeedReport {
   double seconds = 0;
+  std::uint64_t seed_rate = 0;  // what real seeds of this node are held to, and these are not; 0: nothing
   std::string directory;
   LinkRun link_one, link_four;
   DiskRow disk_there;

@@ -110,6 +110,12 @@ Task<Result<void>> SeedTarget::transfer(FramedConnection& connection, OwnContent
   co_return result;
 }
 
+void SeedTarget::change_streams(std::size_t least, std::size_t most) {
+  options_.streams.least = least;
+  options_.streams.most = most;
+  if (transfer_ != nullptr) transfer_->change_streams(least, most);
+}
+
 bool SeedTarget::cut() { return transfer_ != nullptr && transfer_->cut(); }
 
 Task<Result<transport::SeedEnd>> SeedTarget::finish(FramedConnection& connection) {

@@ -55,6 +55,7 @@ class SeedTarget {
   Task<Result<SeedOutcome>> run(transport::FramedConnection& connection);
   const SeedCounters& counters() const noexcept { return counters_; }  // live while run() runs; of the pass, over its runs
   bool disk_doubtful() const noexcept { return disk_doubtful_; }
+  void change_streams(std::size_t least, std::size_t most);  // from now on, as StreamsWanted's; where options.streams has further ones
   bool cut();  // as SeedTransfer's; false too where none runs
 
  private:

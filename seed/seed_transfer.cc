@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "seed/pass_question.h"
+#include "storage/log_format.h"
+
 
 namespace ccr::seed {
 namespace {
@@ -185,118 +186,6 @@ void SeedTransfer::give_buffer_back() {
   work_.changed.notify();
 }
 
-// --- streams -----------------------------------------------------------------------------------------------------------------
-
-Task<Result<void>> SeedTransfer::begin_streams() {
-  opening_ = true;
-  if (parts_.streams.first_carries) add_stream(nullptr);
-  const std::size_t more = growth_.wanted() - streams_.size();
-  for (std::size_t i = 0; i < more && !work_.over(); ++i) {
-    Result<std::unique_ptr<transport::FramedConnection>> joined = co_await join_pass();
-    if (work_.over()) break;
-    if (joined.ok()) {
-      add_stream(std::move(*joined));
-      continue;
-    }
-    growth_.settle(growth_.wanted() - 1);
-    tell_lost(joined.error());
-  }
-  opening_ = false;
-  go_on_or_fail();
-  co_return Result<void>();
-}
-
-void SeedTransfer::add_stream(std::unique_ptr<transport::FramedConnection> own) {
-  transport::FramedConnection& connection = own ? *own : parts_.connection;
-  streams_.push_back({std::move(own), std::make_unique<SeedStream>(executor_, work_, connection)});
-  parts_.counters.streams = ++work_.streams;
-  group_.spawn(carry(streams_.back()));
-  work_.changed.notify();
-}
-
-// A connection that stands at the pass's P: what is asked for over it is answered as over the first.
-Task<Result<std::unique_ptr<transport::FramedConnection>>> SeedTransfer::join_pass() {
-  Result<std::unique_ptr<transport::FramedConnection>> connection = co_await parts_.streams.further->connect(opened_++);
-  if (!connection.ok()) co_return connection.error();
-  const Position from = parts_.map.pass().from;
-  const transport::Message question = transport::SeedOpen{from};
-  const Result<transport::SeedOffer> offer = co_await ask_once<transport::SeedOffer>(parts_.clock, **connection, question, "SeedOffer");
-  if (!offer.ok()) co_return offer.error();
-  if (!offer->resumed || offer->from != from || offer->page_size != parts_.map.pass().page_size) {
-    co_return Error{ErrorKind::protocol, "seed: a stream was offered pages from " + to_text(offer->from) + " on, asked was " + to_text(from), ""};
-  }
-  co_return std::move(*connection);
-}
-
-Task<Result<void>> SeedTransfer::open_stream() {
-  Result<std::unique_ptr<transport::FramedConnection>> joined = co_await join_pass();
-  opening_ = false;
-  if (work_.over()) co_return Result<void>();
-  if (joined.ok()) {
-    add_stream(std::move(*joined));
-  } else {
-    growth_.settle(work_.streams);
-    tell_lost(joined.error());
-  }
-  go_on_or_fail();
-  co_return Result<void>();
-}
-
-Task<Result<void>> SeedTransfer::carry(Stream& stream) {
-  const Result<void> ended = co_await stream.carrier->run();
-  stream.live = false;
-  parts_.counters.streams = --work_.streams;
-  if (stream.own) stream.own->close();
-  if (!ended.ok()) stream_ended(stream, ended.error());
-  work_.changed.notify();
-  co_return Result<void>();
-}
-
-// A copy whose page is damaged is no source; what the original is says only the active one.
-void SeedTransfer::stream_ended(const Stream& stream, Error error) {
-  if (work_.failure) return;
-  const bool by_the_link = error.kind == ErrorKind::disconnected || error.kind == ErrorKind::timeout;
-  if (!stream.own && !by_the_link) return fail(std::move(error));
-  if (stream.own && error.kind == ErrorKind::diverged) error.kind = ErrorKind::refused;
-  if (by_the_link) {
-    for (const Stream& other : streams_)
-      if (other.live) other.carrier->suspect();
-  }
-  growth_.settle(opening_ ? growth_.wanted() - 1 : work_.streams);
-  tell_lost(std::move(error));
-  go_on_or_fail();
-}
-
-void SeedTransfer::tell_lost(Error error) {
-  if (parts_.streams.further != nullptr) parts_.streams.further->lost(error);
-  lost_ = std::move(error);
-}
-
-void SeedTransfer::go_on_or_fail() {
-  if (work_.streams == 0 && !opening_ && !work_.over()) fail(lost_.value());
-}
-
-// Nothing but the way, or who sends, keeps more from coming.
-bool SeedTransfer::streams_limit() const noexcept {
-  const bool paced = std::any_of(streams_.begin(), streams_.end(), [](const Stream& s) { return s.live && s.carrier->pacing(); });
-  return !paced && work_.planning && work_.wanted.size() + work_.asked >= work_.extents_in_flight();
-}
-
-void SeedTransfer::follow_growth() {
-  if (parts_.streams.further == nullptr || work_.over() || opening_) return;
-  std::uint64_t received = 0;
-  for (const Stream& stream : streams_) received += stream.carrier->received_bytes();
-  growth_.look(parts_.clock.now(), received, streams_limit());
-  const auto carries = [](const Stream& s) { return s.live && !s.carrier->retired(); };
-  const auto now = static_cast<std::size_t>(std::count_if(streams_.begin(), streams_.end(), carries));
-  if (now < growth_.wanted()) {
-    opening_ = true;
-    group_.spawn(open_stream());
-  } else if (now > growth_.wanted()) {
-    std::find_if(streams_.rbegin(), streams_.rend(), carries)->carrier->retire();
-  }
-}
-
 // --- writing -----------------------------------------------------------------------------------------------------------------
 
 // Not yet where the last stream is lost and another one on its way: what was asked for in vain is wanted again.
@@ -327,7 +216,8 @@ Task<Result<void>> SeedTransfer::write_extent(const ExtentArrival& arrival) {
   const std::vector<PageRun> runs = arrival.writes();
   for (const PageRun& run : runs) {
     const ByteView images = arrival.images(run);
-    const Result<void> written = co_await parts_.file.write(run.first, images);
+    Task<Result<void>> write = storage::is_zero(images) ? parts_.file.write_zeros(run.first, images) : parts_.file.write(run.first, images);
+    const Result<void> written = co_await std::move(write);
     if (!written.ok())
       co_return written.error().within("seed: write of page " + std::to_string(run.first) + " of " + parts_.file.path());
   }

@@ -2,8 +2,8 @@
 //
 // Tasks: one goes through the extents in order and compares; each stream asks for what differs and receives it (seed/seed_stream.h);
 // writers_max write what is complete; one makes it durable (seed/seed_commit.h); one ticks. Streams come and go as seed/stream_growth.h
-// says. A further stream that ends leaves what it was asked for to the others; only the end of the last one, or of the first by anything but
-// the link's fault, ends the transfer.
+// says. A further stream that ends leaves what it was asked for to the others, and where that was the link's fault it comes back after a
+// pause; only the end of the last one, or of the first by anything but the link's fault, ends the transfer.
 //
 // Completion: ok when every extent is in the map and the map is settled. Failure: the first error; before it is returned everything
 // that arrived whole is written, made durable and marked, and the map is settled when table and disk are known to agree, so the
@@ -28,9 +28,10 @@ namespace ccr::seed {
 class FurtherStreams {
  public:
   virtual ~FurtherStreams() = default;
-  // One more connection, over which no pass is open yet. `number` counts them from 0: with several sources each gets its share.
+  // One more connection, over which no pass is open yet. `number` counts them from 0: with several sources each gets its share. One that
+  // was lost has its number again.
   virtual Task<Result<std::unique_ptr<transport::FramedConnection>>> connect(std::size_t number) = 0;
-  // It could not be had, or ended before its time; the pass goes on without it.
+  // It could not be had, or ended before its time; the pass goes on.
   virtual void lost(const Error& error) = 0;
 };
 
@@ -62,6 +63,7 @@ class SeedTransfer {
   SeedTransfer(const Executor& executor, Parts parts);
   ~SeedTransfer();
   Task<Result<void>> run();
+  void change_streams(std::size_t least, std::size_t most);  // while it runs; such as StreamsWanted's
   bool cut();  // closes all its connections, as a link would; false: nothing is on its way, and nothing was closed
   bool sync_failed() const noexcept { return committer_.sync_failed(); }
 
@@ -69,6 +71,7 @@ class SeedTransfer {
   struct Stream {
     std::unique_ptr<transport::FramedConnection> own;  // none: the pass's first
     std::unique_ptr<SeedStream> carrier;
+    std::size_t number = 0;  // of its own connection
     bool live = true;
   };
 
@@ -87,9 +90,11 @@ class SeedTransfer {
   void finish(FinishedExtent extent, bool sent);
 
   Task<Result<void>> begin_streams();
-  void add_stream(std::unique_ptr<transport::FramedConnection> own);
+  void add_stream(std::unique_ptr<transport::FramedConnection> own, std::size_t number);
   Task<Result<void>> open_stream();
-  Task<Result<std::unique_ptr<transport::FramedConnection>>> join_pass();
+  Task<void> open_one(std::size_t number);
+  void stream_lost(std::optional<std::size_t> vacant);
+  Task<Result<std::unique_ptr<transport::FramedConnection>>> join_pass(std::size_t number);
   void stream_ended(const Stream& stream, Error error);
   void tell_lost(Error error);
   void go_on_or_fail();
@@ -114,6 +119,7 @@ class SeedTransfer {
   StreamGrowth growth_;
   std::list<Stream> streams_;  // also those that ended: their bytes count
   std::size_t opened_ = 0;     // further ones, or tried
+  std::deque<std::size_t> vacant_;  // of them: what was lost and is to come back
   bool opening_ = false;
   std::optional<Error> lost_;  // the stream that ended last
   bool write_failed_ = false, commit_failed_ = false;

@@ -31,16 +31,38 @@ void StreamGrowth::look(Instant now, std::uint64_t bytes, bool limits) {
 }
 
 void StreamGrowth::judge(double rate) {
-  if (before_ && rate <= *before_ * gain_min) return settle(wanted_ - 1);
+  if (before_ && rate <= *before_ * gain_min) return settle();
   before_ = rate;
-  if (wanted_ == most_) return settle(most_);
+  settled_ = wanted_ == most_;
+  if (settled_) return;
   ++wanted_;
+  measure_anew();
+}
+
+void StreamGrowth::measure_anew() noexcept {
   changed_ = true;
   from_.reset();
 }
 
-void StreamGrowth::settle(std::size_t streams) {
-  wanted_ = std::max<std::size_t>(1, std::min(streams, wanted_));
+void StreamGrowth::change(std::size_t least, std::size_t most) {
+  CCR_ASSERT(least >= 1 && least <= most);
+  most_ = most;
+  wanted_ = std::clamp(wanted_, least, most);
+  settled_ = least == most;
+  before_.reset();
+  measure_anew();
+}
+
+void StreamGrowth::lost(Instant now) {
+  measure_anew();
+  if (now < open_after_) return;  // one cut took several
+  const bool soon = now - open_after_ <= pause_max;  // since it could come back
+  pause_ = soon ? std::clamp(2 * pause_, pause_min, pause_max) : pause_min;
+  open_after_ = now + pause_;
+}
+
+void StreamGrowth::settle() {
+  wanted_ = std::max<std::size_t>(1, wanted_ - 1);
   settled_ = true;
 }
 

@@ -51,10 +51,14 @@ TEST(SeedForecast, ADifferenceIsKnownOnlyWhereTheRootsSaySo) {
   ForecastFacts facts = whole();
   facts.whole = false;
   facts.last_seed = 25e6;
-  EXPECT_EQ(forecast_text(forecast_of(facts)), "how many bytes differ is unknown, at most 100.0 MiB, time unknown, limited by what limited the last seed (25.0 MB/s)");
+  EXPECT_EQ(forecast_text(forecast_of(facts)), "how many bytes differ is unknown, at most 100.0 MiB, time unknown, compared by digests, without reading this node's disk, "
+                                           "limited by what limited the last seed (25.0 MB/s)");
   facts.differing_bytes = 0;
   EXPECT_EQ(forecast_of(facts).bytes, 0u) << "known, and nothing";
-  EXPECT_FALSE(forecast_of(facts).seconds) << "the own disk is read, at a rate nobody knows";
+  EXPECT_EQ(forecast_of(facts).seconds, 0.0);
+  facts.reads_disk = true;
+  EXPECT_FALSE(forecast_of(facts).seconds) << "at a rate nobody knows";
+  EXPECT_EQ(forecast_of(facts).compares, "this node's disk is read first");
 }
 
 class Forecasting : public AskedNodes {
@@ -92,7 +96,11 @@ TEST_F(Forecasting, AFirstSeedIsPredictedFromWhatTheActiveNodeSaysAndTheNextFrom
   EXPECT_NEAR(again["seconds"].get<double>(), seconds * double(bytes) / done["came"]["bytes"].get<double>(), seconds * 0.2);
   const json difference = seed_command({{"dry_run", true}})["forecast"];
   EXPECT_EQ(difference["bytes"], 0) << "the roots are equal";
-  EXPECT_TRUE(difference["seconds"].is_null());
+  EXPECT_EQ(difference["seconds"], 0.0);
+  EXPECT_EQ(difference["compares"], "compared by digests, without reading this node's disk");
+  const json reread = seed_command({{"dry_run", true}, {"reread", true}})["forecast"];
+  EXPECT_TRUE(reread["seconds"].is_null());
+  EXPECT_EQ(reread["compares"], "this node's disk is read first");
   const json full = seed_command({{"full", true}});
   EXPECT_NEAR(full["came"]["seconds"].get<double>(), full["predicted"]["seconds"].get<double>(), seconds * 0.3);
 }

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/seed_measurement.h"
+#include "engine/measure_json.h"
 #include "tests/sim/cluster.h"
 
 namespace ccr::sim::engine_measure_seed_test {
@@ -87,6 +87,14 @@ class MeasuringASeed : public testing::Test {
   ClusterOptions options;
   std::optional<Cluster> cluster;
 };
+
+TEST(SeedVerdict, SaysWhereRealSeedsAreHeldToALimit) {
+  engine::SeedReport report;
+  report.databases.resize(1);
+  EXPECT_EQ(engine::seed_verdict({}, report).find("seed_rate"), std::string::npos);
+  report.seed_rate = 80'000'000;
+  EXPECT_NE(engine::seed_verdict({}, report).find("measured without the limit seed_rate of 80.0 MB/s"), std::string::npos);
+}
 
 TEST_F(MeasuringASeed, ASlowLinkIsFoundToLimitIt) {
   start();

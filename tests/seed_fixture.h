@@ -386,6 +386,8 @@ class FakeCopy final : public SeedObserver {
   }
   const SeedCounters& live_counters() const { return running_ == nullptr ? counters : running_->counters(); }
 
+  void change_streams(std::size_t number) { if (running_ != nullptr) running_->change_streams(number, number); }
+
   // Something else asked over a connection of its own.
   Result<void> ask_source(std::function<Task<Result<void>>(transport::FramedConnection&)> body) {
     std::optional<Result<void>> result = run_virtual(context, clock, ask_task(std::move(body)));
@@ -503,7 +505,7 @@ class FakeCopy final : public SeedObserver {
 
   FakeSource& source_;
   SmallDisk small_{disk, disk_free_bytes, write_limit_bytes};
-  const SeedTarget* running_ = nullptr;
+  SeedTarget* running_ = nullptr;
 };
 
 // Writes random pages, now and then zeros, now and then another length; `chance` in 16 at each call.

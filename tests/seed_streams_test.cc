@@ -91,6 +91,48 @@ TEST_F(SeedStreams, PagesThatDifferAreAskedForAgainWhereTheStreamWentThatHadThei
   }
 }
 
+TEST_F(SeedStreams, ThatWereLostComeBackInTheirRun) {
+  with(3);
+  storage::TokenBucket slow({4 * MiB, 0});
+  copy.rate = &slow;
+  more.links[0].frames_left = 6;
+  std::size_t fewest = 3, last = 0;
+  source.while_seeding = [&] {
+    if (more.losses.empty()) return;
+    more.links[0].frames_left = 100'000;
+    last = copy.live_counters().streams;
+    fewest = std::min(fewest, last);
+  };
+  ASSERT_TRUE(copy.seed().ok());
+  EXPECT_EQ(more.losses.size(), 1u);
+  EXPECT_EQ(fewest, 2u);
+  EXPECT_EQ(last, 3u);
+  EXPECT_EQ(more.connected, 3u);
+  source.while_seeding = nullptr;
+  copy.replay_and_compare();
+}
+
+TEST_F(SeedStreams, AreAsManyAsIsAskedForWhileTheyRun) {
+  with(2);
+  storage::TokenBucket slow({4 * MiB, 0});
+  copy.rate = &slow;
+  ExtentBudget few{ExtentBudget::extents_min, 0};  // so that a retired one is not owed much
+  copy.budget = &few;
+  std::vector<std::size_t> seen;
+  source.while_seeding = [&] {
+    const std::size_t streams = copy.live_counters().streams;
+    if (seen.empty() || seen.back() != streams) seen.push_back(streams);
+    copy.change_streams(copy.live_counters().done_bytes < 10 * MiB ? 4 : 1);
+  };
+  ASSERT_TRUE(copy.seed().ok());
+  EXPECT_EQ(*std::max_element(seen.begin(), seen.end()), 4u);
+  EXPECT_EQ(seen.back(), 1u);
+  EXPECT_TRUE(more.losses.empty());
+  EXPECT_EQ(asked_most(source), 1);
+  source.while_seeding = nullptr;
+  copy.replay_and_compare();
+}
+
 TEST_F(SeedStreams, AreDoneWithoutTheFirstWhichTheNextRunAsksOnlyForTheEnd) {
   with(3);
   copy.link.frames_left = 12;
@@ -249,9 +291,37 @@ TEST(StreamGrowth, HasAFixedNumberWhereOneWasAskedFor) {
   EXPECT_EQ(growth.wanted(), 3u);
 }
 
+TEST(StreamGrowth, HasWhatIsAskedForWhileItRuns) {
+  StreamGrowth growth(1, 8);
+  growth.change(5, 5);
+  EXPECT_EQ(growth.wanted(), 5u);
+  growth.change(2, 2);
+  EXPECT_EQ(growth.wanted(), 2u);
+  growth.change(1, 8);
+  EXPECT_EQ(growth.wanted(), 2u);
+  for (int look = 0; look < 60; ++look) growth.look(Instant{look * 500'000'000LL}, std::uint64_t(look) * look * 1'000'000, true);
+  EXPECT_EQ(growth.wanted(), 8u);  // each brings more
+}
+
+TEST(StreamGrowth, WantsALostOneBackAfterAPauseThatDoubles) {
+  StreamGrowth growth(4, 4);
+  Instant now{std::chrono::nanoseconds(100s).count()};
+  for (const Duration pause : {1s, 2s, 4s, 8s, 16s, 32s, 32s}) {
+    EXPECT_TRUE(growth.may_open(now));
+    growth.lost(now);
+    growth.lost(now + 1ms);  // by the same cut
+    EXPECT_FALSE(growth.may_open(now + (pause - 1ms))) << pause.count();
+    EXPECT_EQ(growth.wanted(), 4u);
+    now = now + pause;
+  }
+  now = now + 33s;
+  growth.lost(now);
+  EXPECT_TRUE(growth.may_open(now + 1s));
+}
+
 TEST(StreamGrowth, IsContentWithWhatALossLeaves) {
   StreamGrowth growth(3, 8);
-  growth.settle(2);
+  growth.settle();
   for (int look = 0; look < 20; ++look) growth.look(Instant{look * 500'000'000LL}, static_cast<std::uint64_t>(look) * 1000, true);
   EXPECT_EQ(growth.wanted(), 2u);
 }

@@ -50,7 +50,9 @@ Result<void> add_rate(const std::string& text, json& request) {
 }
 
 Result<void> add_streams(const std::string& text, json& request) {
-  if (text.empty() || text == "auto") return {};
+  if (text.empty()) return {};
+  request["streams"] = 0;
+  if (text == "auto") return {};
   for (int streams = 1; streams <= engine::streams_max; ++streams) {
     if (text != std::to_string(streams)) continue;
     request["streams"] = streams;

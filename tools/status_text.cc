@@ -57,6 +57,7 @@ std::string seed_text(const json& seed) {
       total == 0 ? "seed starts" : fmt::format("seed {:.1f} % of {}", 100.0 * done / static_cast<double>(total), size_text(total));
   if (const auto rate = number_field(seed, "rate")) text += " at " + rate_text(*rate);
   if (const auto limit = number_field(seed, "rate_limit")) text += " (limit " + rate_text(*limit) + ")";
+  if (const auto streams = count_field(seed, "streams"); streams && *streams > 1) text += fmt::format(" over {} streams", *streams);
   if (const auto left = number_field(seed, "eta_seconds")) text += ", " + age_text(*left) + " left";
   return text;
 }

@@ -35,6 +35,7 @@ TRIALS = {
     "memory": "memory",
     "paths": "paths",
     "scrub": "scrub",
+    "seed-faults": "seed_faults",
     "service": "service",
     "sqlite-shapes": "sqlite_shapes",
     "sqlite-changes": "sqlite_changes",
