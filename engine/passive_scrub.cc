@@ -19,7 +19,9 @@ Error PassiveCopy::Scrubbed::not_proven() const {
 
 Task<Result<void>> PassiveCopy::Scrubbed::hold() {
   if (!proven()) co_return not_proven();
-  co_await copy_.files_->replayer->hold();
+  Result<PagesHeld> held = co_await copy_.hold_pages();
+  if (!held.ok()) co_return held.error();
+  held_.push_back(std::move(*held));
   co_return Result<void>();
 }
 

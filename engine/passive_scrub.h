@@ -28,7 +28,7 @@ class PassiveCopy::Scrubbed final : public ScrubTarget, public OwnPages, public 
 
   // OwnPages
   Task<Result<void>> hold() override;
-  void release() override { copy_.files_->replayer->release(); }
+  void release() override { held_.pop_back(); }
   Task<Result<void>> catch_up() override { co_return Result<void>(); }
   storage::PageFile& file() override { return *copy_.files_->pages; }
   const storage::PageDigests& digests() const override { return *copy_.files_->digests; }
@@ -42,6 +42,7 @@ class PassiveCopy::Scrubbed final : public ScrubTarget, public OwnPages, public 
   Error not_proven() const;
 
   PassiveCopy& copy_;
+  std::vector<PagesHeld> held_;  // all of them hold the same
 };
 
 }  // namespace ccr::engine

@@ -60,6 +60,7 @@ Result<SharedFile> open_file(const std::string& path, OpenMode mode) {
   const int descriptor = uninterrupted([&] { return ::open(path.c_str(), flags, new_file_mode); });
   if (descriptor < 0 && errno == ELOOP && written)
     return Error{ErrorKind::identity, "open " + path + ": it is a symbolic link", "ccr writes to no file through a link: name the file itself, or move the link away"};
+  if (descriptor < 0 && errno == EISDIR) return Error{ErrorKind::identity, "open " + path + ": it is a directory", "move it away: a file is to be there"};
   if (descriptor < 0) return posix_error("open " + path, errno);
   SharedFile file = std::make_shared<const OpenFile>(descriptor, path);
   struct stat facts {};

@@ -89,6 +89,12 @@ TEST_P(SystemDiskTest, OnlyRegularFilesAreOpened) {
     }
     const auto folder = co_await disk.open(directory_.path(), OpenMode::read);
     EXPECT_FALSE(folder.ok());
+    const auto written = co_await disk.open(directory_.path(), OpenMode::create);
+    EXPECT_FALSE(written.ok());
+    if (!written.ok()) {
+      EXPECT_EQ(written.error().kind, ErrorKind::identity);
+      EXPECT_NE(written.error().hint, "");
+    }
   });
 }
 

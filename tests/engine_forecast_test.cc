@@ -23,7 +23,7 @@ ForecastFacts whole() {
 }
 
 TEST(SeedForecast, WhatIsNotKnownIsSaidSo) {
-  EXPECT_EQ(forecast_text(forecast_of({})), "bytes unknown, time unknown, limiting stage unknown");
+  EXPECT_EQ(forecast_text(forecast_of({})), "bytes unknown, time unknown, compared by digests, without reading this node's disk, limiting stage unknown");
   EXPECT_EQ(forecast_text(forecast_of(whole())), "100.0 MiB of pages, time unknown, limiting stage unknown");
   const json told = forecast_json(forecast_of({}));
   for (const char* key : {"bytes", "bytes_most", "seconds", "bytes_per_second", "limited_by"}) EXPECT_TRUE(told[key].is_null()) << key;

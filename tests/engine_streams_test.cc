@@ -91,6 +91,28 @@ TEST_F(Streams, TheActiveOneAndAnotherShareTheWorkAndTheLossOfOneEndsNothing) {
   expect_equal();
 }
 
+TEST_F(Streams, ThatWereLostComeBackAndAnotherNumberHoldsWhileTheSeedRuns) {
+  seed_gamma();
+  seed_beta("alpha,gamma", 4, 600'000);
+  ASSERT_TRUE(half_done());
+  cluster.host("gamma").kill({Damage::process_only, Ordering::ordered});
+  const auto has = [&](std::size_t streams) {
+    return world.run_until([&] { return cluster.passive("beta")->seed_counters().streams == streams; }, 60s) == Ended::reached &&
+           cluster.state("beta") == "seeding";
+  };
+  EXPECT_TRUE(has(3)) << cluster.story();
+  cluster.host("gamma").start();
+  EXPECT_TRUE(has(4)) << cluster.story();
+  cluster.passive("beta")->spread_seed(2);
+  EXPECT_TRUE(has(2)) << cluster.story();
+  cluster.passive("beta")->spread_seed(6);
+  EXPECT_TRUE(has(6)) << cluster.story();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  EXPECT_EQ(told("seed_interrupted"), 0u) << cluster.story();
+  EXPECT_EQ(told("seed_pass_opened"), 2u);
+  expect_equal();
+}
+
 TEST_F(Streams, WhereTheOnlySourceGoesThePassRestsUntilItIsBack) {
   seed_gamma();
   seed_beta("gamma", 2, 12'000'000);

@@ -24,15 +24,15 @@ PAGE = 4096
 SECONDS = 60
 
 
-def half(trial, node, **arguments):
+def half(trial, node, rate=SLOW):
     """A seed of this node's copy that has a part of its pages."""
-    done = node.ccr("seed", f"{DATABASE}@{node.name}", "--rate", SLOW, "--detach", *arguments.get("options", ()))
+    done = node.ccr("seed", f"{DATABASE}@{node.name}", "--rate", rate, "--detach")
     trial.require("the seed is asked for", done.returncode == 0, done.stderr)
     return node.wait_copy(lambda copy: copy["seed"]["running"] and (copy["seed"]["done_bytes"] or 0) >= SIZE_MIB * MIB // 3, "is seeded in part", DATABASE)
 
 
-def waits(trial, node, words, states):
-    copy = node.wait_copy(lambda copy: copy["state"] in states and words in (copy["cause"] or ""), f"says '{words}'", DATABASE)
+def waits(trial, node, words):
+    copy = node.wait_copy(lambda copy: copy["state"] == "failed" and words in (copy["cause"] or ""), f"says '{words}'", DATABASE)
     trial.say(f"{node.name} says {copy['state']}: {copy['cause']} (hint: {copy['hint']})")
     return copy
 
@@ -43,15 +43,10 @@ def equal_at_last(trial, node, passes_made, words):
     trial.check(words, len(passes(node)) == passes_made, passes(node))
 
 
-def filled_pages(trial, **arguments):
-    """A page store at alpha, and beta without a copy."""
-    cluster = trial.cluster(databases=[Database(DATABASE, "pages")], transport=STREAMS, **arguments)
-    return cluster
-
-
 def full_disk(trial, when):
-    with filled_pages(trial) as cluster:
-        disk = cluster.keep(SmallDisk(SIZE_MIB // 2 if when == "before" else 4 * SIZE_MIB))
+    """`when`: the disk is too small "before" the seed, or is filled half-way."""
+    with trial.cluster(databases=[Database(DATABASE, "pages")], transport=STREAMS) as cluster:
+        disk = cluster.keep(SmallDisk(SIZE_MIB // 2 if when == "before" else 16 * SIZE_MIB))
         alpha, beta = cluster["alpha"], cluster["beta"]
         disk.move_to(beta.directory / "pages")
         text = (cluster.directory / "ccr.toml").read_text().replace(f"{{node}}/{DATABASE}.db", f"{{node}}/pages/{DATABASE}.db")
@@ -61,15 +56,16 @@ def full_disk(trial, when):
         fill(trial, cluster, SIZE_MIB)
         if when == "before":
             beta.ask("seed", database=DATABASE, node="beta", detach=True)
-            copy = waits(trial, beta, "bytes free", ("failed",))
+            copy = waits(trial, beta, "bytes free")
             trial.check("a disk that is too small is said before anything is written, with a hint", copy["hint"] != "" and not passes(beta), copy)
         else:
-            half(trial, beta)
+            half(trial, beta, "4MB/s")  # filling takes a moment too
             disk.fill()
-            copy = waits(trial, beta, "o space", ("failed",))
+            copy = waits(trial, beta, "o space")
             trial.check("a disk that fills up is said, with a hint", copy["hint"] != "", copy)
         trial.check("the active node goes on", alpha.copy(DATABASE)["state"] == "mounted")
-        disk.resize(8 * SIZE_MIB)
+        disk.resize(24 * SIZE_MIB)
+        beta.ccr("seed", f"{DATABASE}@beta", "--rate", "unlimited", "--detach")  # the seed that waits
         equal_at_last(trial, beta, 1, "with room it goes on by itself, in one pass")
 
 
@@ -88,18 +84,18 @@ def other_program(trial):
             except sqlite3.Error as error:
                 found = error
             trial.say(f"a program that reads the unfinished copy: {found}")
-            done = bytearray(os.urandom(PAGE))
+            foreign = os.urandom(PAGE)
             with open(path, "r+b") as file:
                 file.seek(2 * MIB)
-                file.write(done)
+                file.write(foreign)
             beta.wait_state(DATABASE, "healthy", SECONDS)
         writer.end()
         beta.wait_settled(DATABASE, SECONDS)
-        told = beta.json("verify", f"{DATABASE}@beta", "--rate", "unlimited", code=0) if page_of(path, 2 * MIB) != bytes(done) else None
-        if told is None:
-            found = beta.ccr("verify", f"{DATABASE}@beta", "--rate", "unlimited")
-            trial.say(f"verify: {found.returncode}, {(found.stdout + found.stderr).strip().splitlines()[:4]}")
-            trial.check("what was written into the copy is found, and repaired from the other one", page_of(path, 2 * MIB) != bytes(done), found.stdout)
+        stays = page_of(path, 2 * MIB) == foreign  # no log wrote the page anew
+        found = beta.ccr("verify", f"{DATABASE}@beta", "--rate", "unlimited")
+        trial.say(f"verify: {found.returncode}, {(found.stdout + found.stderr).strip().splitlines()[:3]}")
+        trial.check("what was written into the copy is found, and repaired from the other one",
+                    found.returncode == (5 if stays else 0) and page_of(path, 2 * MIB) != foreign, found.stdout)
         check_verify(trial, beta, DATABASE)
         beta.ask("suspend", database=DATABASE, node="beta", comment="trial: a look inside")
         beta.wait_state(DATABASE, "suspended", 10)

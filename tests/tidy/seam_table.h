@@ -58,7 +58,6 @@ inline constexpr Seam seams[] = {
     {"tools/link/tun_device.cc", Reach::system, "packets of an emulated link, in a program of its own"},
     {"tools/service_notify.cc", Reach::environment, "systemd names the socket it listens on"},
     {"tools/service_notify.cc", Reach::system, "tells systemd that a node is ready"},
-    {"tools/drill_run.cc", Reach::system, "a command waits between two looks"},
     {"tools/event_history.cc", Reach::files, "events without a daemon are read from its files"},
     {"tools/state_status.cc", Reach::files, "status without a daemon reads the state files"},
     {"tools/terminal.cc", Reach::environment, "NO_COLOR and TERM"},
