@@ -229,12 +229,13 @@ def changed_streams(trial):
         beta = cluster["beta"]
         cluster.start()
         fill(trial, cluster, SIZE_MIB)
-        half(trial, beta)
+        half(trial, beta, "2MB/s")
         for streams in (2, 6):
             done = beta.ccr("seed", f"{DATABASE}@beta", "--streams", str(streams), "--detach")
             trial.require("the seed that runs takes another number", done.returncode == 0, done.stderr)
             beta.wait_copy(lambda copy: copy["seed"]["streams"] == streams and copy["seed"]["running"], f"has {streams} streams", DATABASE)
             trial.check(f"ccr status shows {streams} streams", f"over {streams} streams" in beta.ccr("status").stdout)
+        beta.ccr("seed", f"{DATABASE}@beta", "--rate", "unlimited", "--detach")
         equal_at_last(trial, beta, 1, "it is one pass")
 
 
