@@ -19,6 +19,7 @@ ActiveCopy::ActiveCopy(NodeContext& context, const DatabaseConfig& database, Sou
       factory_(std::move(factory)),
       standing_(standing),
       copies_(copies),
+      gate_(database, subject_of(database, context.config.node), context.clock, copies, context.trace),
       scrub_(scrub),
       scrubbed_(std::make_unique<ActiveScrub>(*this, paths_of(context.config, database, true))),
       paths_(paths_of(context.config, database, true)),
@@ -54,6 +55,8 @@ Task<Result<void>> ActiveCopy::live() {
   group_.spawn(capture());
   group_.spawn(keep_house());
   group_.spawn(prepare_log());
+  if (gate_.waits_for_others()) group_.spawn(answer_when_safe());
+  if (gate_.waits_for_others()) group_.spawn(watch_waiting_commits());
   if (replayer_) group_.spawn(replayer_->run());
   group_.spawn(scrub_.run(*scrubbed_, keeper_));
   co_return co_await group_.join();
@@ -169,9 +172,38 @@ Task<Result<void>> ActiveCopy::sync_group() {
   const storage::SourceCursor cursor = *unsettled_;
   unsettled_.reset();
   group_bytes_ = 0;
-  source_->settled(cursor);
+  gate_.durable_here(log_->durable(), cursor);
+  answer_commits();
   publish_tip();
   co_return Result<void>();
+}
+
+void ActiveCopy::answer_commits() {
+  const std::optional<storage::SourceCursor> safe = gate_.release();
+  if (safe) source_->settled(*safe);
+}
+
+Task<Result<void>> ActiveCopy::answer_when_safe() {
+  for (;;) {
+    co_await watermarks_heard_.wait();
+    answer_commits();
+  }
+}
+
+// Time alone may answer, and a person wants to know why a program stands still.
+Task<Result<void>> ActiveCopy::watch_waiting_commits() {
+  constexpr Duration turn = std::chrono::milliseconds(500), long_wait = std::chrono::seconds(3);
+  bool told = false;
+  for (;;) {
+    co_await context_.clock.sleep(turn);
+    answer_commits();
+    const std::optional<Duration> waiting = gate_.waiting();
+    const bool waits = (waiting && *waiting > long_wait) || gate_.fallen_back();
+    if (waits != told && standing_.state() == State::mounted) {
+      told = waits;
+      enter_mounted();
+    }
+  }
 }
 
 void ActiveCopy::enter_mounted() {
@@ -180,6 +212,8 @@ void ActiveCopy::enter_mounted() {
   const std::string first = sqlite() ? "ccr verify " + subject_of(database_, other) + " names all such pages"
                                      : "ccr scrub " + subject_of(database_, context_.config.node) + " repairs it from another copy";
   const std::string hint = first + "; look at this disk, and at who wrote the file";
+  if (cause.empty() && gate_.fallen_back()) return standing_.enter(State::mounted, "no other copy answers: commits are answered as async", "ccr status shows why");
+  if (cause.empty() && gate_.waiting()) return standing_.enter(State::mounted, "commits wait until another copy has them", "ccr status shows why none does");
   standing_.enter(State::mounted, cause, cause.empty() ? "" : hint);
 }
 

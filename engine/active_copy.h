@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/task_group.h"
+#include "engine/commit_gate.h"
 #include "engine/copy_state.h"
 #include "engine/copy_table.h"
 #include "engine/directories.h"
@@ -23,6 +24,7 @@
 #include "engine/replayer.h"
 #include "engine/scrub.h"
 #include "storage/log_stream.h"
+#include "storage/truncation.h"
 
 namespace ccr::engine {
 
@@ -79,9 +81,11 @@ class ActiveCopy final : private ReplayObserver {
   const storage::PageDigests& digests() const { return *digests_; }
   Generation first_generation() const noexcept { return first_generation_; }
   std::uint64_t log_bytes() const noexcept { return log_bytes_; }
+  storage::TruncationFacts truncation_facts() const;  // when ready
   const DatabaseConfig& database() const noexcept { return database_; }
   NodeContext& context() noexcept { return context_; }
   PageStore* store() noexcept { return store_; }
+  const CommitGate& commit_gate() const noexcept { return gate_; }
   storage::LogSource::Gauges gauges() const { return source_ ? source_->gauges() : storage::LogSource::Gauges{}; }
   Signal& replay_changed() { return replayer_ ? replayer_->changed() : changed_; }
   Position replayed() const;  // of the page store's own page file; the log's end for sqlite
@@ -126,6 +130,9 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> take_pages(storage::SourcePages pages);
   Task<Result<void>> take_standing(storage::SourceStanding standing);
   Task<Result<void>> sync_group();
+  void answer_commits();
+  Task<Result<void>> answer_when_safe();
+  Task<Result<void>> watch_waiting_commits();
   void begin_compare(Comparing how, std::string reason);
   void ask_compare();
   void compare_pages(const storage::SourcePages& pages);
@@ -150,6 +157,7 @@ class ActiveCopy final : private ReplayObserver {
   SourceFactory factory_;
   CopyStanding& standing_;
   CopyTable& copies_;
+  CommitGate gate_;
   Scrub& scrub_;
   std::unique_ptr<ActiveScrub> scrubbed_;
   CopyPaths paths_;

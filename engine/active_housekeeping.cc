@@ -3,7 +3,6 @@
 
 #include "base/timeout.h"
 #include "engine/active_copy.h"
-#include "storage/truncation.h"
 
 namespace ccr::engine {
 
@@ -91,15 +90,21 @@ Task<Result<void>> ActiveCopy::survey_log() {
   co_return Result<void>();
 }
 
-Task<Result<void>> ActiveCopy::truncate() {
-  storage::CopyState& state = keeper_.state();
+storage::TruncationFacts ActiveCopy::truncation_facts() const {
   storage::TruncationFacts facts;
   facts.first = first_generation_;
   facts.open = log_->open_generation();
-  facts.replayed = state.min_required;
-  facts.log_bytes = log_bytes_ = (facts.open.number - facts.first.number + 1) * database_.generation_bytes;
+  facts.replayed = keeper_.state().min_required;
+  facts.log_bytes = (facts.open.number - facts.first.number + 1) * database_.generation_bytes;
   facts.log_budget_bytes = database_.log_budget_bytes;
-  facts.pins = state.pins;
+  facts.pins = keeper_.state().pins;
+  return facts;
+}
+
+Task<Result<void>> ActiveCopy::truncate() {
+  storage::CopyState& state = keeper_.state();
+  storage::TruncationFacts facts = truncation_facts();
+  log_bytes_ = facts.log_bytes;
   storage::TruncationVerdict verdict = storage::decide_truncation(facts);
   if (!verdict.over_budget.empty()) {
     // Durable and told before the first delete (FAULTS invariant 10): that copy later takes a difference, not a full copy.

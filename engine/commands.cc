@@ -41,6 +41,7 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
     co_return status_of(node_, context_.clock, request.database(), request.node());
   }
   if (command == "wait") co_return co_await wait(request);
+  if (command == "why") co_return co_await why(request);
   if (command == "seed") co_return co_await seed(request, reply);
   if (command == "suspend") co_return co_await suspend(request);
   if (command == "resume") co_return co_await resume(request);

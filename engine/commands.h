@@ -19,6 +19,7 @@ class Commands {
 
  private:
   Task<Result<nlohmann::json>> wait(const ControlRequest& request);
+  Task<Result<nlohmann::json>> why(const ControlRequest& request);
   Task<Result<nlohmann::json>> seed(const ControlRequest& request, ControlReply& reply);
   Task<Result<nlohmann::json>> suspend(const ControlRequest& request);
   Task<Result<nlohmann::json>> resume(const ControlRequest& request);

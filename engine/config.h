@@ -15,6 +15,10 @@ namespace ccr::engine {
 enum class DatabaseKind { pages, sqlite };
 const char* name_of(DatabaseKind kind) noexcept;
 
+// When a page store's commit is answered (engine/commit_gate.h).
+enum class CommitMode { async, received, durable };
+const char* name_of(CommitMode mode) noexcept;
+
 struct DatabaseConfig {
   std::string name;
   DatabaseKind kind = DatabaseKind::sqlite;
@@ -27,6 +31,8 @@ struct DatabaseConfig {
   std::uint64_t catch_up_limit_bytes = 64 * MiB;  // sqlite: above it a base marker instead of a catch-up commit
   std::uint32_t page_size = 4096;                 // pages: of a new page store
   bool seed_auto = false;
+  CommitMode commit = CommitMode::async;  // pages
+  Duration commit_fallback{0};            // without another copy for so long: as async; 0: never
   std::map<std::string, Duration> replay_lag;  // accepted, above 0 refused until delayed copies exist
 };
 

@@ -76,6 +76,7 @@ std::string show_database(const DatabaseConfig& database) {
   out += fmt::format("catch_up_limit = {}\n", size_text(database.catch_up_limit_bytes));
   out += fmt::format("page_size = {}\n", database.page_size);
   out += fmt::format("seed = \"{}\"\n", database.seed_auto ? "auto" : "manual");
+  out += fmt::format("commit = \"{}\"\ncommit_fallback = {}\n", name_of(database.commit), duration_text(database.commit_fallback));
   std::string lags;
   for (const auto& [copy, lag] : database.replay_lag)
     lags += fmt::format("{}{} = {}", lags.empty() ? "" : ", ", copy, duration_text(lag));

@@ -25,6 +25,7 @@
 #include "seed/seed_target.h"
 #include "storage/quarantine.h"
 #include "storage/token_bucket.h"
+#include "storage/truncation.h"
 
 namespace ccr::engine {
 
@@ -73,6 +74,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   // Of log that came since this node started: what it is, and what its connections took for it.
   std::uint64_t log_bytes_received() const noexcept { return log_bytes_received_; }
   std::uint64_t wire_bytes_received() const noexcept { return wire_bytes_received_; }
+  std::optional<storage::TruncationFacts> truncation_facts() const;  // nullopt: no log is open
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }

@@ -72,6 +72,20 @@ Task<Result<void>> PassiveCopy::take_own_log() {
   co_return co_await storage::give_written_log(context_.disk, directory);
 }
 
+// What keep_house() goes by: the log that replay needs, and a little below it.
+std::optional<storage::TruncationFacts> PassiveCopy::truncation_facts() const {
+  if (!files_ || files_->log->first().number == 0) return std::nullopt;
+  const storage::CopyState& state = keeper_.state();
+  storage::TruncationFacts facts;
+  facts.first = files_->log->first();
+  facts.open = std::max(files_->log->wanted().generation, facts.first);
+  facts.replayed = state.min_required;
+  const std::uint64_t needed = state.min_required.generation.number;
+  const Position compared = needed > sealed_generations_kept ? Position::start_of({needed - sealed_generations_kept}) : Position{};
+  facts.pins.push_back({storage::Pin::Kind::copy, "the next handshake", compared, false});
+  return facts;
+}
+
 Task<Result<void>> PassiveCopy::prepare(Epoch epoch) {
   keeper_.state().prepared = epoch;
   co_return co_await keeper_.save();

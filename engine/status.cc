@@ -41,6 +41,12 @@ json active_here(const Node& node, const Hosted& hosted, WallTime now) {
   copy["log_bytes"] = active.log_bytes();
   const storage::LogSource::Gauges gauges = active.gauges();
   put_scrub(copy, scrub_shown(hosted, active.state()), node.config().scrub.every, now);
+  const CommitGate& gate = active.commit_gate();
+  const DatabaseConfig& database = hosted.config;
+  copy["commits"] = {{"mode", name_of(database.commit)},
+                     {"fallback_seconds", database.commit_fallback > Duration::zero() ? json(std::chrono::duration<double>(database.commit_fallback).count()) : json(nullptr)},
+                     {"fallen_back", gate.fallen_back()},
+                     {"waiting_seconds", gate.waiting() ? json(std::chrono::duration<double>(*gate.waiting()).count()) : json(0.0)}};
   copy["source"] = {{"wal_bytes", gauges.wal_bytes}, {"uncaptured_bytes", gauges.uncaptured_bytes}, {"lag_seconds", gauges.lag_seconds}};
   return copy;
 }

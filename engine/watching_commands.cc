@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/commands.h"
+#include "engine/status_parts.h"
 #include "engine/watched.h"
 
 namespace ccr::engine {
@@ -72,6 +73,27 @@ Task<Result<json>> Commands::follow_events(const ControlRequest& request, Contro
     if (!*follow) co_return json{{"schema", 1}, {"last", told}};
     co_await events_.wait_beyond(told);
   }
+}
+
+// Who holds a generation of the log on this node, and what would let it go.
+Task<Result<json>> Commands::why(const ControlRequest& request) {
+  const Result<Hosted*> hosted = hosted_of(request);
+  if (!hosted.ok()) co_return hosted.error();
+  const Result<std::uint64_t> asked = request.count("generation", 0);
+  if (!asked.ok()) co_return asked.error();
+  const std::string& name = (*hosted)->config.name;
+  std::optional<storage::TruncationFacts> facts;
+  if ((*hosted)->active && (*hosted)->active->ready()) facts = (*hosted)->active->truncation_facts();
+  else if (!(*hosted)->is_active_here) facts = (*hosted)->passive->truncation_facts();
+  if (!facts) co_return Error{ErrorKind::busy, "the log of " + subject_of((*hosted)->config, node_.config().node) + " is not open", "ccr status " + name + " shows why"};
+  const Generation generation{*asked};
+  const bool here = generation >= facts->first && generation <= facts->open;
+  json result{{"schema", 1},    {"database", name},           {"node", node_.config().node}, {"generation", generation.number},
+              {"here", here},   {"first", facts->first.number}, {"open", facts->open.number},  {"log_bytes", facts->log_bytes},
+              {"log_budget", facts->log_budget_bytes}, {"held_by", json::array()}};
+  for (const storage::Hold& hold : storage::holds_on(*facts, generation))
+    result["held_by"].push_back({{"who", hold.who}, {"from", position_json(hold.from)}});
+  co_return result;
 }
 
 }  // namespace ccr::engine

@@ -70,4 +70,14 @@ TruncationVerdict decide_truncation(const TruncationFacts& facts) {
   return {below, holder.name, drops_needed(facts)};
 }
 
+std::vector<Hold> holds_on(const TruncationFacts& facts, Generation generation) {
+  std::vector<Hold> holds;
+  if (facts.first.number == 0 || generation < facts.first || generation > facts.open) return holds;
+  if (generation == facts.open) holds.push_back({"open", Position::start_of(facts.open)});
+  if (facts.replayed.generation <= generation) holds.push_back({"replay", facts.replayed});
+  for (const Pin& pin : facts.pins)
+    if (!pin.dropped && pin.from.generation <= generation) holds.push_back({name_of(pin), pin.from});
+  return holds;
+}
+
 }  // namespace ccr::storage

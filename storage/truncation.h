@@ -36,4 +36,12 @@ struct TruncationVerdict {
 
 TruncationVerdict decide_truncation(const TruncationFacts& facts);
 
+// Everybody who holds one generation, in the same order; empty where nobody does, or where it is not here.
+struct Hold {
+  std::string who;
+  Position from;  // everything from here on is held
+  bool operator==(const Hold&) const = default;
+};
+std::vector<Hold> holds_on(const TruncationFacts& facts, Generation generation);
+
 }  // namespace ccr::storage

@@ -77,12 +77,14 @@ copies = ["alpha"]
 TEST(Config, EveryFurtherKeyOfADatabaseIsRead) {
   const Config config =
       parsed(with(example_config, "kind   = \"sqlite\"",
-                  "kind = \"pages\"\nwal_limit = \"8MiB\"\ncatch_up_limit = 4096\npage_size = 8192\nseed = \"auto\""));
+                  "kind = \"pages\"\nwal_limit = \"8MiB\"\ncatch_up_limit = 4096\npage_size = 8192\nseed = \"auto\"\ncommit = \"durable\"\ncommit_fallback = \"10s\""));
   const DatabaseConfig& orders = config.databases.at("orders");
   EXPECT_EQ(orders.kind, DatabaseKind::pages);
   EXPECT_EQ(orders.wal_limit_bytes, 8 * MiB);
   EXPECT_EQ(orders.catch_up_limit_bytes, 4096u);
   EXPECT_EQ(orders.page_size, 8192u);
+  EXPECT_EQ(orders.commit, CommitMode::durable);
+  EXPECT_EQ(orders.commit_fallback, std::chrono::seconds(10));
   EXPECT_TRUE(orders.seed_auto);
 }
 

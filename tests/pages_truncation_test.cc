@@ -111,6 +111,21 @@ TEST(Truncation, NeverPassesReplayAPinOrTheOpenGeneration) {
   }
 }
 
+TEST(Holds, NameEverybodyWhoHoldsOneGeneration) {
+  const TruncationFacts facts = held(14, {copy("beta", 12), seed("gamma", 16), dropped(copy("delta", 10))});
+  const auto who = [&](std::uint64_t generation) {
+    std::string names;
+    for (const Hold& hold : holds_on(facts, {generation})) names += (names.empty() ? "" : ", ") + hold.who;
+    return names;
+  };
+  EXPECT_EQ(who(9), "") << "it is not here";
+  EXPECT_EQ(who(11), "") << "a dropped pin holds nothing";
+  EXPECT_EQ(who(12), "beta");
+  EXPECT_EQ(who(14), "replay, beta");
+  EXPECT_EQ(who(19), "open, replay, beta, seed of gamma");
+  EXPECT_EQ(who(20), "") << "it does not exist yet";
+}
+
 TEST(Truncation, DroppingWhatItNamesFreesLogAndLeavesNothingMoreToName) {
   Random random(12);
   int named = 0;

@@ -70,7 +70,7 @@ class CommandLine {
   ScrubOptions scrub_;
   MoveOptions move_;
   ActivateOptions activate_;
-  std::string log_file_, log_directory_;
+  std::string log_file_, log_database_, log_generation_, log_directory_;
 };
 
 CLI::App* CommandLine::add(CLI::App& parent, const std::string& name, const std::string& about, std::function<ExitCode()> action) {
@@ -263,6 +263,9 @@ void CommandLine::add_log_commands() {
   CLI::App* log = group("log", "look into log generations");
   CLI::App* show = add(*log, "show", "print a generation", [this] { return run_log_show(common_, log_file_); });
   show->add_option("file", log_file_, "a generation's file")->type_name("FILE")->required();
+  CLI::App* why = add(*log, "why", "who holds a generation of this node's log", [this] { return run_log_why(common_, log_database_, log_generation_); });
+  why->add_option("database", log_database_, "the database")->type_name("DB")->required();
+  why->add_option("generation", log_generation_, "as status and file names show it, such as 1a3f2")->type_name("GENERATION")->required();
   CLI::App* verify =
       add(*log, "verify", "check a directory's chain; 5 on damage", [this] { return run_log_verify(common_, log_directory_); });
   verify->add_option("directory", log_directory_, "a log directory")->type_name("DIR")->required();

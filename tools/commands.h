@@ -127,6 +127,7 @@ ExitCode run_report(const ReportOptions& options);
 Result<void> write_page(const std::string& page, const std::string& file);
 ExitCode run_drill(const CommonOptions& common, const DrillOptions& options);
 ExitCode run_log_show(const CommonOptions& common, const std::string& file);
+ExitCode run_log_why(const CommonOptions& common, const std::string& database, const std::string& generation);
 ExitCode run_log_verify(const CommonOptions& common, const std::string& directory);
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options);
 ExitCode run_cert_ca(const CommonOptions& common, const CertOptions& options);

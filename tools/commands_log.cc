@@ -1,4 +1,5 @@
 // ccr log show, ccr log verify: read the files themselves, with or without a daemon.
+#include <charconv>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -13,6 +14,8 @@
 #include "tools/commands.h"
 #include "tools/daemon_call.h"
 #include "tools/generation_text.h"
+#include "tools/json_fields.h"
+#include "tools/text_table.h"
 
 namespace ccr::tools {
 namespace {
@@ -46,6 +49,44 @@ ExitCode report_damage(const CommonOptions& common, const Error& error) {
 }
 
 }  // namespace
+
+namespace {
+
+// As names of files show it, with or without its zeros.
+Result<std::uint64_t> parse_generation(const std::string& text) {
+  std::uint64_t number = 0;
+  const std::string digits = text.substr(0, text.find('.'));
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
+  if (error == std::errc() && end == digits.data() + digits.size() && !digits.empty() && number != 0) return number;
+  return Error{ErrorKind::usage, "expected a generation in hexadecimal, found '" + text + "'", "such as 1a3f2, or 000000000001a3f2.log"};
+}
+
+std::string why_text(const json& result) {
+  const std::string generation = to_hex(count_field(result, "generation").value_or(0));
+  const std::uint64_t first = count_field(result, "first").value_or(0), open = count_field(result, "open").value_or(0);
+  std::string text = "generation " + generation + " of " + escaped(text_field(result, "database")) + " on " + escaped(text_field(result, "node"));
+  if (!flag_field(result, "here")) return text + " is not here: the log has " + to_hex(first) + " to " + to_hex(open) + "\n";
+  const json& holds = list_field(result, "held_by");
+  if (holds.empty()) return text + " is held by nobody: it goes at the next look\n";
+  text += " is held by\n";
+  for (const json& hold : holds) text += "  " + escaped(text_field(hold, "who")) + ", from " + to_hex(count_field(field(hold, "from"), "generation").value_or(0)) + " on\n";
+  return text;
+}
+
+}  // namespace
+
+ExitCode run_log_why(const CommonOptions& common, const std::string& database, const std::string& generation) {
+  const Result<std::uint64_t> number = parse_generation(generation);
+  if (!number) return report(number.error());
+  const Result<json> result = ask(common, {{"command", "why"}, {"database", database}, {"generation", *number}});
+  if (!result) return report(result.error());
+  if (common.json) {
+    print_json(*result);
+  } else {
+    print(why_text(*result));
+  }
+  return ExitCode::done;
+}
 
 ExitCode run_log_show(const CommonOptions& common, const std::string& file) {
   if (std::filesystem::is_directory(file))

@@ -24,6 +24,8 @@ json database_json(const engine::DatabaseConfig& database) {
           {"catch_up_limit", database.catch_up_limit_bytes},
           {"page_size", database.page_size},
           {"seed", database.seed_auto ? "auto" : "manual"},
+          {"commit", engine::name_of(database.commit)},
+          {"commit_fallback_seconds", seconds(database.commit_fallback)},
           {"replay_lag", std::move(lags)}};
 }
 

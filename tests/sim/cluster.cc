@@ -59,6 +59,8 @@ engine::Config Cluster::config_of(const std::string& name) const {
   orders.log_budget_bytes = options_.log_budget_bytes;
   orders.page_size = options_.page_size;
   orders.seed_auto = options_.seed_auto;
+  orders.commit = options_.commit;
+  orders.commit_fallback = options_.commit_fallback;
   config.databases.emplace(orders.name, orders);
   return config;
 }

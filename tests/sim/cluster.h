@@ -22,6 +22,8 @@ struct ClusterOptions {
   std::uint32_t page_size = 512;
   std::uint64_t log_budget_bytes = 64 * GiB;
   bool seed_auto = false;
+  engine::CommitMode commit = engine::CommitMode::async;
+  Duration commit_fallback{0};
   int paths = 1;  // addresses of each node: 10.77.0.N, then 10.78.0.N
   std::string compression = "none";
   std::string streams = "auto";  // of a seed

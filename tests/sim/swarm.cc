@@ -417,6 +417,7 @@ void Swarm::hear(const std::string& node, const Event& event) {
   if (event.name == "moved") happened("moves");
   if (event.name == "move_undone") happened("moves undone");
   if (event.name == "activated") happened("activations");
+  if (event.name == "commit_fallback") happened("commit fallbacks");
   if (event.name == "role_changed") seen_[node] = {};
   if (event.name == "role_conflict" && !options_.disk_errors) fail(node + ": " + field("cause"));
   if (event.name == "page_rotten") fail(node + ": page " + field("page") + " is rotten, where no disk rots");

@@ -63,6 +63,8 @@ SwarmOptions draw_options(Random random) {
   if (coin()) cluster.scrub.every = std::chrono::seconds(random.between(1, 10));
   cluster.scrub.only_idle = coin();
   options.handovers = coin();
+  if (random.chance(1, 3)) cluster.commit = coin() ? engine::CommitMode::durable : engine::CommitMode::received;
+  if (coin()) cluster.commit_fallback = std::chrono::seconds(random.between(1, 10));
   return options;
 }
 
@@ -79,7 +81,7 @@ std::string to_text(const SwarmOptions& options) {
       {options.disk_errors, "disk errors"},  {options.suspensions, "suspensions"},     {options.seeds, "seeds"},
       {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
       {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"},
-      {cluster.scrub.every > 0s, "scrubs"}, {options.handovers, "handovers"}};
+      {cluster.scrub.every > 0s, "scrubs"}, {options.handovers, "handovers"}, {cluster.commit != engine::CommitMode::async, "commits that wait"}};
   for (const auto& [on, name] : features)
     if (on) text += std::string(", ") + name;
   return text;
