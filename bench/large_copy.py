@@ -38,9 +38,16 @@ WIRE_BYTES_MAX = PAGE + 1000  # a page, and what asks for it
 BYTES_A_PAGE_MAX = 10         # of memory on a node: a digest has eight
 
 
-def seeded(cluster, alpha, beta):
-    cluster.start()
-    alpha.wait_state(scrub.DATABASE, "mounted", WAIT_SECONDS)
+def start(cluster):
+    """Both nodes, for as long as it takes to read all pages."""
+    for node in cluster.nodes.values():
+        node.start()
+    for node in cluster.nodes.values():
+        node.wait_serving()
+    cluster["alpha"].wait_state(scrub.DATABASE, "mounted", WAIT_SECONDS)
+
+
+def seed(beta):
     beta.ask("seed", database=scrub.DATABASE, node="beta", silence=WAIT_SECONDS)
     beta.wait_settled(scrub.DATABASE, WAIT_SECONDS)
 
@@ -52,7 +59,8 @@ def scrub_passes(options):
     with Cluster(options.ccr, [Database(scrub.DATABASE, "sqlite")], top={"scrub.every": "off"}, tls=True) as cluster:
         alpha, beta = cluster["alpha"], cluster["beta"]
         compare.make_database(alpha.database_path(scrub.DATABASE), options.size)
-        seeded(cluster, alpha, beta)
+        start(cluster)
+        seed(beta)
         size, chance = beta.database_path(scrub.DATABASE).stat().st_size, argparse.Namespace(random=random)
         passes, held = [], True
         for _ in range(options.rounds):
@@ -96,14 +104,11 @@ def memory_of(options, size):
         def note(stretch):
             for name, node in cluster.nodes.items():
                 highest[name] = max(highest[name], node.usage()["peak"])
-            peaks.note(stretch)
+            peaks.note(f"{stretch}, now {' and '.join(format(node.usage()['rss'] / 1e6, '.0f') for node in cluster.nodes.values())};")
 
-        alpha.start().wait_serving()
-        beta.start().wait_serving()
-        alpha.wait_state(scrub.DATABASE, "mounted", WAIT_SECONDS)
+        start(cluster)
         note("mounting, first")
-        beta.ask("seed", database=scrub.DATABASE, node="beta", silence=WAIT_SECONDS)
-        beta.wait_settled(scrub.DATABASE, WAIT_SECONDS)
+        seed(beta)
         note("seeding")
         copy = beta.database_path(scrub.DATABASE).stat()
         print(f"      the copy has {copy.st_size / 2**30:.0f} GiB, {copy.st_blocks * 512 / 2**20:.1f} MiB of it on the disk", flush=True)
@@ -116,10 +121,7 @@ def memory_of(options, size):
             note("verifying")
         for node in (alpha, beta):
             node.kill()
-            node.start()
-        alpha.wait_serving()
-        beta.wait_serving()
-        alpha.wait_state(scrub.DATABASE, "mounted", WAIT_SECONDS)
+        start(cluster)
         beta.wait_settled(scrub.DATABASE, WAIT_SECONDS)
         note("starting after kill -9")
     return highest
