@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "real"))
 
-from control import ask  # noqa: E402
+from control import Refused, Unreachable, ask  # noqa: E402
 from peers import CHANGED_SHARE, EXPECTED_ERRORS, PAGE, PIECE, Content, Crowd, free_port, ready, until  # noqa: E402
 
 WAIT_SECONDS_MAX = 600
@@ -162,7 +162,11 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.over.wait(0.2):
-            for database in ask(self.nodes.dir / "beta" / "state" / "control.sock", "status")["databases"]:
+            try:
+                databases = ask(self.nodes.dir / "beta" / "state" / "control.sock", "status")["databases"]
+            except (Refused, Unreachable):
+                continue
+            for database in databases:
                 for copy in database["copies"]:
                     self.streams = max(self.streams, copy["seed"]["streams"] or 0)
                     self.lag = max(self.lag, copy["lag_seconds"] or 0) if database["name"] == "busy" else self.lag
