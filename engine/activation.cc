@@ -7,7 +7,7 @@
 namespace ccr::engine {
 namespace {
 
-constexpr std::array<const char*, 4> names{"lossless", "good", "best", "force"};
+constexpr std::array<const char*, 4> dial_names{"lossless", "good", "best", "force"};
 
 // Generations of which something lies between the two.
 std::uint64_t generations_between(Position from, Position to) {
@@ -41,12 +41,12 @@ void count_missing(const ActivationFacts& facts, ActivationVerdict& verdict) {
 }  // namespace
 
 std::optional<Dial> dial_of(const std::string& name) noexcept {
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (name == names[i]) return static_cast<Dial>(i);
+  for (std::size_t i = 0; i < dial_names.size(); ++i)
+    if (name == dial_names[i]) return static_cast<Dial>(i);
   return std::nullopt;
 }
 
-const char* name_of(Dial dial) noexcept { return names[static_cast<std::size_t>(dial)]; }
+const char* name_of(Dial dial) noexcept { return dial_names[static_cast<std::size_t>(dial)]; }
 
 std::uint64_t generations_allowed(Dial dial) noexcept {
   switch (dial) {

@@ -42,7 +42,7 @@ Task<Result<void>> ActiveCopy::run() {
   }
   ready_ = false;
   if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  if (store_ != nullptr) store_->fail(ended.ok() ? Error{ErrorKind::stopped, "the node stops", ""} : ended.error());
+  if (store_ != nullptr) store_->fail(ended.ok() ? Error{ErrorKind::stopped, "this copy is served no more: the node stops, or another one serves; whether the commit is kept shows there", ""} : ended.error());
   if (source_) co_await source_->close();
   if (stopped) throw std::system_error(asio::error::operation_aborted);
   co_return ended;
@@ -179,7 +179,7 @@ Task<Result<void>> ActiveCopy::sync_group() {
 }
 
 void ActiveCopy::answer_commits() {
-  const std::optional<storage::SourceCursor> safe = gate_.release();
+  const std::optional<storage::SourceCursor> safe = gate_.release(log_->durable());
   if (safe) source_->settled(*safe);
 }
 
@@ -199,10 +199,8 @@ Task<Result<void>> ActiveCopy::watch_waiting_commits() {
     answer_commits();
     const std::optional<Duration> waiting = gate_.waiting();
     const bool waits = (waiting && *waiting > long_wait) || gate_.fallen_back();
-    if (waits != told && standing_.state() == State::mounted) {
-      told = waits;
-      enter_mounted();
-    }
+    if ((waits || told) && standing_.state() == State::mounted) enter_mounted();
+    told = waits;
   }
 }
 

@@ -29,7 +29,8 @@ Task<Result<void>> ActiveCopy::keep_house() {
           copy.changed_.notify();
         }
       } writing(*this);
-      const Result<bool> rolled = co_await log_->roll_if_idle(idle_roll);
+      Result<bool> rolled = false;
+      if (holds_ == 0) rolled = co_await log_->roll_if_idle(idle_roll);  // whoever holds waits for others to come to this very end
       if (!rolled.ok()) co_return rolled.error();
       if (*rolled) publish_tip();
       const bool still = seen == tip_.durable;

@@ -39,6 +39,7 @@ Task<Result<void>> ActiveCopy::open_log(bool known, std::uint32_t page_size) {
     signature.u64(context_.random.next());
     signature.u64(context_.random.next());
     state.epoch = 1;
+    state.active = context_.config.node;
     state.page_size = page_size;
     state.min_required = state.max_required = Position::start_of({1});
     CCR_CO_TRY(co_await mark_directories(context_, database_, paths_, state.signature));

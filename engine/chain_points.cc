@@ -74,12 +74,13 @@ std::optional<Generation> not_proven_from(const transport::Hello& hello, const t
   constexpr Generation all{0};
   if (hello.chain.empty()) return std::nullopt;
   const Generation newest = hello.chain.front().generation;  // its digest stands for all before it
+  const bool one_epoch = hello.epoch == welcome.epoch;  // else this node may have written it itself, and nobody else has it
   switch (welcome.verdict) {
     case Verdict::same:
-    case Verdict::behind: return newest >= welcome.first ? std::nullopt : std::optional(pass_from);
+    case Verdict::behind: return newest >= welcome.first ? std::nullopt : std::optional(one_epoch ? pass_from : all);
     case Verdict::forked:
     case Verdict::ahead: return welcome.fork;  // 0 where it is not known
-    case Verdict::unknown: return newest >= welcome.first ? all : pass_from;
+    case Verdict::unknown: return newest >= welcome.first || !one_epoch ? all : pass_from;
     case Verdict::other_history:
     case Verdict::unseeded: break;
   }

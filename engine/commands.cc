@@ -45,6 +45,7 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
   if (command == "seed") co_return co_await seed(request, reply);
   if (command == "suspend") co_return co_await suspend(request);
   if (command == "resume") co_return co_await resume(request);
+  if (command == "backup") co_return co_await backup(request, reply);
   if (command == "verify") co_return co_await verify(request, reply);
   if (command == "scrub") {
     const Result<Hosted*> hosted = hosted_of(request);

@@ -24,6 +24,8 @@ class Commands {
   Task<Result<nlohmann::json>> suspend(const ControlRequest& request);
   Task<Result<nlohmann::json>> resume(const ControlRequest& request);
   Task<Result<nlohmann::json>> verify(const ControlRequest& request, ControlReply& reply);
+  Task<Result<nlohmann::json>> backup(const ControlRequest& request, ControlReply& reply);  // engine/backup_commands.cc
+  Result<BackupRequest> backup_request(const ControlRequest& request, const DatabaseConfig& database) const;
   Task<Result<nlohmann::json>> drill(const ControlRequest& request, ControlReply& reply);  // engine/drill_commands.cc
   Task<Result<nlohmann::json>> load(const ControlRequest& request, ControlReply& reply);
   Task<Result<nlohmann::json>> follow_events(const ControlRequest& request, ControlReply& reply);

@@ -1,5 +1,7 @@
 #include "engine/commit_gate.h"
 
+#include "engine/copy_state.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -14,12 +16,14 @@ const char* name_of(CommitMode mode) noexcept {
   return "?";
 }
 
-Position safe_elsewhere(CommitMode mode, const CopyTable& copies) {
+Position safe_elsewhere(CommitMode mode, const CopyTable& copies, Position end) {
   Position furthest;
   for (const auto& [node, copy] : copies.all()) {
     const transport::Watermarks& marks = copy.watermarks;
-    if (!copy.connected || !copy.heard || !marks.root_equal_at.known()) continue;
-    furthest = std::max(furthest, mode == CommitMode::received ? marks.received : std::min(marks.durable, marks.inspected));
+    const bool follows = marks.state == name_of(State::healthy) || marks.state == name_of(State::resynchronizing);
+    if (!copy.connected || !copy.heard || !follows || !marks.root_equal_at.known()) continue;
+    const Position there = mode == CommitMode::received ? marks.received : std::min(marks.durable, marks.inspected);
+    if (there <= end) furthest = std::max(furthest, there);  // beyond it the log is another one
   }
   return furthest;
 }
@@ -43,17 +47,20 @@ std::optional<Duration> CommitGate::waiting() const {
 }
 
 void CommitGate::look_at_fallback(Position elsewhere) {
-  const bool caught_up = elsewhere.known() && elsewhere >= newest_;
+  if (!elsewhere.known() || !fallen_back_) back_from_.reset();
+  else if (!back_from_) back_from_ = newest_;  // what was there when a copy came back; under load it is never at the newest
+  const bool caught_up = back_from_ && elsewhere >= *back_from_;
   const bool patient = fallback_ == Duration::zero() || groups_.empty() || clock_.now() - groups_.front().since < fallback_;
   if (fallen_back_ ? !caught_up : patient) return;
   fallen_back_ = !fallen_back_;
+  back_from_.reset();
   const Event event{fallen_back_ ? "commit_fallback" : "commit_mode_restored", subject_,
                     {{"mode", name_of(mode_)}, {"position", to_text(fallen_back_ ? groups_.front().position : newest_)}}};
   trace_.record(event);
 }
 
-std::optional<storage::SourceCursor> CommitGate::release() {
-  const Position elsewhere = waits_for_others() ? safe_elsewhere(mode_, copies_) : Position{};
+std::optional<storage::SourceCursor> CommitGate::release(Position end) {
+  const Position elsewhere = waits_for_others() ? safe_elsewhere(mode_, copies_, end) : Position{};
   if (waits_for_others()) look_at_fallback(elsewhere);
   std::optional<storage::SourceCursor> last;
   const bool at_once = !waits_for_others() || fallen_back_;

@@ -5,7 +5,7 @@
 //   received    a whole copy on another node has received it
 //   durable     a whole copy on another node has it on its disk, inspected
 //
-// A copy counts while it is connected and was proven equal once: what is only being made is no second place. Where no copy answers,
+// A copy counts while it follows this log and was proven equal once: what is only being made, or rests, or forked, is no second place. Where no copy answers,
 // `fallback` says what happens: never (commits wait), or after a time commits are answered as async, with an event, until a copy has everything.
 // Lifetime: the table of copies outlives it. Threads: the node's executor. Bounds: the page store's, which counts what is not answered.
 #pragma once
@@ -21,16 +21,16 @@
 
 namespace ccr::engine {
 
-// How far some other copy is, as the mode counts it; unknown: none counts. Pure.
-Position safe_elsewhere(CommitMode mode, const CopyTable& copies);
+// How far some other copy is, as the mode counts it; unknown: none counts. `end`: of the log here, which no copy of it is beyond. Pure.
+Position safe_elsewhere(CommitMode mode, const CopyTable& copies, Position end);
 
 class CommitGate {
  public:
   CommitGate(const DatabaseConfig& database, std::string subject, Clock& clock, const CopyTable& copies, Trace& trace);
 
   void durable_here(Position position, const storage::SourceCursor& cursor);  // everything before `position`, whose last commit has that cursor
-  // The last commit that may be answered now, with all before it; nullopt: none that was not. Looks at the time too.
-  std::optional<storage::SourceCursor> release();
+  // The last commit that may be answered now, with all before it; nullopt: none that was not. Looks at the time too. `end`: of the log, now.
+  std::optional<storage::SourceCursor> release(Position end);
 
   bool waits_for_others() const noexcept { return mode_ != CommitMode::async; }
   bool fallen_back() const noexcept { return fallen_back_; }
@@ -54,6 +54,7 @@ class CommitGate {
   std::deque<Group> groups_;
   Position newest_;  // durable here
   bool fallen_back_ = false;
+  std::optional<Position> back_from_;  // while fallen back: the end of the log when a copy came back
 };
 
 }  // namespace ccr::engine

@@ -87,8 +87,9 @@ Task<Result<void>> Handover::activate(std::shared_ptr<Handover> handover, Dial d
 Result<void> Handover::check_move(const std::string& to) const {
   const std::string& name = hosted_.config.name;
   const std::string here = subject_of(hosted_.config, context_.config.node), there = subject_of(hosted_.config, to);
+  const std::vector<std::string>& copies = hosted_.config.copies;
+  if (std::find(copies.begin(), copies.end(), to) == copies.end()) return Error{ErrorKind::usage, name + " has no copy on '" + to + "'", "ccr status " + name + " shows its copies"};
   if (!hosted_.is_active_here) return Error{ErrorKind::refused, here + " is not the active copy", "ccr status " + name + " shows which is"};
-  if (hosted_.handing_over) return Error{ErrorKind::busy, "a handover of " + name + " is under way", "ccr status " + name};
   if (!hosted_.active || !hosted_.active->ready() || hosted_.standing->state() != State::mounted)
     return Error{ErrorKind::refused, here + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(), "ccr activate on the other node takes it over"};
   if (hosted_.config.kind != DatabaseKind::pages)
@@ -105,8 +106,7 @@ Task<Result<void>> Handover::wait_for_backlog(std::string to) {
   const Instant end = context_.clock.now() + backlog_limit;
   for (;;) {
     const Result<void> still = check_move(to);
-    const bool only_us = !still.ok() && still.error().kind == ErrorKind::busy;
-    if (!still.ok() && !only_us) co_return still;
+    if (!still.ok()) co_return still;
     const transport::Watermarks& marks = hosted_.copies->of(to).watermarks;
     const Position tip = hosted_.active->tip().durable;
     if (distance(marks.replayed, tip, hosted_.config.generation_bytes).value <= hosted_.config.generation_bytes) co_return Result<void>();
@@ -119,7 +119,8 @@ Task<Result<void>> Handover::wait_for_backlog(std::string to) {
   }
 }
 
-Task<Result<void>> Handover::prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet) {
+// A task of the copy's group: whoever waits for it may be gone before.
+Task<Result<void>> Handover::prepare(std::shared_ptr<Handover> handover, std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet) {
   struct Ended {
     Quiet& quiet;
     ~Ended() {
@@ -127,13 +128,14 @@ Task<Result<void>> Handover::prepare(std::string to, Epoch epoch, std::shared_pt
       quiet.done.notify();
     }
   } ended{*quiet};
-  quiet->outcome = co_await hold_and_prepare(std::move(to), epoch, quiet);
+  quiet->outcome = co_await handover->hold_and_prepare(std::move(to), epoch, quiet);
   co_return Result<void>();
 }
 
 Task<Result<void>> Handover::hold_and_prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet) {
   ActiveCopy& active = *hosted_.active;
-  CCR_CO_TRY(co_await active.hold());
+  quiet->begun = context_.clock.now();
+  CCR_CO_TRY(co_await with_timeout(context_.clock, hold_limit, "the last replay here", active.hold()));
   struct Held {
     ActiveCopy* active;
     ~Held() {
@@ -141,7 +143,6 @@ Task<Result<void>> Handover::hold_and_prepare(std::string to, Epoch epoch, std::
     }
   } held{&active};
   step_ = "hold";
-  quiet->begun = context_.clock.now();
   quiet->tip = active.tip();
   if (!quiet->tip.root_known) co_return Error{ErrorKind::busy, "the pages of " + hosted_.config.name + " are being compared", "try again when ccr status shows its root"};
   HandoverAsk ask = step_of(HandoverStep::prepare, epoch);
@@ -153,7 +154,10 @@ Task<Result<void>> Handover::hold_and_prepare(std::string to, Epoch epoch, std::
   step_ = "epoch";
   held.active = nullptr;  // the hold ends with this life
   const Role role{epoch, to, false};
-  roles_.want(hosted_, role);
+  if (!roles_.want(hosted_, role)) {
+    held.active = &active;
+    co_return Error{ErrorKind::busy, "another change of the active copy came first", "ccr status " + hosted_.config.name};
+  }
   co_return Result<void>();
 }
 
@@ -171,6 +175,7 @@ Task<Result<void>> Handover::wait_until_served(std::string node) {
 }
 
 Task<Result<json>> Handover::run_move(std::string to) {
+  if (hosted_.handing_over) co_return Error{ErrorKind::busy, "a handover of " + hosted_.config.name + " is under way", "ccr status " + hosted_.config.name};
   const Result<void> allowed = check_move(to);
   if (!allowed.ok()) co_return allowed.error();
   const HandingOver turn(hosted_);
@@ -183,8 +188,9 @@ Task<Result<json>> Handover::run_move(std::string to) {
   if (!near.ok()) co_return near.error();
   if (!hosted_.active || !hosted_.active->ready()) co_return Error{ErrorKind::busy, "the active copy was dismounted meanwhile; nothing is changed", "ccr status"};
   auto quiet = std::make_shared<Quiet>(context_.executor);
-  hosted_.active->group().spawn(prepare(to, epoch, quiet), TaskGroup::OnError::keep_others);
-  while (!quiet->ended) co_await quiet->done.wait();
+  if (!hosted_.active->group().stopping()) hosted_.active->group().spawn(prepare(shared_from_this(), to, epoch, quiet), TaskGroup::OnError::keep_others);
+  const auto over = [quiet] { return quiet->ended; };
+  co_await wait_for(context_.clock, 4 * hold_limit, quiet->done, over);  // a life that ended before it began says nothing
   const bool wanted = quiet->outcome && quiet->outcome->ok();
   if (!wanted) {
     const HandoverAsk undo = step_of(HandoverStep::undo, epoch);
@@ -194,7 +200,9 @@ Task<Result<json>> Handover::run_move(std::string to) {
     tell("move_undone", {{"to", to}, {"epoch", std::to_string(epoch)}, {"cause", why.message}});
     co_return why;
   }
-  co_await roles_.wait_in_force(hosted_, epoch);
+  const Role role{epoch, to, false};
+  const Result<void> kept = co_await roles_.wait_in_force(hosted_, role);
+  if (!kept.ok()) co_return kept.error();
   const HandoverAsk take = step_of(HandoverStep::take, epoch);
   static_cast<void>(co_await roles_.ask(to, take));  // it hears of it anyway, a little later
   const Result<void> served = co_await wait_until_served(to);
@@ -219,7 +227,7 @@ Task<Result<json>> Handover::run_move(std::string to) {
 Task<Result<ActivationFacts>> Handover::look() {
   ActivationFacts facts;
   facts.generation_bytes = hosted_.config.generation_bytes;
-  known_epoch_ = hosted_.role.epoch;
+  known_epoch_ = std::max(hosted_.role.epoch, hosted_.highest_epoch);
   if (hosted_.is_active_here) co_return facts;
   if (!hosted_.passive->opened()) {
     co_return Error{ErrorKind::busy, subject_of(hosted_.config, context_.config.node) + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(),
@@ -249,6 +257,9 @@ Task<Result<ActivationFacts>> Handover::look() {
 // The copy before gives up, durably. Where it does not answer, only force goes on, and the epoch says so.
 Task<Result<void>> Handover::fence(Dial dial, Epoch epoch, ActivationFacts& facts, bool& forced) {
   step_ = "fence";
+  // Durable before it is asked: where this node dies behind the answer, it hears of the epoch, and serves.
+  CCR_CO_TRY(co_await hosted_.passive->prepare(epoch));
+  hosted_.prepared = epoch;
   HandoverAsk yield = step_of(HandoverStep::yield, epoch);
   yield.forced = dial == Dial::force;
   const Result<HandoverAnswer> yielded = co_await roles_.ask(hosted_.role.active, yield);
@@ -259,7 +270,9 @@ Task<Result<void>> Handover::fence(Dial dial, Epoch epoch, ActivationFacts& fact
     facts.end_commit = yielded->commit;
   }
   if (yielded.ok() || dial == Dial::force) co_return Result<void>();
-  co_return yielded.error();
+  Error error = yielded.error();
+  if (error.kind != ErrorKind::refused) error.message += "; if it gives up after all, this copy serves by itself";
+  co_return error;
 }
 
 namespace {
@@ -300,8 +313,9 @@ Task<Result<json>> Handover::run_activation(Dial dial) {
   step_ = "epoch";
   const ActivationVerdict loss = decide_activation(*facts, Dial::force);
   const Role role{epoch, own, forced};
-  roles_.want(hosted_, role);
-  co_await roles_.wait_in_force(hosted_, epoch);
+  if (!roles_.want(hosted_, role)) co_return Error{ErrorKind::busy, "another change of the active copy came first", "ccr status " + hosted_.config.name};
+  const Result<void> kept = co_await roles_.wait_in_force(hosted_, role);
+  if (!kept.ok()) co_return kept.error();
   tell("activated", {{"epoch", std::to_string(epoch)}, {"before", before}, {"dial", name_of(dial)}, {"forced", forced ? "true" : "false"},
                      {"log_end", to_text(facts->inspected)}, {"missing_known", loss.known ? "true" : "false"},
                      {"missing_generations", std::to_string(loss.generations)}, {"missing_bytes", std::to_string(loss.bytes)},
@@ -356,10 +370,11 @@ Task<json> Handover::plan_activation(Dial dial) {
   }
   const ActivationVerdict verdict = decide_activation(*facts, dial);
   const bool stays = hosted_.is_active_here;
+  if (hosted_.config.kind != DatabaseKind::pages) add_check(answer, "it is a page store", false, "an SQLite database: its active copy cannot change yet");
   add_check(answer, subject + " may be activated, dial " + name_of(dial), stays ? dial == Dial::force && !hosted_.conflict.empty() : verdict.allowed,
             stays ? (hosted_.conflict.empty() ? "it is the active copy already" : hosted_.conflict) : verdict.allowed ? "yes" : verdict.reason);
   answer["missing"] = stays ? json(nullptr) : missing_json(*facts, verdict);
-  const std::string fence = facts->answers ? before + " gives up, durably" : before + " does not answer, and is not fenced: make sure that it stays down";
+  const std::string fence = stays ? "what other copies alone have is set aside there" : facts->answers ? before + " gives up, durably" : before + " does not answer, and is not fenced: make sure that it stays down";
   answer["plan"] = json::array({fence, "raise the epoch to " + std::to_string(known_epoch_ + 1) + " here, durably", "replay what was received", "serve here"});
   co_return answer;
 }

@@ -19,7 +19,7 @@
 
 namespace ccr::engine {
 
-class Handover {
+class Handover : public std::enable_shared_from_this<Handover> {
  public:
   static constexpr Duration backlog_limit = std::chrono::seconds(60);  // until the next one has nearly all
   static constexpr Duration hold_limit = std::chrono::seconds(20);     // that commits wait
@@ -44,7 +44,7 @@ class Handover {
 
   Result<void> check_move(const std::string& to) const;
   Task<Result<void>> wait_for_backlog(std::string to);
-  Task<Result<void>> prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet);
+  static Task<Result<void>> prepare(std::shared_ptr<Handover> handover, std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet);
   Task<Result<void>> hold_and_prepare(std::string to, Epoch epoch, std::shared_ptr<Quiet> quiet);
   Task<Result<void>> wait_until_served(std::string node);
   Task<Result<ActivationFacts>> look();

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/active_copy.h"
+#include "engine/backup.h"
 #include "engine/passive_copy.h"
 #include "engine/role.h"
 #include "engine/seed_forecast.h"
@@ -34,6 +35,7 @@ struct Hosted {
   std::unique_ptr<CopyTable> copies;     // on the active node
   std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
   std::unique_ptr<PassiveCopy> passive;  // as long as the node runs, since requests may wait in it; it lives while the copy is a passive one
+  std::shared_ptr<Backup> backup;              // of `passive`, as the next
   std::shared_ptr<Verification> verification;  // of `passive`: the one that runs, or the last
   // Connections of each peer and purpose, the oldest first: a newer one replaces it, but for further streams of a seed.
   std::map<std::pair<std::string, int>, std::list<transport::FramedConnection*>> connections;
@@ -45,6 +47,8 @@ struct Hosted {
   std::optional<Role> wanted;  // ends the present life: the next one begins with it
   std::string conflict;        // why no life begins, for a person to decide; empty: it may
   bool role_known = false;     // the state was read
+  std::map<std::string, transport::RoleEntry> heard;  // of each peer, before that
+  Epoch highest_epoch = 0;     // that any peer told of this history
   bool handing_over = false;   // a command that changes the role is on its way
   Signature signature;         // of the copy, as it was at the last change of its role
   Epoch prepared = 0;          // as in its state

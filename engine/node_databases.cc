@@ -1,5 +1,5 @@
 // How a node hosts its copies: one life after another, each in the role that holds when it begins.
-#include <set>
+#include <algorithm>
 
 #include "base/timeout.h"
 #include "engine/node.h"
@@ -15,7 +15,8 @@ Task<Result<void>> Node::host(Hosted& hosted) {
     const Instant started = context_.clock.now();
     const Result<void> ended = co_await host_life(hosted);
     CCR_ASSERT(!ended.ok());
-    if (hosted.wanted) {
+    const bool role_changes = hosted.wanted && ended.error().kind == ErrorKind::stopped;
+    if (role_changes) {
       pause = first_pause;
       continue;
     }
@@ -27,7 +28,8 @@ Task<Result<void>> Node::host(Hosted& hosted) {
     const State resting = hosted.is_active_here ? State::dismounted : State::failed;
     hosted.standing->enter(resting, ended.error().message, ended.error().hint);
     if (context_.clock.now() - started > longest_pause) pause = first_pause;
-    const auto changes = [&hosted] { return hosted.wanted.has_value(); };
+    const std::optional<Role> wanted = hosted.wanted;  // one that the disk did not keep is tried again, but not at once
+    const auto changes = [&hosted, wanted] { return hosted.wanted != wanted; };
     co_await wait_for(context_.clock, pause, hosted.role_changed, changes);
     pause = std::min(pause * 2, longest_pause);
   }
@@ -66,6 +68,9 @@ Task<Result<void>> Node::host_once(Hosted& hosted) {
     ~Life() {
       hosted.source_broke_off = hosted.active->source_broke_off();
       if (hosted.active->tip().durable.known()) hosted.last_tip = hosted.active->tip();
+      const storage::CopyState& state = hosted.active->state();
+      if (state.signature.known()) hosted.signature = state.signature;
+      hosted.role.epoch = std::max(hosted.role.epoch, state.epoch);  // of a history that began in this life
       hosted.active.reset();
     }
   } life{hosted};

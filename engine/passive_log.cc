@@ -29,24 +29,6 @@ PassiveCopy::Contact::~Contact() {
   copy_.connection_ = nullptr;
 }
 
-State PassiveCopy::resting_state() const {
-  if (keeper_.state().suspended) return State::suspended;
-  return keeper_.state().failed ? State::failed_and_suspended : State::needs_seed;
-}
-
-std::string PassiveCopy::resting_cause() const {
-  const storage::CopyState& state = keeper_.state();
-  if (!state.suspended) return state.failed ? state.cause : "";
-  const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
-  if (state.damaged_pages == 0) return by;
-  return state.cause + (by.empty() ? "" : "; suspended " + by);
-}
-
-std::string PassiveCopy::resting_hint() const {
-  const bool resumable = keeper_.state().suspended && keeper_.state().damaged_pages == 0;
-  return (resumable ? "ccr resume " : "ccr seed ") + subject_of(database_, context_.config.node);
-}
-
 // Suspended, failed or never seeded: the pages rest, watermarks and tips go on, so that both nodes can say how far the copy is.
 Task<Result<void>> PassiveCopy::contact() {
   storage::CopyState& state = keeper_.state();
@@ -72,6 +54,10 @@ Task<Result<void>> PassiveCopy::contact() {
     if (session.ok()) {
       backoff.reset();
       if (rest == State::needs_seed) standing_.enter(rest, "", resting_hint());
+      if (session->welcome.epoch > state.epoch && state.signature.known()) {
+        state.epoch = session->welcome.epoch;
+        CCR_CO_TRY(co_await keeper_.save());
+      }
       const Contact in_contact(*this, *session->connection);
       const Result<void> ended = co_await exchange(*session, nullptr);
       if (ended.ok()) continue;
@@ -120,6 +106,7 @@ Task<Result<transport::Hello>> PassiveCopy::log_hello(bool with_log) {
   if (!points.ok()) co_return points.error();
   hello.chain = std::move(*points);
   hello.wanted = files_->log->wanted();
+  if (files_->log->epoch() != 0) hello.epoch = files_->log->epoch();  // of what it has; what it has heard of is for judge()
   co_return hello;
 }
 
@@ -178,17 +165,28 @@ Task<Result<void>> PassiveCopy::leave_for_better_path(transport::Endpoint used, 
 // What the two histories are to each other. False: a difference is needed and was asked for.
 Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
   using transport::Verdict;
+  storage::CopyState& state = keeper_.state();
+  if (welcome.epoch < state.epoch) {
+    return Error{ErrorKind::refused, active_node() + " has epoch " + std::to_string(welcome.epoch) + ", this copy has heard of " + std::to_string(state.epoch),
+                 "find the copy that was activated last and activate that one"};
+  }
   switch (welcome.verdict) {
     case Verdict::same:
     case Verdict::behind:
-      keeper_.state().epoch = welcome.epoch;
+      state.epoch = welcome.epoch;
+      state.active = active_node();
+      state.deposed = false;  // nothing here is unknown there
       return true;
     case Verdict::unknown:
+      if (state.deposed && database_.kind == DatabaseKind::pages) {
+        meet_fork(welcome);
+        return false;
+      }
       need_difference("the log from " + to_text(files_->log->wanted()) + " on is no longer at " + active_node() + " (first there: generation " +
                       to_text(welcome.first) + ")");
       return false;
     case Verdict::ahead:
-      if (database_.kind == DatabaseKind::pages && welcome.epoch == keeper_.state().epoch) return went_back(welcome);
+      if (database_.kind == DatabaseKind::pages && welcome.epoch == files_->log->epoch()) return went_back(welcome);
       [[fallthrough]];
     case Verdict::forked: meet_fork(welcome); return false;
     case Verdict::other_history:

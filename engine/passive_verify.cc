@@ -89,6 +89,24 @@ Task<Result<void>> PassiveCopy::check_place() {
 
 Task<Result<storage::FileFacts>> PassiveCopy::page_file_facts() { return facts_at(context_.disk, paths_.page_file); }
 
+State PassiveCopy::resting_state() const {
+  if (keeper_.state().suspended) return State::suspended;
+  return keeper_.state().failed ? State::failed_and_suspended : State::needs_seed;
+}
+
+std::string PassiveCopy::resting_cause() const {
+  const storage::CopyState& state = keeper_.state();
+  if (!state.suspended) return state.failed ? state.cause : "";
+  const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
+  if (state.damaged_pages == 0) return by;
+  return state.cause + (by.empty() ? "" : "; suspended " + by);
+}
+
+std::string PassiveCopy::resting_hint() const {
+  const bool resumable = (keeper_.state().suspended && keeper_.state().damaged_pages == 0) || (keeper_.state().failed && keeper_.state().deposed);
+  return (resumable ? "ccr resume " : "ccr seed ") + subject_of(database_, context_.config.node);
+}
+
 // A whole copy was suspended: nobody should write its file until it is resumed.
 Task<Result<void>> PassiveCopy::note_rest() {
   storage::CopyState& state = keeper_.state();

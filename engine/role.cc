@@ -28,6 +28,8 @@ void take_role(storage::CopyState& state, const Role& role, const std::string& o
   state.forced = role.forced;
   state.prepared = 0;
   const bool active = role.active == own;
+  const bool rotten = was_active && !active && state.cause.rfind("PAGE", 0) == 0;
+  const std::string damage = state.cause;
   if (active || was_active) {
     state.suspended = state.failed = false;
     state.comment.clear();
@@ -42,6 +44,9 @@ void take_role(storage::CopyState& state, const Role& role, const std::string& o
   state.pins.clear();
   if (!active) {
     state.deposed = role.forced;
+    state.failed = rotten;
+    if (rotten) state.cause = damage;
+    state.damaged_pages = rotten ? 1 : 0;
     state.seeded = state.signature.known();  // its pages are what its log says, to that log's end
     return;
   }

@@ -60,14 +60,22 @@ Task<Result<void>> Roles::be_ready(Hosted& hosted, HandoverAsk ask) {
 // The active copy here ends for good: the epoch that is named belongs to another node.
 Task<Result<HandoverAnswer>> Roles::give_up(Hosted& hosted, HandoverAsk ask, std::string peer) {
   const std::string subject = subject_of(hosted.config, context_.config.node);
+  if (!hosted.is_active_here && hosted.role.active == peer) {  // it gave up before, and the answer was lost
+    HandoverAnswer again;
+    again.granted = true;
+    again.end = hosted.passive->opened() ? hosted.passive->watermarks().inspected : Position{};
+    co_return again;
+  }
   if (!hosted.is_active_here) co_return refused(subject + " is not the active copy", "ccr status " + hosted.config.name + " on " + context_.config.node + " shows which is");
+  if (hosted.config.kind != DatabaseKind::pages) co_return refused(hosted.config.name + " is an SQLite database: its active copy cannot change yet");
   if (hosted.handing_over) co_return refused("a handover of " + hosted.config.name + " is under way");
+  if (ask.epoch > hosted.role.epoch + epoch_jump_max) co_return refused("epoch " + std::to_string(ask.epoch) + " is too far above " + std::to_string(hosted.role.epoch));
   if (ask.epoch <= hosted.role.epoch) co_return refused("epoch " + std::to_string(ask.epoch) + " is not above " + std::to_string(hosted.role.epoch));
   const bool serves = hosted.active && hosted.active->ready();
   if (serves && !ask.forced) co_return refused(subject + " serves", "ccr move loses nothing");
   const Role role{ask.epoch, std::move(peer), false};
-  want(hosted, role);
-  co_await wait_in_force(hosted, ask.epoch);
+  if (!want(hosted, role)) co_return refused("another change of the active copy of " + hosted.config.name + " is under way");
+  CCR_CO_TRY(co_await wait_in_force(hosted, role));
   HandoverAnswer answer;
   answer.granted = true;
   answer.end = hosted.last_tip.durable;
@@ -103,7 +111,7 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   if (ask.step == HandoverStep::take) {
     if (hosted.prepared != ask.epoch) co_return refused("this copy is not ready for epoch " + std::to_string(ask.epoch));
     const Role role{ask.epoch, context_.config.node, false};
-    want(hosted, role);
+    if (!want(hosted, role)) co_return refused("another change of the active copy is under way here");
     co_return granted;
   }
   if (ask.step == HandoverStep::undo) {

@@ -244,9 +244,16 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   const auto found = databases_.find(entry.database);
   if (found == databases_.end()) return;
   Hosted& hosted = *found->second;
-  if (!hosted.role_known || !has_copy(hosted, peer) || !has_copy(hosted, entry.active)) return;
+  if (!has_copy(hosted, peer) || !has_copy(hosted, entry.active)) return;
+  if (!hosted.role_known) {
+    hosted.heard[peer] = entry;
+    return;
+  }
   const Role now = hosted.wanted ? *hosted.wanted : role_of(hosted);
-  const Role there{entry.epoch, entry.active, entry.forced};
+  Role there{entry.epoch, entry.active, entry.forced};
+  if (there.epoch > now.epoch + epoch_jump_max) return;  // no history gets there by activations
+  if (entry.signature == signature_of(hosted)) hosted.highest_epoch = std::max(hosted.highest_epoch, there.epoch);
+  if (there.active != now.active && hosted.config.kind != DatabaseKind::pages) return;  // a program's file does not change hands by hearsay
   switch (compare_roles(now, signature_of(hosted), there, entry.signature)) {
     case RoleVerdict::same:
     case RoleVerdict::older:
@@ -258,13 +265,21 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   }
   if (there.active == now.active && there.active != context_.config.node) return;  // the handshake of its log takes the epoch over
   const bool mine = there.active == context_.config.node;
+  if (mine && hosted.is_active_here)
+    return stop(hosted, peer + " knows of epoch " + std::to_string(there.epoch) + " of this node, and its own state of " + std::to_string(now.epoch) + ": this node's disk is an older one");
   if (mine && hosted.prepared != there.epoch) return;  // that agreement is not here: an older disk, say. A person activates it
-  want(hosted, there);
+  if (hosted.is_active_here) there.forced = true;  // whatever came before: this node was not asked
+  static_cast<void>(want(hosted, there));
 }
 
-void Roles::want(Hosted& hosted, Role role) {
+bool Roles::want(Hosted& hosted, Role role) {
+  if (hosted.wanted ? hosted.wanted->epoch == role.epoch && hosted.wanted->active == role.active
+                    : hosted.role.epoch == role.epoch && hosted.role.active == role.active)
+    return true;
+  if (role.epoch <= std::max(hosted.role.epoch, hosted.wanted ? hosted.wanted->epoch : 0)) return false;
   hosted.wanted = std::move(role);
   hosted.role_changed.notify();
+  return true;
 }
 
 void Roles::stop(Hosted& hosted, std::string conflict) {
@@ -286,8 +301,14 @@ Task<Result<void>> Roles::keep_conflict(Hosted& hosted) {
   co_return co_await file.save(changed);
 }
 
-Task<void> Roles::wait_in_force(Hosted& hosted, Epoch epoch) {
-  while (hosted.role.epoch < epoch) co_await hosted.role_changed.wait();
+Task<Result<void>> Roles::wait_in_force(Hosted& hosted, Role role) {
+  const Epoch epoch = role.epoch;
+  const auto in_force = [&hosted, epoch] { return hosted.role.epoch >= epoch; };
+  co_await wait_for(context_.clock, force_limit, hosted.role_changed, in_force);
+  if (in_force() && hosted.role.active == role.active) co_return Result<void>();
+  if (in_force()) co_return Error{ErrorKind::refused, "epoch " + std::to_string(hosted.role.epoch) + " of " + hosted.role.active + " came into force instead", "ccr status " + hosted.config.name};
+  co_return Error{ErrorKind::timeout, subject_of(hosted.config, context_.config.node) + " cannot keep epoch " + std::to_string(epoch) + ": " + hosted.standing->cause(),
+                  "look at its state directory; it serves nothing meanwhile, and tries again by itself"};
 }
 
 // --- the change itself -----------------------------------------------------------------------------------------------------
@@ -306,6 +327,7 @@ Task<Result<void>> Roles::settle(Hosted& hosted) {
       stand(hosted, Role{0, hosted.configured, false});
     }
     hosted.role_known = true;
+    for (const auto& [peer, entry] : std::exchange(hosted.heard, {})) hear(peer, entry);
   }
   if (hosted.is_active_here && !hosted.wanted) co_await wait_first_round();
   while (hosted.wanted && *hosted.wanted != hosted.role) {

@@ -37,11 +37,14 @@ class Roles {
 
   // Before a life: what its state says the first time, and what is wanted since. Ok: `hosted` stands in its role.
   Task<Result<void>> settle(Hosted& hosted);
-  void want(Hosted& hosted, Role role);
+  bool want(Hosted& hosted, Role role);  // false: it is no news, or a higher epoch is wanted or in force
   // No life of the active copy from here on, also after a restart, before a person decided.
   void stop(Hosted& hosted, std::string conflict);
   Task<Result<void>> keep_conflict(Hosted& hosted);  // durable at completion
-  Task<void> wait_in_force(Hosted& hosted, Epoch epoch);  // of a wanted role, or a newer one
+  static constexpr Epoch epoch_jump_max = 1 << 20;
+  static constexpr Duration force_limit = std::chrono::seconds(20);
+  // timeout: its disk does not keep it, and is tried again; refused: another one did.
+  Task<Result<void>> wait_in_force(Hosted& hosted, Role role);
 
   // One step of a handover, over a connection of its own. unreachable, timeout, refused as they come.
   Task<Result<transport::HandoverAnswer>> ask(std::string node, transport::HandoverAsk ask);

@@ -171,6 +171,7 @@ void Shipper::take(const transport::Watermarks& watermarks) {
   sender_.granted(watermarks.history_stream, watermarks.history_log);
   std::vector<storage::Pin>& pins = active_.keeper().state().pins;
   const Position durable = active_.tip().durable;
+  if (watermarks.state == "needs_seed") remove_pin(pins, node_, storage::Pin::Kind::copy);  // what has no pages needs no log
   const bool has_pages = watermarks.state != "needs_seed" && watermarks.state != "seeding";
   if (!has_pages || watermarks.inspected > durable) return;
   const storage::Pin* seed = find_pin(pins, node_, storage::Pin::Kind::seed);

@@ -196,6 +196,8 @@ wal_limit = "70000"
 catch_up_limit = "64MiB"
 page_size = 4096
 seed = "auto"
+commit = "async"
+commit_fallback = "0s"
 replay_lag = { beta = "0s" }
 
 [transport]

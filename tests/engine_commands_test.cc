@@ -248,6 +248,23 @@ TEST_F(NodeCommands, ADryRunOfALoadWritesNothing) {
   EXPECT_EQ(cluster.active()->tip().durable, before);
 }
 
+TEST_F(NodeCommands, WhyNamesWhoHoldsAGeneration) {
+  start();
+  const auto why = [&](const std::string& node, std::uint64_t generation) {
+    return *ask(node, {{"command", "why"}, {"database", "orders"}, {"generation", generation}}).answer;
+  };
+  const Generation open = cluster.active()->tip().durable.generation;
+  const Result<json> now = why("alpha", open.number);
+  ASSERT_TRUE(now.ok()) << now.error().message;
+  EXPECT_EQ((*now)["open"], open.number);
+  ASSERT_FALSE((*now)["held_by"].empty()) << now->dump();
+  EXPECT_EQ((*now)["held_by"][0]["who"], "open");
+  const Result<json> later = why("alpha", open.number + 7);
+  ASSERT_TRUE(later.ok());
+  EXPECT_FALSE((*later)["here"]);
+  EXPECT_TRUE((*later)["held_by"].empty());
+}
+
 TEST_F(NodeCommands, AShortLoadIsHeldToItsRate) {
   start();
   const Conversation heard =

@@ -131,24 +131,30 @@ TEST(SafeElsewhere, CountsWholeConnectedCopiesAsTheModeSays) {
   const ClockState told;
   SimClock clock(world, told);
   engine::CopyTable copies(clock, {"beta", "gamma"});
+  const Position end{{9}, 8192};
   const auto set = [&](const char* node, bool connected, Position received, Position durable, bool whole) {
     engine::CopyFacts& copy = copies.of(node);
     copy.connected = connected;
     copy.heard = true;
     copy.watermarks.received = received;
     copy.watermarks.durable = copy.watermarks.inspected = durable;
+    copy.watermarks.state = "healthy";
     copy.watermarks.root_equal_at = whole ? Position{{1}, 4096} : Position{};
   };
-  EXPECT_FALSE(safe_elsewhere(CommitMode::durable, copies).known());
+  EXPECT_FALSE(safe_elsewhere(CommitMode::durable, copies, end).known());
   set("beta", true, {{5}, 8192}, {{5}, 4096}, true);
-  EXPECT_EQ(safe_elsewhere(CommitMode::received, copies), (Position{{5}, 8192}));
-  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies), (Position{{5}, 4096}));
+  EXPECT_EQ(safe_elsewhere(CommitMode::received, copies, end), (Position{{5}, 8192}));
+  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies, end), (Position{{5}, 4096}));
   set("gamma", true, {{9}, 8192}, {{9}, 4096}, false);
-  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies), (Position{{5}, 4096})) << "gamma was never proven";
+  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies, end), (Position{{5}, 4096})) << "gamma was never proven";
   set("gamma", false, {{9}, 8192}, {{9}, 4096}, true);
-  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies), (Position{{5}, 4096})) << "nobody hears of gamma";
+  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies, end), (Position{{5}, 4096})) << "nobody hears of gamma";
   set("gamma", true, {{9}, 8192}, {{9}, 4096}, true);
-  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies), (Position{{9}, 4096})) << "one is enough";
+  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies, end), (Position{{9}, 4096})) << "one is enough";
+  copies.of("gamma").watermarks.state = "failed_and_suspended";
+  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies, end), (Position{{5}, 4096})) << "gamma does not follow";
+  set("gamma", true, {{10}, 8192}, {{10}, 4096}, true);
+  EXPECT_EQ(safe_elsewhere(CommitMode::durable, copies, end), (Position{{5}, 4096})) << "gamma has another log";
 }
 
 }  // namespace

@@ -290,6 +290,50 @@ TEST_F(Handing, ADeposedNodeThatAcknowledgedMoreWaitsForAPersonWhoTakesTheOthers
   expect_whole();
 }
 
+// However much either side wrote: neither is beyond what the other can compare, or all of it is.
+TEST_F(Handing, AForkOfManyGenerationsWaitsForAPersonToo) {
+  for (const int written : {0, 900}) {
+    class Story : public Handing {
+     public:
+      void TestBody() override {}
+      void play(int on_beta) {
+        seed();
+        write(200);
+        ASSERT_TRUE(drain());
+        const HostId alpha = cluster.host("alpha").host(), beta = cluster.host("beta").host();
+        cluster.network().block(alpha, beta);
+        cluster.network().block(beta, alpha);
+        const std::size_t mark = cluster.mark();
+        write(900);
+        ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0; }, 60s) == Ended::reached);
+        world.run_for(6s);
+        ASSERT_TRUE(activate("beta", "force").ok()) << cluster.story();
+        cluster.give_up_since(mark);
+        for (int i = 0; i < on_beta; ++i) {
+          ASSERT_TRUE(cluster.commit_at("beta", random, some_pages(random, 3000)));
+          world.run_for(1ms);
+        }
+        cluster.network().heal_all();
+        ASSERT_TRUE(wait_for("alpha", "failed_and_suspended"));
+        EXPECT_EQ(row_of("alpha", "alpha")["cause"].get<std::string>().find("FORKED: "), 0u) << row_of("alpha", "alpha").dump();
+        world.run_for(10s);
+        EXPECT_EQ(cluster.state("beta"), "mounted") << "it did not go back\n" << cluster.story();
+        ASSERT_TRUE(answer_of("alpha", {{"command", "resume"}}).ok());
+        ASSERT_TRUE(settled());
+        EXPECT_FALSE(cluster.events_of("generations_set_aside").empty()) << cluster.story();
+        world.run_for(11s);
+        EXPECT_GE(row_of("alpha", "alpha")["quarantine"]["files"], 5) << "all that it alone had is kept";
+        expect_whole();
+      }
+    } story;
+    story.play(written);
+    if (HasFailure()) {
+      ADD_FAILURE() << written << " on beta";
+      return;
+    }
+  }
+}
+
 TEST_F(Handing, OrTheSideOfTheDeposedOne) {
   seed();
   write(200);
@@ -343,6 +387,51 @@ TEST_F(Handing, ADismountedActiveCopyYieldsAndWhatIsMissingIsKnown) {
   expect_whole();
 }
 
+TEST_F(Handing, ANodeThatDiesBehindTheAnswerServesWhenItIsBack) {
+  seed();
+  write(200);
+  ASSERT_TRUE(drain());
+  DiskPlan plan;
+  plan.action = DiskAction::sync;
+  plan.path_part = "/log";
+  plan.times = 1'000'000;
+  cluster.host("alpha").disk().plan(plan);
+  ASSERT_TRUE(cluster.commit(random, {1}));
+  ASSERT_TRUE(wait_for("alpha", "dismounted"));
+  const std::shared_ptr<Asked> asked = ask("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "lossless"}});
+  ASSERT_TRUE(world.run_until([&] { return !cluster.events_of("role_changed").empty(); }, 60s) == Ended::reached);
+  EXPECT_EQ(cluster.events_of("role_changed").front().find("alpha"), 0u) << "it gave up first";
+  cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
+  cluster.host("alpha").disk().clear_plans();
+  world.run_for(5s);
+  EXPECT_EQ(cluster.active("alpha"), nullptr);
+  cluster.host("beta").start();
+  ASSERT_TRUE(serves("beta"));
+  expect_whole();
+}
+
+TEST_F(Handing, ANodeWhoseStateKnowsLessOfItselfThanOthersServesNothing) {
+  seed();
+  ASSERT_TRUE(settled());
+  cluster.host("alpha").stop();
+  const DiskState older = cluster.host("alpha").disk().state();
+  cluster.host("alpha").start();
+  ASSERT_TRUE(serves("alpha") && settled());
+  ASSERT_TRUE(move("alpha", "beta").ok());
+  ASSERT_TRUE(settled());
+  ASSERT_TRUE(move("beta", "alpha").ok());
+  ASSERT_TRUE(settled());
+  cluster.host("alpha").stop();
+  cluster.host("alpha").disk().restore(older);
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "dismounted"));
+  EXPECT_NE(row_of("alpha", "alpha")["cause"].get<std::string>().find("an older one"), std::string::npos) << row_of("alpha", "alpha").dump();
+  expect_error(activate("beta", "lossless"), ErrorKind::refused);  // alpha cannot say where its log ended
+  const Result<json> taken = activate("beta", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  expect_whole();
+}
+
 class HandingThree : public Handing {
  protected:
   static ClusterOptions three() {
@@ -371,6 +460,28 @@ TEST_F(HandingThree, TheThirdOneFollowsTheNewActiveNode) {
   write(100);
   cluster.host("gamma").start();
   expect_whole();
+}
+
+class HandingToOne : public Handing {
+ protected:
+  static ClusterOptions three() {
+    ClusterOptions options;
+    options.nodes = {"alpha", "beta", "gamma"};
+    return options;
+  }
+  HandingToOne() : Handing(three()) {}
+};
+
+TEST_F(HandingToOne, ACopyThatWasNeverMadeHoldsNoLog) {
+  seed();
+  ASSERT_EQ(cluster.state("gamma"), "needs_seed");
+  const Result<json> moved = move("alpha", "beta");
+  ASSERT_TRUE(moved.ok()) << moved.error().message << "\n" << cluster.story();
+  world.run_for(5s);
+  const Generation first = cluster.active()->first_generation();
+  write(1200);
+  ASSERT_TRUE(world.run_until([&] { return cluster.active()->first_generation() > first; }, 60s) == Ended::reached)
+      << "from " << first.number << " on, open " << cluster.active()->tip().durable.generation.number << "\n" << cluster.story();
 }
 
 }  // namespace

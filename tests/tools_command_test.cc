@@ -85,6 +85,7 @@ TEST_F(CommandTest, UsageErrorsAreCodeTwoAndNameTheHelp) {
         "tune --rate 1Gbit --rtt 1", "tune --rate 1Gbit --rtt 1ms --mtu 100", "tune --rate 1Gbit --rtt 1ms --head-room 0.5", "load orders --rate 1MB --seconds 0", "load orders --rate 1MB --seconds 1x", "load orders --rate 1MB --seconds -1", "--node alpha status ordres",
         "bench", "bench lnk --peer beta", "bench link", "bench ship", "bench link --peer beta --seconds 0", "bench link --peer beta --bytes 1x", "bench link --peer beta --window 0",
         "bench ship --peer beta --rate 80", "tune --peer beta --rate 1Gbit", "tune --peer beta --mtu 1", "tune --peer beta --seconds x", "report", "report run.json",
+        "move orders", "move orders@alpha --to beta", "activate orders", "activate orders --on", "backup orders --to /b", "backup orders@beta", "log why orders", "log why orders xyz", "log why orders 0",
         "report none.json --html page.html", "report ccr.toml --html page.html"}) {
     const Outcome result = run(arguments);
     EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
@@ -98,7 +99,7 @@ TEST_F(CommandTest, HelpIsData) {
   EXPECT_EQ(result.code, 0);
   EXPECT_EQ(result.err, "");
   for (const char* command :
-       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "scrub", "load", "bench", "tune", "report", "log", "events", "version"}) {
+       {"serve", "config", "status", "wait", "seed", "suspend", "resume", "verify", "scrub", "backup", "move", "activate", "load", "bench", "tune", "report", "log", "events", "version"}) {
     EXPECT_NE(result.out.find(std::string("\n  ") + command + " "), std::string::npos) << command;
   }
   EXPECT_EQ(run("seed --help").code, 0);

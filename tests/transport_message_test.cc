@@ -200,14 +200,14 @@ TEST(Messages, NoFlippedBitOfAnyMessageCrashesTheDecoder) {
 
 TEST(Messages, UnknownTypesAreRefused) {
   expect_refused(0, {}, "message of unknown type 0");
-  expect_refused(28, {}, "message of unknown type 28");
+  expect_refused(31, {}, "message of unknown type 31");
   expect_refused(255, {}, "message of unknown type 255");
 }
 
 TEST(Messages, UnknownEnumValuesAreRefused) {
   Bytes hello = encode(sample_hello());
-  hello[4] = std::byte{7};
-  expect_refused(1, hello, "message Hello: an unknown value 7");
+  hello[4] = std::byte{8};
+  expect_refused(1, hello, "message Hello: an unknown value 8");
   hello[4] = std::byte{0};
   expect_refused(1, hello, "message Hello: an unknown value 0");
   Bytes refuse = encode(Refuse{RefuseReason::busy, "", ""});

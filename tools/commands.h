@@ -53,6 +53,10 @@ struct VerifyOptions {
   std::string target, rate;
   bool cancel = false;
 };
+struct BackupOptions {
+  std::string target, directory, rate;
+  bool cancel = false;
+};
 struct LoadOptions {
   std::string database, rate, pattern = "oltp";
   std::string seconds = "10";
@@ -119,6 +123,7 @@ ExitCode run_suspend(const CommonOptions& common, const SuspendOptions& options)
 ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
 ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options);
 ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options);
+ExitCode run_backup(const CommonOptions& common, const BackupOptions& options);
 ExitCode run_move(const CommonOptions& common, const MoveOptions& options);
 ExitCode run_activate(const CommonOptions& common, const ActivateOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);

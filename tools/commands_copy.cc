@@ -1,8 +1,9 @@
-// ccr seed, suspend, resume, verify, scrub: what is done to one copy.
+// ccr seed, suspend, resume, verify, scrub, backup: what is done to one copy.
 #include <pwd.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -128,6 +129,20 @@ ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options) {
                           "ccr scrub " + copy + " attaches again, ccr scrub " + copy + " --cancel lets it go on slowly");
   show_result(common, *result, scrub_text(copy, *result));
   return count_field(*result, "lost_pages").value_or(0) == 0 ? ExitCode::done : ExitCode::damage;
+}
+
+ExitCode run_backup(const CommonOptions& common, const BackupOptions& options) {
+  const std::string& copy = options.target;
+  const Result<Target> target = parse_copy(copy);
+  if (!target) return report(target.error());
+  const std::string directory = std::filesystem::absolute(options.directory).lexically_normal().string();
+  json request{{"command", "backup"}, {"database", target->database}, {"node", target->node}, {"to", directory}, {"cancel", options.cancel}};
+  const Result<void> rate = add_rate(options.rate, request);
+  if (!rate) return report(rate.error());
+  const Result<json> result = watch(common, request);
+  const std::string again = "ccr backup " + copy + " --to " + directory;
+  if (!result) return report_watched(result.error(), "detached: the backup of " + copy + " goes on in the daemon", again + " attaches again, with --cancel it ends");
+  return show_result(common, *result, backup_text(copy, *result));
 }
 
 Result<Target> parse_target(const std::string& text) {

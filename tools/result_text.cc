@@ -170,6 +170,13 @@ std::string activate_text(const std::string& database, const json& result) {
   return text;
 }
 
+std::string backup_text(const std::string& copy, const json& result) {
+  if (const json& cancelled = field(result, "cancelled"); cancelled.is_boolean())
+    return cancelled == true ? fmt::format("the backup of {} is cancelled\n", copy) : fmt::format("no backup of {} runs\n", copy);
+  return fmt::format("{} is in {}: {}, as of {}, read back, root {}\n", copy, escaped(text_field(result, "file")), size_text(count_field(result, "bytes").value_or(0)),
+                     position_text(field(result, "position")), escaped(text_field(result, "root")));
+}
+
 std::string load_text(const std::string& database, const json& result) {
   if (flag_field(result, "dry_run")) return plan_text(database, result);
   const double commits = number_field(result, "commits").value_or(0);

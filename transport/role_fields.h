@@ -32,6 +32,7 @@ inline void role_list(BodyReader& a, std::vector<RoleEntry>& entries) {
   for (std::uint16_t i = 0; i < count && a.ok(); ++i) {
     RoleEntry entry;
     role_fields(a, entry);
+    a.require(entry.epoch <= epoch_max, "an epoch that has no next one");
     a.require(!entry.database.empty() && !entry.active.empty(), "a role of no database or of no node");
     entries.push_back(std::move(entry));
   }
@@ -53,6 +54,7 @@ void fields(A& a, typename A::template Ref<HandoverAsk> m) {
   a.u64(m.commit);
   a.u64(m.root);
   a.flag(m.forced);
+  a.require(m.epoch <= epoch_max, "an epoch that has no next one");
 }
 
 template <class A>

@@ -21,6 +21,7 @@
 
 namespace ccr::transport {
 
+inline constexpr Epoch epoch_max = Epoch{1} << 62;     // so that there is always a next one
 inline constexpr std::size_t roles_max = 1'024;  // of one message; a longer list takes several
 
 struct RoleEntry {

@@ -45,6 +45,7 @@ inline constexpr Seam seams[] = {
     {"tools/certificate_directory.cc", Reach::system, "a command writes keys and certificates"},
     {"tools/commands_copy.cc", Reach::environment, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
+    {"tools/commands_copy.cc", Reach::files, "a backup's directory, as the daemon sees it"},
     {"tools/commands_log.cc", Reach::files, "a command may ask for a directory"},
     {"tools/commands_report.cc", Reach::files, "reads measurements and writes a page"},
     {"tools/config_file.cc", Reach::files, "reads the configuration before a node is there"},

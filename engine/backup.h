@@ -1,0 +1,62 @@
+// Backup copies a passive copy's pages into a file of their own, as of one commit, while log goes on coming: what `ccr backup` does.
+//
+// Replay rests at a commit boundary while pages are read, the log does not. Each page is held against its digest as it is read; the new file is
+// synced, read back past the page cache, and its root compared; only then it gets its name, and a page of JSON beside it says what it is.
+// work() is spawned once, in the node's group. It ends with the file, or with nothing left of it: exists, no_space, corrupt (a page of the
+// copy, or of what was written), refused where the copy is no whole one, the errors of either disk. Lifetime: shared by the task and those who
+// watch. Threads: the node's executor. Bounds: one extent in memory.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/passive_copy.h"
+
+namespace ccr::engine {
+
+struct BackupRequest {
+  std::string directory;  // made where it is not there
+  std::string name;       // of the file in it
+  std::uint64_t bytes_per_second_max = 0;  // 0: no limit
+};
+
+class Backup {
+ public:
+  Backup(NodeContext& context, const DatabaseConfig& database, PassiveCopy& copy, BackupRequest request);
+
+  static Task<Result<void>> work(std::shared_ptr<Backup> backup);
+  void cancel() { group_.stop(); }
+  bool ended() const noexcept { return ended_; }
+  const BackupRequest& request() const noexcept { return request_; }
+  nlohmann::json progress() const;
+  Result<nlohmann::json> result() const;  // when it has ended
+
+ private:
+  Task<Result<void>> run();
+  Task<Result<void>> make();
+  Task<Result<void>> check_room(std::uint64_t bytes);
+  Task<Result<void>> copy_pages(storage::File& out);
+  Task<Result<void>> read_back(std::string path);
+  Task<Result<void>> name_it(std::string partial);
+
+  NodeContext& context_;
+  const DatabaseConfig& database_;
+  PassiveCopy& copy_;
+  BackupRequest request_;
+  storage::TokenBucket bucket_;
+  TaskGroup group_;
+  const char* phase_ = "copy";
+  PageNumber pages_ = 0;
+  std::uint32_t page_size_ = 0;
+  Digest64 root_ = 0;
+  Position position_;
+  CommitNumber commit_ = 0;
+  std::uint64_t done_bytes_ = 0;
+  std::optional<Result<void>> outcome_;
+  bool ended_ = false;
+};
+
+}  // namespace ccr::engine
