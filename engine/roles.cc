@@ -265,6 +265,7 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   }
   if (there.active == now.active && there.active != context_.config.node) return;  // the handshake of its log takes the epoch over
   const bool mine = there.active == context_.config.node;
+  if (mine && !signature_of(hosted).known()) return;  // a node without a history: an empty mount, say, which its directories will tell
   if (mine && hosted.is_active_here)
     return stop(hosted, peer + " knows of epoch " + std::to_string(there.epoch) + " of this node, and its own state of " + std::to_string(now.epoch) + ": this node's disk is an older one");
   if (mine && hosted.prepared != there.epoch) return;  // that agreement is not here: an older disk, say. A person activates it
@@ -327,6 +328,7 @@ Task<Result<void>> Roles::settle(Hosted& hosted) {
       stand(hosted, Role{0, hosted.configured, false});
     }
     hosted.role_known = true;
+    hosted.standing->enter(State::initializing, "");  // what failed before was of nobody's role
     for (const auto& [peer, entry] : std::exchange(hosted.heard, {})) hear(peer, entry);
   }
   if (hosted.is_active_here && !hosted.wanted) co_await wait_first_round();

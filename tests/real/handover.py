@@ -12,7 +12,7 @@ from writers import Load
 
 DATABASE = "orders"
 BUSY_RATE = 3_000_000  # bytes a second
-HELD_SECONDS = 2
+HELD_SECONDS = 10  # a fraction of a second where nobody else needs the machine
 REFUSED, UNREACHABLE = 4, 3
 
 
