@@ -85,7 +85,7 @@ Roles::Roles(NodeContext& context, Databases& databases) : context_(context), da
 
 Task<Result<void>> Roles::watch(std::string peer) {
   for (;;) {
-    static_cast<void>(co_await ask_peer(peer));  // that it cannot be reached is shown by whoever needs it
+    static_cast<void>(co_await meet(peer));  // that it cannot be reached is shown by whoever needs it
     unanswered_.erase(peer);
     if (unanswered_.empty()) first_round_over_ = true;
     changed_.notify();
@@ -157,24 +157,24 @@ Task<Result<std::vector<RoleEntry>>> Roles::exchange(transport::FramedConnection
   co_return entries;
 }
 
-Task<Result<void>> Roles::ask_peer(std::string peer) {
-  Result<PeerSession> session = co_await connect_to_active(context_, peer, hello_of_roles());
+// A connection on which both have told what they know; what the other one said is heard already.
+Task<Result<Roles::Met>> Roles::meet(std::string node) {
+  Met met;
+  Result<PeerSession> session = co_await connect_to_active(context_, node, hello_of_roles());
   if (!session.ok()) co_return session.error();
-  const Result<std::vector<RoleEntry>> entries =
-      co_await with_timeout(context_.clock, hello_timeout, "the roles of " + peer, exchange(*session->connection, peer));
+  met.connection = std::move(session->connection);
+  Result<std::vector<RoleEntry>> entries =
+      co_await with_timeout(context_.clock, hello_timeout, "the roles of " + node, exchange(*met.connection, node));
   if (!entries.ok()) co_return entries.error();
-  hear_all(peer, *entries);
-  co_return Result<void>();
+  hear_all(node, *entries);
+  met.entries = std::move(*entries);
+  co_return std::move(met);
 }
 
 Task<Result<RoleEntry>> Roles::ask_role(std::string node, std::string database) {
-  Result<PeerSession> session = co_await connect_to_active(context_, node, hello_of_roles());
-  if (!session.ok()) co_return session.error();
-  const Result<std::vector<RoleEntry>> entries =
-      co_await with_timeout(context_.clock, hello_timeout, "the roles of " + node, exchange(*session->connection, node));
-  if (!entries.ok()) co_return entries.error();
-  hear_all(node, *entries);
-  for (const RoleEntry& entry : *entries)
+  const Result<Met> met = co_await meet(node);
+  if (!met.ok()) co_return met.error();
+  for (const RoleEntry& entry : met->entries)
     if (entry.database == database) co_return entry;
   co_return Error{ErrorKind::not_found, "node " + node + " knows no role of " + database, "compare the databases in the configuration of both nodes"};
 }
@@ -196,13 +196,9 @@ Task<Result<HandoverAnswer>> ask_over(transport::FramedConnection& connection, H
 
 Task<Result<HandoverAnswer>> Roles::ask(std::string node, HandoverAsk ask) {
   const std::string what = std::string("step ") + transport::name_of(ask.step) + " at " + node;
-  Result<PeerSession> session = co_await connect_to_active(context_, node, hello_of_roles());
-  if (!session.ok()) co_return session.error();
-  const Result<std::vector<RoleEntry>> entries =
-      co_await with_timeout(context_.clock, hello_timeout, "the roles of " + node, exchange(*session->connection, node));
-  if (!entries.ok()) co_return entries.error();
-  hear_all(node, *entries);
-  Result<HandoverAnswer> answer = co_await with_timeout(context_.clock, connection_life_max, what, ask_over(*session->connection, std::move(ask)));
+  const Result<Met> met = co_await meet(node);
+  if (!met.ok()) co_return met.error();
+  Result<HandoverAnswer> answer = co_await with_timeout(context_.clock, connection_life_max, what, ask_over(*met->connection, std::move(ask)));
   if (answer.ok() && !answer->granted) co_return Error{ErrorKind::refused, node + ": " + answer->text, answer->hint};
   co_return answer;
 }

@@ -60,7 +60,11 @@ class Roles {
   bool doubtful(const std::string& peer) const;
   Task<Result<std::vector<transport::RoleEntry>>> exchange(transport::FramedConnection& connection, std::string peer);
   Task<Result<void>> tell(transport::FramedConnection& connection, std::string peer);
-  Task<Result<void>> ask_peer(std::string peer);
+  struct Met {
+    std::unique_ptr<transport::FramedConnection> connection;
+    std::vector<transport::RoleEntry> entries;
+  };
+  Task<Result<Met>> meet(std::string node);
   Task<Result<void>> answer(transport::FramedConnection& connection, std::string peer);
   // engine/role_steps.cc
   Task<Result<transport::HandoverAnswer>> take_step(transport::HandoverAsk ask, std::string peer);
