@@ -41,6 +41,8 @@ class Node final : public ControlHandler {
   Hosted* find(const std::string& database);
   const transport::HistoryBudget& histories() const noexcept { return histories_; }
   const PathTable& paths() const noexcept { return paths_; }
+  const PeersTold& peers() const noexcept { return roles_.peers(); }
+  std::string_view disk_name() const { return context_.disk.name(); }
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
   Trace& events() noexcept { return events_; }
   MeasureTurn& measure_turn() noexcept { return measure_turn_; }

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/timeout.h"
 #include "engine/handover.h"
 #include "engine/roles.h"
 
@@ -123,6 +124,16 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   if (!ready.ok()) co_return ready.error();
   if (ask.step == HandoverStep::prepare) CCR_CO_TRY(co_await be_ready(hosted, std::move(ask)));
   co_return granted;
+}
+
+Task<Result<void>> Roles::wait_in_force(Hosted& hosted, Role role) {
+  const Epoch epoch = role.epoch;
+  const auto in_force = [&hosted, epoch] { return hosted.role.epoch >= epoch; };
+  co_await wait_for(context_.clock, force_limit, hosted.role_changed, in_force);
+  if (in_force() && hosted.role.active == role.active) co_return Result<void>();
+  if (in_force()) co_return Error{ErrorKind::refused, "epoch " + std::to_string(hosted.role.epoch) + " of " + hosted.role.active + " came into force instead", "ccr status " + hosted.config.name};
+  co_return Error{ErrorKind::timeout, subject_of(hosted.config, context_.config.node) + " cannot keep epoch " + std::to_string(epoch) + ": " + hosted.standing->cause(),
+                  "look at its state directory; it serves nothing meanwhile, and tries again by itself"};
 }
 
 }  // namespace ccr::engine

@@ -55,13 +55,22 @@ void put_end(const Hosted& hosted, RoleEntry& entry) {
   }
 }
 
-Task<Result<void>> receive_roles(transport::FramedConnection& connection, std::vector<RoleEntry>& entries) {
+// A whole list; its clock is that of the first message, which came at `heard`.
+struct RolesHeard {
+  RolesTold told;
+  Instant heard;
+  WallTime heard_wall;
+};
+
+Task<Result<void>> receive_roles(transport::FramedConnection& connection, const Clock& clock, RolesHeard& whole) {
   constexpr int messages_max = 64;
   for (int i = 0; i < messages_max; ++i) {
     Result<transport::Message> message = co_await connection.receive();
     if (!message.ok()) co_return message.error();
     auto* told = std::get_if<RolesTold>(&*message);
     if (told == nullptr) co_return transport::unexpected(*message, "a connection about roles");
+    if (i == 0) whole = {RolesTold{{}, false, told->at, told->configuration}, clock.now(), clock.wall_now()};
+    std::vector<RoleEntry>& entries = whole.told.entries;
     entries.insert(entries.end(), told->entries.begin(), told->entries.end());
     if (told->last) co_return Result<void>();
   }
@@ -76,7 +85,8 @@ transport::Hello hello_of_roles() {
 
 }  // namespace
 
-Roles::Roles(NodeContext& context, Databases& databases) : context_(context), databases_(databases), changed_(context.executor) {
+Roles::Roles(NodeContext& context, Databases& databases)
+    : context_(context), databases_(databases), configuration_(agreed_digest(context.config)), changed_(context.executor) {
   for (const auto& [name, node] : context.config.nodes)
     if (name != context.config.node) unanswered_.insert(name);
 }
@@ -108,6 +118,8 @@ Task<void> Roles::wait_first_round() {
 }
 
 bool Roles::doubtful(const std::string& peer) const {
+  const auto told = peers_.find(peer);
+  if (told == peers_.end() || !told->second.clock) return true;  // it never answered
   for (const auto& [name, hosted] : databases_) {
     if (!has_copy(*hosted, peer)) continue;
     const bool out_of_contact = hosted->is_active_here ? !hosted->copies->of(peer).connected : hosted->role.active == peer && !hosted->passive->connected();
@@ -142,6 +154,8 @@ Task<Result<void>> Roles::tell(transport::FramedConnection& connection, std::str
     told.entries.assign(entries.begin() + static_cast<std::ptrdiff_t>(at), entries.begin() + static_cast<std::ptrdiff_t>(at + count));
     at += count;
     told.last = at == entries.size();
+    told.at = context_.clock.wall_now();
+    told.configuration = configuration_;
     transport::Message message(std::move(told));
     CCR_CO_TRY(co_await connection.send(std::move(message)));
   } while (at < entries.size());
@@ -149,12 +163,14 @@ Task<Result<void>> Roles::tell(transport::FramedConnection& connection, std::str
 }
 
 Task<Result<std::vector<RoleEntry>>> Roles::exchange(transport::FramedConnection& connection, std::string peer) {
+  const Instant asked = context_.clock.now();
   const Result<void> told = co_await tell(connection, peer);
   if (!told.ok()) co_return told.error();
-  std::vector<RoleEntry> entries;
-  const Result<void> heard = co_await receive_roles(connection, entries);
+  RolesHeard whole;
+  const Result<void> heard = co_await receive_roles(connection, context_.clock, whole);
   if (!heard.ok()) co_return heard.error();
-  co_return entries;
+  hear_of(peer, whole.told.configuration).clock = clock_seen(whole.told.at, whole.heard_wall, whole.heard - asked);
+  co_return std::move(whole.told.entries);
 }
 
 // A connection on which both have told what they know; what the other one said is heard already.
@@ -215,9 +231,10 @@ Task<Result<void>> Roles::serve(std::unique_ptr<transport::FramedConnection> con
 }
 
 Task<Result<void>> Roles::answer(transport::FramedConnection& connection, std::string peer) {
-  std::vector<RoleEntry> entries;
-  CCR_CO_TRY(co_await receive_roles(connection, entries));
-  hear_all(peer, entries);
+  RolesHeard whole;
+  CCR_CO_TRY(co_await receive_roles(connection, context_.clock, whole));
+  hear_of(peer, whole.told.configuration);
+  hear_all(peer, whole.told.entries);
   CCR_CO_TRY(co_await tell(connection, peer));
   for (;;) {
     Result<transport::Message> message = co_await connection.receive();
@@ -230,6 +247,13 @@ Task<Result<void>> Roles::answer(transport::FramedConnection& connection, std::s
     transport::Message answered(std::move(*taken));
     CCR_CO_TRY(co_await connection.send(std::move(answered)));
   }
+}
+
+PeerTold& Roles::hear_of(const std::string& peer, Digest64 configuration) {
+  PeerTold& told = peers_[peer];
+  told.configuration_equal = configuration == configuration_;
+  told.heard_at = context_.clock.wall_now();
+  return told;
 }
 
 void Roles::hear_all(const std::string& peer, const std::vector<RoleEntry>& entries) {
@@ -296,16 +320,6 @@ Task<Result<void>> Roles::keep_conflict(Hosted& hosted) {
   state->cause = hosted.conflict;
   const storage::CopyState changed = *state;
   co_return co_await file.save(changed);
-}
-
-Task<Result<void>> Roles::wait_in_force(Hosted& hosted, Role role) {
-  const Epoch epoch = role.epoch;
-  const auto in_force = [&hosted, epoch] { return hosted.role.epoch >= epoch; };
-  co_await wait_for(context_.clock, force_limit, hosted.role_changed, in_force);
-  if (in_force() && hosted.role.active == role.active) co_return Result<void>();
-  if (in_force()) co_return Error{ErrorKind::refused, "epoch " + std::to_string(hosted.role.epoch) + " of " + hosted.role.active + " came into force instead", "ccr status " + hosted.config.name};
-  co_return Error{ErrorKind::timeout, subject_of(hosted.config, context_.config.node) + " cannot keep epoch " + std::to_string(epoch) + ": " + hosted.standing->cause(),
-                  "look at its state directory; it serves nothing meanwhile, and tries again by itself"};
 }
 
 // --- the change itself -----------------------------------------------------------------------------------------------------

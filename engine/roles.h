@@ -2,8 +2,8 @@
 //
 // A change has one order on every node: it is wanted (heard from a peer, or commanded); the copy's present life ends, with everything of it; the
 // new role is durable; then the next life begins with it. So a copy never acts in two roles, and a crash leaves one or the other.
-// watch() asks each peer: at the start, each 30 s, and each 2 s while a copy that both have is out of contact. A start that would
-// serve waits for the first answers, at most `first_round_limit`: longer would cost every restart during an outage as much.
+// watch() asks each peer: at the start, each 30 s, and each 2 s until it answered once and while a copy that both have is out of contact.
+// A start that would serve waits for the first answers, at most `first_round_limit`: longer would cost every restart during an outage as much.
 // What is heard makes this node active only where its copy agreed to that epoch before (HandoverStep::prepare), or was commanded here.
 // Threads: the node's executor. Bounds: roles_max entries a message; a connection of it ends after two minutes.
 #pragma once
@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/agreed_config.h"
 #include "engine/hosted.h"
 #include "transport/framed_connection.h"
 
@@ -50,12 +51,14 @@ class Roles {
   Task<Result<transport::HandoverAnswer>> ask(std::string node, transport::HandoverAsk ask);
   // What `node` says of a database now. unreachable, timeout; not_found where it knows none.
   Task<Result<transport::RoleEntry>> ask_role(std::string node, std::string database);
+  const PeersTold& peers() const noexcept { return peers_; }
   // The copy takes that role now; durable is nothing of it. For a node that begins, and settle().
   void stand(Hosted& hosted, Role role);
 
  private:
   std::vector<transport::RoleEntry> shared_with(const std::string& peer) const;
   void hear(const std::string& peer, const transport::RoleEntry& entry);
+  PeerTold& hear_of(const std::string& peer, Digest64 configuration);
   void hear_all(const std::string& peer, const std::vector<transport::RoleEntry>& entries);
   bool doubtful(const std::string& peer) const;
   Task<Result<std::vector<transport::RoleEntry>>> exchange(transport::FramedConnection& connection, std::string peer);
@@ -74,6 +77,8 @@ class Roles {
 
   NodeContext& context_;
   Databases& databases_;
+  const Digest64 configuration_;  // of what all nodes should have alike
+  PeersTold peers_;
   std::set<std::string> unanswered_;  // peers of the first round
   bool first_round_over_ = false;
   Signal changed_;

@@ -25,10 +25,17 @@ ScrubShown scrub_shown(const Hosted& hosted, const storage::CopyState& state) {
   return shown;
 }
 
+// Where its log is on this node, and how much of it an absent copy may keep.
+void put_log(json& copy, const DatabaseConfig& database) {
+  copy["log_directory"] = database.logs;
+  copy["log_budget_bytes"] = database.log_budget_bytes;
+}
+
 // The active copy as its own node sees it.
 json active_here(const Node& node, const Hosted& hosted, WallTime now) {
   json copy = blank_copy(hosted.config.copies.front(), "active");
   put_standing(copy, *hosted.standing);
+  put_log(copy, hosted.config);
   if (!hosted.active || !hosted.active->ready()) return copy;
   const ActiveCopy& active = *hosted.active;
   const ActiveCopy::Tip& tip = active.tip();
@@ -102,6 +109,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
 json passive_here(const Node& node, const Hosted& hosted, WallTime now) {
   json copy = blank_copy(node.config().node, "passive");
   put_standing(copy, *hosted.standing);
+  put_log(copy, hosted.config);
   const PassiveCopy& passive = *hosted.passive;
   const transport::Watermarks marks = passive.watermarks();
   put_watermarks(copy, marks);
@@ -177,6 +185,26 @@ json paths_json(const PathTable& table) {
   return list;
 }
 
+// Of every other node, heard of or not.
+json peers_json(const Node& node) {
+  json list = json::array();
+  for (const auto& [name, configured] : node.config().nodes) {
+    if (name == node.config().node) continue;
+    json peer = {{"node", name}, {"configuration_equal", nullptr}, {"heard_at", nullptr}, {"clock_ahead_seconds", nullptr}, {"round_trip_seconds", nullptr}};
+    const auto told = node.peers().find(name);
+    if (told != node.peers().end()) {
+      peer["configuration_equal"] = told->second.configuration_equal;
+      peer["heard_at"] = to_rfc3339(told->second.heard_at);
+      if (const std::optional<ClockSeen>& clock = told->second.clock) {
+        peer["clock_ahead_seconds"] = seconds_of(clock->ahead);
+        peer["round_trip_seconds"] = seconds_of(clock->round_trip);
+      }
+    }
+    list.push_back(std::move(peer));
+  }
+  return list;
+}
+
 }  // namespace
 
 json status_of(const Node& node, Clock& clock, const std::string& database, const std::string& copy_node) {
@@ -189,7 +217,9 @@ json status_of(const Node& node, Clock& clock, const std::string& database, cons
                                {"days_left", days_left(*own, clock.wall_now())},
                                {"sha256", own->fingerprint}};
   }
+  document["disk"] = node.disk_name();
   document["paths"] = paths_json(node.paths());
+  document["peers"] = peers_json(node);
   for (const auto& [name, hosted] : node.databases()) {
     if (!database.empty() && name != database) continue;
     json entry = {{"name", name}, {"kind", name_of(hosted->config.kind)}, {"active", hosted->config.copies.front()},

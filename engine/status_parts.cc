@@ -28,7 +28,7 @@ json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal", "root_equal_at", "disk_verified_at", "tip_heard_at",
-                            "connection", "shipped", "log_first_generation", "quarantine", "queues_as_of", "scrub"})
+                            "connection", "shipped", "log_first_generation", "log_bytes", "log_budget_bytes", "log_directory", "quarantine", "queues_as_of", "scrub"})
     copy[field] = nullptr;
   // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},

@@ -62,4 +62,6 @@ double seconds_of_rfc3339(const std::string& text) {
   return static_cast<double>(timegm(&parts));
 }
 
+double seconds_since(const std::string& time, WallTime now) { return static_cast<double>(now.nanoseconds) / 1e9 - seconds_of_rfc3339(time); }
+
 }  // namespace ccr::tools

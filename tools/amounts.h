@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/clock.h"
+
 namespace ccr::tools {
 
 std::string size_text(std::uint64_t bytes);      // 512 B, 1.5 KiB, 4.0 GiB
@@ -14,5 +16,6 @@ std::string rough_age_text(double seconds);      // 45s, 12m, 3h, 2d: for 'ago'
 
 // Seconds since 1970 of an RFC 3339 time in UTC ("2026-01-02T03:04:05Z"), or -1.
 double seconds_of_rfc3339(const std::string& text);
+double seconds_since(const std::string& time, WallTime now);  // of such a time; below 0: it is still to come
 
 }  // namespace ccr::tools

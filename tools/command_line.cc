@@ -55,6 +55,7 @@ class CommandLine {
   CommonOptions common_;
   bool version_ = false;
   StatusOptions status_;
+  CheckOptions check_;
   WaitOptions wait_;
   SeedOptions seed_;
   SuspendOptions suspend_;
@@ -125,6 +126,8 @@ void CommandLine::add_status_commands() {
   status->add_option("target", status_.target, "DB or DB@NODE; all without it")->type_name("[DB[@NODE]]");
   status->add_flag("--watch", status_.watch, "again each second");
   status->add_flag("--verbose,-v", status_.verbose, "each connection too: window, scale, round trip, congestion control");
+  CLI::App* check = add(app_, "check", "what is not well: 10 for warnings, 11 for failed checks", [this] { return run_check(common_, check_); });
+  check->add_flag("--all,--verbose,-v", check_.all, "also what is well");
   CLI::App* wait = add(app_, "wait", "return when a copy is in a state", [this] { return run_wait(common_, wait_); });
   wait->add_option("copy", wait_.target, "the copy")->type_name("DB@NODE")->required();
   wait->add_option("--for", wait_.state, "state [healthy: with empty queues]")->type_name("STATE");

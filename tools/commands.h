@@ -33,6 +33,9 @@ struct StatusOptions {
   std::string target;
   bool watch = false, verbose = false;
 };
+struct CheckOptions {
+  bool all = false;  // also what is well
+};
 struct WaitOptions {
   std::string target, state = "healthy", timeout = "30s";
 };
@@ -115,6 +118,7 @@ ExitCode run_serve(const CommonOptions& common);
 ExitCode run_config_check(const CommonOptions& common);
 ExitCode run_config_show(const CommonOptions& common);
 ExitCode run_status(const CommonOptions& common, const StatusOptions& options);
+ExitCode run_check(const CommonOptions& common, const CheckOptions& options);
 ExitCode run_wait(const CommonOptions& common, const WaitOptions& options);
 ExitCode run_seed(const CommonOptions& common, const SeedOptions& options);
 // `request`: of a seed, without its database.

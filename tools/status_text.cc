@@ -18,10 +18,6 @@ namespace {
 
 using nlohmann::json;
 
-double seconds_since(const std::string& time, WallTime now) {
-  return static_cast<double>(now.nanoseconds) / 1e9 - seconds_of_rfc3339(time);
-}
-
 std::string generation_text(const json& position) {
   const std::optional<std::uint64_t> number = count_field(position, "generation");
   return number ? to_hex(*number) : "?";

@@ -41,6 +41,8 @@ inline void role_list(BodyReader& a, std::vector<RoleEntry>& entries) {
 template <class A>
 void fields(A& a, typename A::template Ref<RolesTold> m) {
   a.flag(m.last);
+  a.wall(m.at);
+  a.u64(m.configuration);
   role_list(a, m.entries);
 }
 

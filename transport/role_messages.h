@@ -1,7 +1,7 @@
 // Messages of a connection of purpose `roles` (transport/messages.h has the rest): which copy is the active one, and how that changes.
 //
 // Any node may ask any other: each tells what it knows of the databases that both have, the one that connected first. Who hears of a higher
-// epoch than its own goes by it. Then the asker may ask for a step of a handover, one after another; each is answered.
+// epoch than its own goes by it. Beside them each tells what `ccr check` compares: its clock, and a digest of its configuration. Then the asker may ask for a step of a handover, one after another; each is answered.
 //
 //   step      asked by           of                 means
 //   check     the active node    the next one       could you take over? Nothing changes
@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/position.h"
 
@@ -38,7 +39,9 @@ struct RoleEntry {
 
 struct RolesTold {
   std::vector<RoleEntry> entries;
-  bool last = false;  // of this side's list
+  bool last = false;           // of this side's list
+  WallTime at{};               // the teller's clock as it told
+  Digest64 configuration = 0;  // of the parts of its configuration that all nodes should have alike (engine/agreed_config.h)
 };
 
 enum class HandoverStep : std::uint8_t { check = 1, prepare, undo, take, yield, move };

@@ -1,7 +1,7 @@
 """ccr serve as a service manager and a person meet it: readiness, SIGTERM, SIGHUP, a second daemon, a taken port, and log show
 
 READY=1 comes only when the node can be asked, STOPPING=1 at SIGTERM; it ends fast and with 0, also while it ships, seeds or catches
-up; a second daemon on the same directories is refused and harms nothing; SIGHUP says what a restart would change.
+up; a second daemon on the same directories is refused and harms nothing; SIGHUP says what a restart would change. ccr check says whether all is well.
 """
 
 import shutil
@@ -13,6 +13,7 @@ from contextlib import closing
 
 from cluster import Database, until
 from control import ask
+from oracle import check_verify
 from trial import mib
 from writers import Load, SqliteWriter
 
@@ -194,11 +195,54 @@ def log_show(trial):
         trial.say(done.stderr.strip())
 
 
+def not_well(node, code):
+    """The verdict of each check that is not ok, by its name; of a command that ends with `code`."""
+    return {check["check"]: check["verdict"] for check in node.json("check", code=code)["checks"] if check["verdict"] != "ok"}
+
+
+def health(trial):
+    with trial.cluster(databases=[Database("orders", "pages")], tls=True) as cluster:
+        alpha, beta = cluster["alpha"], cluster["beta"]
+        trial.check("without a daemon: 3", not_well(alpha, 3) == {"service": "failed"})
+        cluster.start().seed()
+        Load(alpha, rate=2_000_000, seconds=1).wait(20)
+        beta.wait_settled()
+        asked = until(lambda: all(peer["clock_ahead_seconds"] is not None for node in (alpha, beta) for peer in node.status()["peers"]), 30,
+                      "the nodes told each other of themselves")
+        for node in (alpha, beta):
+            trial.check(f"{node.name}, before a verification: 10", asked and not_well(node, 10) == {"disk_verified": "warning"},
+                        node.ccr("check").stdout)
+        check_verify(trial, beta, "orders")
+        until(lambda: alpha.copy(node="beta")["disk_verified_at"] is not None, 10, "alpha knows of the verification")
+        for node in (alpha, beta):
+            done = node.ccr("check")
+            trial.check(f"{node.name}, after it: 0, {done.stdout.strip()}", done.returncode == 0 and "all ok" in done.stdout, done)
+        beta.ask("suspend", database="orders", node="beta", comment="disk swap")
+        until(lambda: alpha.copy(node="beta")["state"] == "suspended", 10, "alpha knows that beta is suspended")
+        for node in (alpha, beta):
+            trial.check(f"{node.name}, with a suspended copy: 10", not_well(node, 10) == {"state": "warning"}, node.ccr("check").stdout)
+        beta.ask("resume", database="orders", node="beta")
+        beta.wait_settled()
+        beta.kill()
+        until(lambda: alpha.copy(node="beta")["state"] == "disconnected", 10, "alpha misses beta")
+        trial.check("with a node that was killed: 11", not_well(alpha, 11).get("state") == "failed", alpha.ccr("check").stdout)
+        trial.say(alpha.ccr("check").stdout.strip())
+        text = alpha.config_path.read_text()
+        other = cluster.directory / "other.toml"
+        other.write_text(text.replace('kind = "pages"', 'kind = "pages"\ngeneration_size = "2MiB"'))
+        trial.require("the configuration was changed", other.read_text() != text, text)
+        beta.config_path = other
+        beta.start().wait_serving()
+        until(lambda: alpha.status()["peers"][0]["configuration_equal"] is False, 40, "alpha hears that beta's configuration is another one")
+        trial.check("with another configuration there: 11", not_well(alpha, 11).get("configuration") == "failed", alpha.ccr("check").stdout)
+
+
 def run(trial):
     trial.part("Readiness, SIGHUP and the end, as systemd hears them", notify)
     trial.part("A taken port", not_ready)
     trial.part("A second daemon", second)
     trial.part("SIGHUP", reload)
     trial.part("ccr log show", log_show)
+    trial.part("ccr check", health)
     if not trial.short:
         trial.part("SIGTERM at work", end_at_work)

@@ -62,6 +62,7 @@ engine::Config Cluster::config_of(const std::string& name) const {
   orders.commit = options_.commit;
   orders.commit_fallback = options_.commit_fallback;
   config.databases.emplace(orders.name, orders);
+  if (options_.configure) options_.configure(name, config);
   return config;
 }
 

@@ -30,6 +30,7 @@ struct ClusterOptions {
   std::uint64_t compression_memory_bytes = 64 * MiB;
   engine::ScrubConfig scrub{std::chrono::seconds(0), 0, false};  // off
   engine::SourceFactory sqlite;  // makes the database one whose source is another's
+  std::function<void(const std::string& node, engine::Config& config)> configure;  // what is not the same on every node
   DiskOptions disk;
   NetworkOptions network;
   // Puts another Network over a node's simulated one, TLS say; none: the simulated one proves no names.

@@ -43,6 +43,7 @@ inline constexpr Seam seams[] = {
     {"tests/swarm_test.cc", Reach::environment, "how many seeds to run"},
     {"tests/swarm_test.cc", Reach::system, "steps back behind the daemons that are tested beside it"},
     {"tools/certificate_directory.cc", Reach::system, "a command writes keys and certificates"},
+    {"tools/commands_check.cc", Reach::files, "asks how much room the disks of a node have"},
     {"tools/commands_copy.cc", Reach::environment, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::files, "a backup's directory, as the daemon sees it"},
