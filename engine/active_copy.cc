@@ -27,7 +27,9 @@ ActiveCopy::ActiveCopy(NodeContext& context, const DatabaseConfig& database, Sou
       group_(context.executor),
       changed_(context.executor),
       tip_changed_(context.executor),
-      watermarks_heard_(context.executor) {}
+      watermarks_heard_(context.executor) {
+  if (sqlite()) application_ = std::make_unique<Application>(context_, database_, paths_, keeper_, *this);
+}
 
 ActiveCopy::~ActiveCopy() = default;
 
@@ -55,6 +57,8 @@ Task<Result<void>> ActiveCopy::live() {
   group_.spawn(capture());
   group_.spawn(keep_house());
   group_.spawn(prepare_log());
+  if (application_) group_.spawn(application_->start());
+  if (application_) group_.spawn(application_->leave_when_asked());
   if (gate_.waits_for_others()) group_.spawn(answer_when_safe());
   if (gate_.waits_for_others()) group_.spawn(watch_waiting_commits());
   if (replayer_) group_.spawn(replayer_->run());
@@ -113,6 +117,7 @@ Task<Result<void>> ActiveCopy::capture() {
 Task<Result<void>> ActiveCopy::take(storage::SourceItem item) {
   if (auto* commit = std::get_if<storage::SourceCommit>(&item)) return take_commit(*commit);
   if (auto* pages = std::get_if<storage::SourcePages>(&item)) return take_pages(std::move(*pages));
+  if (auto* parted = std::get_if<storage::SourceParted>(&item)) return take_parting(std::move(*parted));
   return take_standing(std::get<SourceStanding>(std::move(item)));
 }
 
@@ -204,7 +209,12 @@ Task<Result<void>> ActiveCopy::watch_waiting_commits() {
   }
 }
 
+void ActiveCopy::show_application() {
+  if (standing_.state() == State::mounted) enter_mounted();
+}
+
 void ActiveCopy::enter_mounted() {
+  if (application_ && !application_->cause().empty()) return standing_.enter(State::mounted, application_->cause(), "ccr log why, or the events of this node, tell what was tried");
   const std::string& cause = keeper_.state().cause;
   const std::string other = database_.copies.size() > 1 ? database_.copies[1] : context_.config.node;
   const std::string first = sqlite() ? "ccr verify " + subject_of(database_, other) + " names all such pages"

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/task_group.h"
+#include "engine/application.h"
 #include "engine/commit_gate.h"
 #include "engine/copy_state.h"
 #include "engine/copy_table.h"
@@ -64,9 +65,8 @@ class ActiveCopy final : private ReplayObserver {
   ~ActiveCopy() override;
 
   Task<Result<void>> run();
-  // After run(): it ended because the source could not give the rest of a commit. Nothing is damaged: the next life finds by the proofs what
-  // was missed.
-  bool source_broke_off() const noexcept { return source_broke_off_; }
+  // After run(): nothing is damaged, and the next life goes on: by its proofs where the source could not give the rest of a commit.
+  bool source_broke_off() const noexcept { return source_broke_off_ || (application_ && application_->given_back()); }
 
   bool ready() const noexcept { return ready_; }
   TaskGroup& group() noexcept { return group_; }
@@ -92,8 +92,7 @@ class ActiveCopy final : private ReplayObserver {
 
   // Reads pages. Exact as of a position for sqlite; for a page store at or after `as_of`, or exact while `hold` is held.
   Task<Result<PagesRead>> read(PageNumber first, std::uint32_t count);
-  // Stops commits and brings the page store's file up to the log's end, so that disk and digests stand at one position. No-op for sqlite,
-  // whose reads are exact anyway.
+  // Stops commits and brings the page store's file up to the log's end: disk and digests stand at one position. No-op for sqlite: its reads are exact.
   Task<Result<void>> hold();
   void release();
   void hurry();  // a page store's file is brought up to the log's end without gathering
@@ -102,11 +101,15 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> undamaged();  // the whole file was read and is what the log says
   Task<Result<void>> repaired(PageNumber page);  // undamaged(), where that page was the cause
   bool held() const noexcept { return holds_ > 0; }
-  // Waits until the source is serving and the digest table is whole.
-  Task<void> wait_until_comparable();
+  Task<void> wait_until_comparable();  // the source serves, and the digest table is whole
   bool comparable() const noexcept { return digests_whole_ && comparing_ == Comparing::no; }
   storage::PageFile* page_file() noexcept { return page_file_.get(); }  // of a page store
   PageGiver& page_giver();
+  Application* application() noexcept { return application_.get(); }  // of an sqlite database
+  void show_application();
+  void ask_to_part() { source_->part(); }
+  // With programs kept from the database: the table and the state are those of the log's end, as a passive copy wants them.
+  Task<Result<void>> close_books();
   void seed_pin_changed() { changed_.notify(); }
 
  private:
@@ -118,8 +121,9 @@ class ActiveCopy final : private ReplayObserver {
   enum class Comparing { no, scanning, lost };  // scanning: the table is rebuilt while commits flow; lost: commits wait for catch_up or base
 
   Task<Result<void>> live();
-  Task<Result<void>> mount();
-  Task<Result<void>> mount_sqlite(bool known);
+  Task<Result<void>> mount(), mount_sqlite(bool known);
+  Task<Result<bool>> bring_database();
+  Task<Result<void>> redo_pages(), prepare_log(), answer_when_safe(), watch_waiting_commits();
   Task<Result<void>> mount_pages(bool known);
   Task<Result<void>> check_growth(PageNumber before);  // of the page file, by redo
   Task<Result<void>> open_log(bool known, std::uint32_t page_size);
@@ -129,20 +133,17 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> take_commit(storage::SourceCommit commit);
   Task<Result<void>> take_pages(storage::SourcePages pages);
   Task<Result<void>> take_standing(storage::SourceStanding standing);
+  Task<Result<void>> take_parting(storage::SourceParted parted);
   Task<Result<void>> sync_group();
   void answer_commits();
-  Task<Result<void>> answer_when_safe();
-  Task<Result<void>> watch_waiting_commits();
   void begin_compare(Comparing how, std::string reason);
   void ask_compare();
   void compare_pages(const storage::SourcePages& pages);
   void finish_compare();
   void install_scan();
   Task<Result<void>> keep_house();
-  Task<Result<void>> prepare_log();
   Task<Result<void>> checkpoint();
-  Task<Result<void>> truncate();
-  Task<Result<void>> survey_log();
+  Task<Result<void>> truncate(), survey_log();
   Task<void> claim_log();
   void publish_tip();
   void enter_mounted();
@@ -160,6 +161,7 @@ class ActiveCopy final : private ReplayObserver {
   CommitGate gate_;
   Scrub& scrub_;
   std::unique_ptr<ActiveScrub> scrubbed_;
+  std::unique_ptr<Application> application_;
   CopyPaths paths_;
   StateKeeper keeper_;
   TaskGroup group_;
@@ -175,14 +177,12 @@ class ActiveCopy final : private ReplayObserver {
   std::unique_ptr<Replayer> replayer_;
 
   Tip tip_;
-  bool ready_ = false;
-  bool source_broke_off_ = false;
-  bool digests_whole_ = false;
+  bool ready_ = false, source_broke_off_ = false, digests_whole_ = false;
   Comparing comparing_ = Comparing::no;
   std::string lost_reason_;
   std::vector<Digest64> scanned_;       // digests of the file as scanned while `lost`; index: page - 1
   std::vector<PageNumber> differing_;   // pages whose digest is not what the log says
-  PageNumber compare_next_ = 1;         // first page not asked for yet
+  PageNumber compare_next_ = 1;            // first page not asked for yet
   std::set<std::uint64_t> compare_reads_;  // outstanding
   bool compare_end_seen_ = false;
   std::optional<storage::SourceCursor> unsettled_;
@@ -190,7 +190,7 @@ class ActiveCopy final : private ReplayObserver {
   std::map<std::uint64_t, Read*> reads_;
   std::uint64_t next_read_ = 1;
   int holds_ = 0;
-  bool writing_ = false;  // somebody is between two syncs of the log
+  bool writing_ = false;         // somebody is between two syncs of the log
   Generation first_generation_;
   std::uint64_t log_bytes_ = 0;
   Position checkpoint_at_;

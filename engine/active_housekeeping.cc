@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/timeout.h"
+#include "base/undo.h"
 #include "engine/active_copy.h"
 
 namespace ccr::engine {
@@ -80,6 +81,18 @@ Task<Result<void>> ActiveCopy::checkpoint() {
   checkpoint_at_ = position;
   checkpoint_time_ = context_.clock.now();
   co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::close_books() {
+  while (writing_) co_await changed_.wait();
+  if (!comparable()) co_return Error{ErrorKind::busy, "the pages of " + paths_.page_file + " are being compared", "try again when ccr status shows its root"};
+  writing_ = true;
+  const Undo done([this] {
+    writing_ = false;
+    changed_.notify();
+  });
+  checkpoint_at_ = Position{};  // also where nothing came since the last one
+  co_return co_await checkpoint();
 }
 
 Task<Result<void>> ActiveCopy::survey_log() {

@@ -98,13 +98,7 @@ Task<Result<void>> ActiveCopy::mount_pages(bool known) {
     co_return Error{ErrorKind::identity, "the page file " + paths_.page_file + " is missing or empty: an empty mount?",
                     "put it there; nothing is served without it"};
   }
-  storage::PageFileTarget redo_target(*page_file_, *digests_, storage::PageFileTarget::Digests::set);
-  const PageNumber before = page_file_->page_count();
-  CCR_CO_TRY(co_await redo(redo_target));
-  if (digests_whole_) CCR_CO_TRY(co_await check_growth(before));
-  if (!digests_whole_) CCR_CO_TRY(co_await scan_digests(*page_file_, *digests_));
-  digests_whole_ = true;
-  CCR_CO_TRY(co_await digests_->flush());
+  CCR_CO_TRY(co_await redo_pages());
   target_ = std::make_unique<storage::PageFileTarget>(*page_file_, *digests_, storage::PageFileTarget::Digests::leave);
   ReplayObserver& observer = *this;
   replayer_ = std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, log_directory(), *target_, keeper_, observer);
@@ -113,6 +107,33 @@ Task<Result<void>> ActiveCopy::mount_pages(bool known) {
   store_ = store.get();
   source_ = std::move(store);
   co_return Result<void>();
+}
+
+// Of the open page file.
+Task<Result<void>> ActiveCopy::redo_pages() {
+  storage::PageFileTarget redo_target(*page_file_, *digests_, storage::PageFileTarget::Digests::set);
+  const PageNumber before = page_file_->page_count();
+  CCR_CO_TRY(co_await redo(redo_target));
+  if (digests_whole_) CCR_CO_TRY(co_await check_growth(before));
+  if (!digests_whole_) CCR_CO_TRY(co_await scan_digests(*page_file_, *digests_));
+  digests_whole_ = true;
+  co_return co_await digests_->flush();
+}
+
+// Of a copy that was a passive one: what it received is replayed into its file, which then becomes the programs'. False: it is there already.
+Task<Result<bool>> ActiveCopy::bring_database() {
+  const Result<std::string> from = co_await application_->file_to_bring();
+  if (!from.ok()) co_return from.error();
+  if (from->empty()) co_return false;
+  Result<std::unique_ptr<storage::PageFile>> file = co_await storage::PageFile::open(
+      context_.disk, *from, keeper_.state().page_size, storage::PageFile::TornTail::cut, storage::PageFile::Missing::refuse);
+  if (!file.ok()) co_return file.error();
+  page_file_ = std::move(*file);
+  CCR_CO_TRY(co_await redo_pages());
+  replayer_.reset();
+  page_file_.reset();
+  CCR_CO_TRY(co_await application_->bring(*from));
+  co_return true;
 }
 
 // A file that somebody cut grows again in redo, over a hole where its pages were.
@@ -140,11 +161,14 @@ Task<Result<void>> ActiveCopy::mount_sqlite(bool known) {
   std::optional<storage::SourceCursor> cursor;
   if (known) {
     CCR_CO_TRY(co_await open_log(true, keeper_.state().page_size));
+    const Result<bool> brought = co_await bring_database();
+    if (!brought.ok()) co_return brought.error();
     storage::DigestTarget target(*digests_);
-    CCR_CO_TRY(co_await redo(target));
+    if (!*brought) CCR_CO_TRY(co_await redo(target));
     replayer_.reset();
     overlay_->restart();
-    if (log_->recovered().last_record) cursor = log_->recovered().last_record->cursor;
+    // A cursor of another node's file says nothing of this one.
+    if (!*brought && log_->recovered().last_record) cursor = log_->recovered().last_record->cursor;
   }
   source_ = factory_(context_, database_, cursor);
   if (known) {
@@ -189,6 +213,12 @@ Task<Result<void>> ActiveCopy::take_standing(SourceStanding standing) {
       begin_compare(Comparing::lost, standing.reason);
       break;
   }
+  co_return Result<void>();
+}
+
+Task<Result<void>> ActiveCopy::take_parting(storage::SourceParted parted) {
+  CCR_CO_TRY(co_await sync_group());
+  application_->parted(std::move(parted.outcome));
   co_return Result<void>();
 }
 

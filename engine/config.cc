@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/config_application.h"
 #include "engine/config_paths.h"
 #include "engine/config_table.h"
 #include "storage/log_format.h"
@@ -194,25 +195,9 @@ void read_sizes(const ConfigTable& table, DatabaseConfig& database) {
   table.size("log_budget", database.log_budget_bytes, {generations_in_budget_min * database.generation_bytes, size_limit});
 }
 
-void read_commit(const ConfigTable& table, DatabaseConfig& database) {
-  constexpr DurationRange fallback_range{0s, 24h};
-  std::string commit = name_of(database.commit);
-  table.word("commit", commit, {"async", "received", "durable"});
-  database.commit = commit == "durable" ? CommitMode::durable : commit == "received" ? CommitMode::received : CommitMode::async;
-  table.duration("commit_fallback", database.commit_fallback, fallback_range);
-  const bool waits = database.commit != CommitMode::async;
-  if (waits && database.kind == DatabaseKind::sqlite) {
-    table.fault("commit", fmt::format("{}: expected \"async\": a program's COMMIT returns before ccr sees it", table.label("commit")),
-                "leave it out; commits that wait for another copy are for kind = \"pages\"");
-  }
-  if (waits && database.copies.size() == 1) {
-    table.fault("commit", fmt::format("{}: expected \"async\" where there is no other copy", table.label("commit")), "add a node to copies");
-  }
-}
-
 void read_database(const std::string& name, const ConfigTable& table, Reading& reading) {
   table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "replay_lag", "wal_limit", "catch_up_limit",
-              "page_size", "seed", "commit", "commit_fallback"});
+              "page_size", "seed", "commit", "commit_fallback", "on_demote", "on_promote"});
   DatabaseConfig database;
   database.name = name;
   std::string kind = name_of(database.kind);
@@ -229,6 +214,7 @@ void read_database(const std::string& name, const ConfigTable& table, Reading& r
   table.word("seed", seed, {"auto", "manual"});
   database.seed_auto = seed == "auto";
   read_commit(table, database);
+  read_commands(table, database);
   reading.paths.databases[name] = {database.path, database.logs, database.kind, database.copies};
   database.path = replace_node(database.path, reading.config.node);
   database.logs = replace_node(database.logs, reading.config.node);

@@ -33,6 +33,7 @@ struct DatabaseConfig {
   bool seed_auto = false;
   CommitMode commit = CommitMode::async;  // pages
   Duration commit_fallback{0};            // without another copy for so long: as async; 0: never
+  std::string on_demote, on_promote;      // sqlite: commands for /bin/sh; empty: none
   std::map<std::string, Duration> replay_lag;  // accepted, above 0 refused until delayed copies exist
 };
 

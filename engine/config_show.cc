@@ -77,6 +77,8 @@ std::string show_database(const DatabaseConfig& database) {
   out += fmt::format("page_size = {}\n", database.page_size);
   out += fmt::format("seed = \"{}\"\n", database.seed_auto ? "auto" : "manual");
   out += fmt::format("commit = \"{}\"\ncommit_fallback = {}\n", name_of(database.commit), duration_text(database.commit_fallback));
+  if (!database.on_demote.empty()) out += fmt::format("on_demote = {}\n", quoted(database.on_demote));
+  if (!database.on_promote.empty()) out += fmt::format("on_promote = {}\n", quoted(database.on_promote));
   std::string lags;
   for (const auto& [copy, lag] : database.replay_lag)
     lags += fmt::format("{}{} = {}", lags.empty() ? "" : ", ", copy, duration_text(lag));

@@ -92,10 +92,9 @@ Result<void> Handover::check_move(const std::string& to) const {
   if (!hosted_.is_active_here) return Error{ErrorKind::refused, here + " is not the active copy", "ccr status " + name + " shows which is"};
   if (!hosted_.active || !hosted_.active->ready() || hosted_.standing->state() != State::mounted)
     return Error{ErrorKind::refused, here + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(), "ccr activate on the other node takes it over"};
-  if (hosted_.config.kind != DatabaseKind::pages)
-    return Error{ErrorKind::unsupported, name + " is an SQLite database: its active copy cannot change yet", ""};
   if (to == context_.config.node) return Error{ErrorKind::usage, there + " is the active copy already", ""};
   const CopyFacts& copy = hosted_.copies->of(to);
+  if (!hosted_.active->comparable()) return Error{ErrorKind::busy, "the pages of " + here + " are being compared", "try again when ccr status shows its root"};
   if (!copy.connected) return Error{ErrorKind::refused, there + " is not connected", "ccr status " + name + " shows why"};
   return {};  // how it is it says itself, when it is asked
 }
@@ -139,9 +138,15 @@ Task<Result<void>> Handover::hold_and_prepare(std::string to, Epoch epoch, std::
   struct Held {
     ActiveCopy* active;
     ~Held() {
-      if (active != nullptr) active->release();
+      if (active == nullptr) return;
+      active->release();
+      if (active->application() != nullptr) active->application()->give_back();
     }
   } held{&active};
+  if (active.application() != nullptr) {
+    step_ = "demote";
+    CCR_CO_TRY(co_await active.application()->take_away());
+  }
   step_ = "hold";
   quiet->tip = active.tip();
   if (!quiet->tip.root_known) co_return Error{ErrorKind::busy, "the pages of " + hosted_.config.name + " are being compared", "try again when ccr status shows its root"};
@@ -190,7 +195,7 @@ Task<Result<json>> Handover::run_move(std::string to) {
   auto quiet = std::make_shared<Quiet>(context_.executor);
   if (!hosted_.active->group().stopping()) hosted_.active->group().spawn(prepare(shared_from_this(), to, epoch, quiet), TaskGroup::OnError::keep_others);
   const auto over = [quiet] { return quiet->ended; };
-  co_await wait_for(context_.clock, 4 * hold_limit, quiet->done, over);  // a life that ended before it began says nothing
+  co_await wait_for(context_.clock, quiet_limit, quiet->done, over);  // a life that ended before it began says nothing
   const bool wanted = quiet->outcome && quiet->outcome->ok();
   if (!wanted) {
     const HandoverAsk undo = step_of(HandoverStep::undo, epoch);
@@ -291,8 +296,6 @@ json missing_json(const ActivationFacts& facts, const ActivationVerdict& verdict
 Task<Result<json>> Handover::run_activation(Dial dial) {
   if (hosted_.handing_over) co_return Error{ErrorKind::busy, "a handover of " + hosted_.config.name + " is under way", "ccr status " + hosted_.config.name};
   const std::string own = context_.config.node, before = hosted_.role.active, subject = subject_of(hosted_.config, own);
-  if (hosted_.config.kind != DatabaseKind::pages)
-    co_return Error{ErrorKind::unsupported, hosted_.config.name + " is an SQLite database: its active copy cannot change yet", ""};
   if (hosted_.is_active_here && hosted_.conflict.empty()) co_return Error{ErrorKind::refused, subject + " is the active copy already", "ccr status " + hosted_.config.name};
   if (hosted_.is_active_here && dial != Dial::force)
     co_return Error{ErrorKind::refused, subject + ": " + hosted_.conflict, "--dial force goes on with what is here; what another copy alone has is set aside there"};
@@ -370,7 +373,6 @@ Task<json> Handover::plan_activation(Dial dial) {
   }
   const ActivationVerdict verdict = decide_activation(*facts, dial);
   const bool stays = hosted_.is_active_here;
-  if (hosted_.config.kind != DatabaseKind::pages) add_check(answer, "it is a page store", false, "an SQLite database: its active copy cannot change yet");
   add_check(answer, subject + " may be activated, dial " + name_of(dial), stays ? dial == Dial::force && !hosted_.conflict.empty() : verdict.allowed,
             stays ? (hosted_.conflict.empty() ? "it is the active copy already" : hosted_.conflict) : verdict.allowed ? "yes" : verdict.reason);
   answer["missing"] = stays ? json(nullptr) : missing_json(*facts, verdict);

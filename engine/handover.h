@@ -23,6 +23,7 @@ class Handover : public std::enable_shared_from_this<Handover> {
  public:
   static constexpr Duration backlog_limit = std::chrono::seconds(60);  // until the next one has nearly all
   static constexpr Duration hold_limit = std::chrono::seconds(20);     // that commits wait
+  static constexpr Duration quiet_limit = 4 * hold_limit + Application::command_limit;
   static constexpr Duration serve_limit = std::chrono::seconds(60);    // until the next one serves
 
   Handover(NodeContext& context, Roles& roles, Hosted& hosted);

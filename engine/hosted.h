@@ -49,12 +49,21 @@ struct Hosted {
   bool role_known = false;     // the state was read
   std::map<std::string, transport::RoleEntry> heard;  // of each peer, before that
   Epoch highest_epoch = 0;     // that any peer told of this history
+  bool application_away = false;  // sqlite: the last life of `active` left its file to the copy (engine/application.h)
   bool handing_over = false;   // a command that changes the role is on its way
   Signature signature;         // of the copy, as it was at the last change of its role
   Epoch prepared = 0;          // as in its state
   ActiveCopy::Tip last_tip;    // of the last life of `active`
   Signal role_changed;         // `wanted` or `role`
 };
+
+// An active copy whose file programs use: a life of it brings all of that into the log and takes the file from them, before another role holds.
+inline bool must_leave_first(const Hosted& hosted) {
+  const bool away = hosted.application_away || (hosted.active && hosted.active->application() != nullptr && hosted.active->application()->away());
+  const bool history = hosted.signature.known() || (hosted.active && hosted.active->ready());
+  return hosted.config.kind == DatabaseKind::sqlite && hosted.is_active_here && history && !away && hosted.wanted &&
+         hosted.wanted->active != hosted.config.copies.front();
+}
 
 inline Error conflict_of(const Hosted& hosted) {
   const std::string& name = hosted.config.name;

@@ -20,7 +20,7 @@ namespace ccr::engine {
 using transport::Purpose;
 
 Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
-           SourceFactory factory, CpuPool* cpu)
+           SourceFactory factory, CpuPool* cpu, Programs* programs)
     : executor_(executor),
       random_(random),
       config_(std::move(config)),
@@ -28,7 +28,7 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       histories_(config_.transport.compression_memory_bytes),
       paths_(executor, clock, events_, config_.node),
       pulses_(clock, config_.transport.silence_max(), config_.transport.heartbeat_interval * PeerWatch::rest_intervals),
-      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_, pulses_},
+      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_, pulses_, programs},
       event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
       roles_(context_, databases_),

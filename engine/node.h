@@ -29,7 +29,8 @@ namespace ccr::engine {
 class Node final : public ControlHandler {
  public:
   Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Network& network, Random random, Trace& trace, Config config,
-       SourceFactory factory, CpuPool* cpu = nullptr);  // none: on the node's own thread
+       SourceFactory factory, CpuPool* cpu = nullptr,  // none: on the node's own thread
+       Programs* programs = nullptr);                  // none: commands of the user's are not run
   ~Node() override;
 
   Task<Result<void>> run();

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/cpu_pool.h"
+#include "base/programs.h"
 #include "base/random.h"
 #include "base/trace.h"
 #include "engine/config.h"
@@ -27,6 +28,7 @@ struct NodeContext {
   transport::HistoryBudget& histories;  // of packed log, in both directions
   PathTable& paths;
   Pulses& pulses;
+  Programs* programs = nullptr;  // none: commands of the user's are not run
   seed::ExtentBudget seed_extents = {};  // in memory, of all seeds into this node
 };
 
@@ -35,7 +37,7 @@ struct CopyPaths {
   std::string state_directory;  // state.0, state.1, digests, seed.map, identity
   std::string digests;
   std::string log_directory;
-  std::string page_file;        // of an active sqlite copy: the application's file, never opened by us for writing
+  std::string page_file;        // of an active sqlite copy: the application's file, never opened by us for writing (engine/application.h)
 };
 CopyPaths paths_of(const Config& config, const DatabaseConfig& database, bool active);
 

@@ -38,8 +38,12 @@ Task<Result<void>> Node::host(Hosted& hosted) {
 namespace {
 
 // Ends a life that must not go on in its role.
-Task<Result<void>> leave_role(Hosted& hosted) {
+Task<Result<void>> leave_role(Clock& clock, Hosted& hosted) {
+  constexpr Duration look_at_copy = std::chrono::milliseconds(5);
   while (!hosted.wanted && hosted.conflict.empty()) co_await hosted.role_changed.wait();
+  // Never in the middle of a copy that may end meanwhile: its own tasks do it.
+  for (; must_leave_first(hosted); co_await clock.sleep(look_at_copy))
+    if (hosted.active && hosted.active->ready()) hosted.active->application()->ask_to_leave();
   if (hosted.wanted) co_return Error{ErrorKind::stopped, "the active copy is now on " + hosted.wanted->active, ""};
   co_return conflict_of(hosted);
 }
@@ -50,10 +54,11 @@ Task<Result<void>> Node::host_life(Hosted& hosted) {
   CCR_CO_TRY(co_await roles_.settle(hosted));
   watch_paths();
   Result<void> ended = conflict_of(hosted);
+  if (must_leave_first(hosted)) hosted.conflict.clear();
   if (hosted.conflict.empty()) {
     TaskGroup life(executor_);
     life.spawn(host_once(hosted));
-    life.spawn(leave_role(hosted));
+    life.spawn(leave_role(context_.clock, hosted));
     ended = co_await life.join();
   }
   if (!hosted.conflict.empty()) CCR_CO_TRY(co_await roles_.keep_conflict(hosted));
@@ -63,11 +68,13 @@ Task<Result<void>> Node::host_life(Hosted& hosted) {
 Task<Result<void>> Node::host_once(Hosted& hosted) {
   if (!hosted.is_active_here) co_return co_await hosted.passive->run();
   hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies, *hosted.scrub);
+  if (must_leave_first(hosted)) hosted.active->application()->ask_to_leave();  // no program is started for a moment
   struct Life {
     Hosted& hosted;
     ~Life() {
       hosted.source_broke_off = hosted.active->source_broke_off();
       if (hosted.active->tip().durable.known()) hosted.last_tip = hosted.active->tip();
+      hosted.application_away = hosted.active->application() != nullptr && hosted.active->application()->away();
       const storage::CopyState& state = hosted.active->state();
       if (state.signature.known()) hosted.signature = state.signature;
       hosted.role.epoch = std::max(hosted.role.epoch, state.epoch);  // of a history that began in this life

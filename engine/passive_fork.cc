@@ -33,9 +33,9 @@ Task<Result<void>> PassiveCopy::leave_fork() {
   if (!fork_ || !files_) co_return Result<void>();  // files that are opened again are compared again
   const Generation fork = *std::exchange(fork_, std::nullopt);
   storage::CopyState& state = keeper_.state();
-  if (state.deposed && database_.kind == DatabaseKind::pages) {
+  if (state.deposed) {
     const std::string subject = subject_of(database_, context_.config.node);
-    co_return co_await fail_for_good("FORKED: " + active_node() + " was activated by force in epoch " + std::to_string(state.epoch) + ", and this copy acknowledged commits that it has not; " + difference_reason_,
+    co_return co_await fail_for_good("FORKED: " + active_node() + " was activated by force in epoch " + std::to_string(state.epoch) + ", and this copy has commits that it has not; " + difference_reason_,
                                      "`ccr resume " + subject + "` sets them aside and takes the log of " + active_node() + "; `ccr activate " + database_.name + " --on " +
                                          context_.config.node + " --dial force` takes these, and those of " + active_node() + " are set aside");
   }

@@ -178,7 +178,7 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
       state.deposed = false;  // nothing here is unknown there
       return true;
     case Verdict::unknown:
-      if (state.deposed && database_.kind == DatabaseKind::pages) {
+      if (state.deposed) {
         meet_fork(welcome);
         return false;
       }

@@ -68,11 +68,12 @@ Task<Result<HandoverAnswer>> Roles::give_up(Hosted& hosted, HandoverAsk ask, std
     co_return again;
   }
   if (!hosted.is_active_here) co_return refused(subject + " is not the active copy", "ccr status " + hosted.config.name + " on " + context_.config.node + " shows which is");
-  if (hosted.config.kind != DatabaseKind::pages) co_return refused(hosted.config.name + " is an SQLite database: its active copy cannot change yet");
   if (hosted.handing_over) co_return refused("a handover of " + hosted.config.name + " is under way");
   if (ask.epoch > hosted.role.epoch + epoch_jump_max) co_return refused("epoch " + std::to_string(ask.epoch) + " is too far above " + std::to_string(hosted.role.epoch));
   if (ask.epoch <= hosted.role.epoch) co_return refused("epoch " + std::to_string(ask.epoch) + " is not above " + std::to_string(hosted.role.epoch));
   const bool serves = hosted.active && hosted.active->ready();
+  if (!serves && !ask.forced && hosted.config.kind == DatabaseKind::sqlite)
+    co_return refused(subject + " does not serve, and so cannot take its file from programs", "--dial force activates without it; see that no program uses the file on " + context_.config.node);
   if (serves && !ask.forced) co_return refused(subject + " serves", "ccr move loses nothing");
   const Role role{ask.epoch, std::move(peer), false};
   if (!want(hosted, role)) co_return refused("another change of the active copy of " + hosted.config.name + " is under way");

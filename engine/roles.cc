@@ -273,7 +273,6 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   Role there{entry.epoch, entry.active, entry.forced};
   if (there.epoch > now.epoch + epoch_jump_max) return;  // no history gets there by activations
   if (entry.signature == signature_of(hosted)) hosted.highest_epoch = std::max(hosted.highest_epoch, there.epoch);
-  if (there.active != now.active && hosted.config.kind != DatabaseKind::pages) return;  // a program's file does not change hands by hearsay
   switch (compare_roles(now, signature_of(hosted), there, entry.signature)) {
     case RoleVerdict::same:
     case RoleVerdict::older:
@@ -304,7 +303,7 @@ bool Roles::want(Hosted& hosted, Role role) {
 }
 
 void Roles::stop(Hosted& hosted, std::string conflict) {
-  if (!hosted.conflict.empty() || !hosted.is_active_here || hosted.config.kind != DatabaseKind::pages) return;
+  if (!hosted.conflict.empty() || !hosted.is_active_here) return;
   hosted.conflict = std::move(conflict);
   const Event event{"role_conflict", subject_of(hosted.config, context_.config.node), {{"cause", hosted.conflict}}};
   context_.trace.record(event);
@@ -343,6 +342,7 @@ Task<Result<void>> Roles::settle(Hosted& hosted) {
   }
   if (hosted.is_active_here && !hosted.wanted) co_await wait_first_round();
   while (hosted.wanted && *hosted.wanted != hosted.role) {
+    if (must_leave_first(hosted)) co_return Result<void>();
     const Role role = *hosted.wanted;
     CCR_CO_TRY(co_await enter(hosted, role));
   }
@@ -362,6 +362,7 @@ Task<Result<void>> Roles::enter(Hosted& hosted, Role role) {
     if (!files.ok()) co_return files.error();
     const Generation first = files->empty() ? Generation{} : files->front().generation;
     take_role(*state, role, context_.config.node, hosted.config.copies, hosted.is_active_here, first);
+    state->promote_due = hosted.config.kind == DatabaseKind::sqlite && role.active == context_.config.node;
     const storage::CopyState changed = *state;
     CCR_CO_TRY(co_await file.save(changed));
     hosted.signature = state->signature;
@@ -382,6 +383,7 @@ void Roles::stand(Hosted& hosted, Role role) {
   std::vector<std::string> others(std::next(copies.begin()), copies.end());
   if (hosted.is_active_here) hosted.copies = std::make_unique<CopyTable>(context_.clock, std::move(others));
   hosted.conflict.clear();
+  hosted.application_away = false;
   if (hosted.is_active_here) hosted.last_tip = {};
   hosted.role = std::move(role);
   hosted.role_changed.notify();

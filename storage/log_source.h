@@ -48,7 +48,12 @@ struct SourceStanding {
   std::string hint;
 };
 
-using SourceItem = std::variant<SourceCommit, SourcePages, SourceStanding>;
+// The answer to part(). Ok: nothing is committed from here on, and the file holds everything; or why programs still have the database.
+struct SourceParted {
+  Result<void> outcome;
+};
+
+using SourceItem = std::variant<SourceCommit, SourcePages, SourceStanding, SourceParted>;
 
 class LogSource {
  public:
@@ -76,6 +81,11 @@ class LogSource {
   // base: one commit of kind base_marker; its images are the pages touched since `lost` (for the digest table, not for the log).
   virtual void catch_up(std::vector<PageNumber> pages) = 0;
   virtual void base() = 0;
+
+  // The copy is about to be a passive one. Asks that programs be kept from the database from now on; the answer comes as an item, behind all that
+  // was committed. Refused while another process has it open, and then all is as before; else it lasts until close(). Asked again: whether it
+  // still holds. A source whose commits the engine holds back itself is not asked.
+  virtual void part() {}
 
   // For status: bytes not yet captured, WAL size and the like; empty where it has none.
   struct Gauges {

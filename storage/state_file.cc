@@ -9,7 +9,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
-constexpr std::uint32_t version = 5;
+constexpr std::uint32_t version = 6;
 constexpr std::size_t slot_block_bytes = 4096;
 constexpr std::size_t checksum_at = 24;
 constexpr std::size_t slot_header_bytes = 32;
@@ -155,6 +155,7 @@ void put(Encoder& out, const CopyState& state) {
   put(out, state.forced);
   put(out, state.deposed);
   out.u64(state.prepared);
+  put(out, state.promote_due);
   out.u32(state.page_size);
   put(out, state.durable);
   out.u64(state.durable_commit);
@@ -191,6 +192,7 @@ CopyState get_state(Decoder& in, bool& legal) {
   state.forced = get_flag(in, legal);
   state.deposed = get_flag(in, legal);
   state.prepared = in.u64();
+  state.promote_due = get_flag(in, legal);
   state.page_size = in.u32();
   state.durable = get_position(in);
   state.durable_commit = in.u64();

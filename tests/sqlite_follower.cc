@@ -77,6 +77,10 @@ void Follower::scrub() {
   });
 }
 
+void Follower::part() {
+  asio::post(context_, [this] { source_->part(); });
+}
+
 std::uint64_t Follower::losses() const {
   return static_cast<std::uint64_t>(std::count_if(reasons.begin(), reasons.end(), [](const std::string& reason) {
     return reason == "first_start" || reason == "wal_gap" || reason == "file_replaced";
@@ -107,6 +111,9 @@ Task<void> Follower::follow() {
       co_await apply(copy);
     } else if (const auto* pages = std::get_if<SourcePages>(&*item)) {
       take_pages(*pages);
+    } else if (const auto* parted = std::get_if<SourceParted>(&*item)) {
+      const std::lock_guard lock(mutex_);
+      partings.emplace_back(parted->outcome, commits);
     } else {
       take_standing(std::get<SourceStanding>(*item));
     }

@@ -41,6 +41,8 @@ class Follower {
   Bytes mirror();
   // Reads the next extent through the source, in the order of its commits; counts the pages that differ from the mirror at that moment.
   void scrub();
+  // Asks that programs be kept from the database; `partings` has the answers, and how many commits had come before each.
+  void part();
   LogSource::Gauges gauges() const { return source_->gauges(); }
 
   // Under the lock of wait(), or after close().
@@ -55,6 +57,7 @@ class Follower {
   std::uint32_t last_catch_up_images = 0;
   std::uint32_t largest_commit = 0;
   std::uint32_t page_size = 0;
+  std::vector<std::pair<Result<void>, std::uint64_t>> partings;
   std::string error;
   std::optional<SourceCursor> cursor;
   std::uint64_t losses() const;

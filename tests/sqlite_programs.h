@@ -104,6 +104,7 @@ class Program {
     char line[64];
     if (std::fgets(line, sizeof line, out_) == nullptr) std::abort();
   }
+  int process() const noexcept { return pid_; }
   void kill() { ::kill(pid_, SIGKILL); }
   std::string finish() {
     if (pid_ <= 0) return output_;

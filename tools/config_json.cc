@@ -26,6 +26,8 @@ json database_json(const engine::DatabaseConfig& database) {
           {"seed", database.seed_auto ? "auto" : "manual"},
           {"commit", engine::name_of(database.commit)},
           {"commit_fallback_seconds", seconds(database.commit_fallback)},
+          {"on_demote", database.on_demote},
+          {"on_promote", database.on_promote},
           {"replay_lag", std::move(lags)}};
 }
 

@@ -22,6 +22,7 @@
 #include "tools/config_changes.h"
 #include "tools/config_file.h"
 #include "tools/event_line.h"
+#include "tools/host_programs.h"
 #include "tools/service_notify.h"
 #include "tools/tcp_setup.h"
 #include "tools/tls_setup.h"
@@ -69,6 +70,7 @@ class Daemon {
         config_(std::move(config)),
         trace_(clock_),
         disk_(storage::open_system_disk(executor_, storage::DiskChoice::automatic)),
+        programs_(clock_),
         tcp_(executor_, std::move(tcp)) {
     if (identity == nullptr) return;
     tls_.emplace(tcp_, clock_, node_addresses(config_), std::move(identity));
@@ -92,6 +94,7 @@ class Daemon {
   LogTrace trace_;
   std::unique_ptr<storage::Disk> disk_;
   storage::CpuThreads cpu_;
+  HostPrograms programs_;
   transport::TcpNetwork tcp_;
   std::optional<transport::TlsNetwork> tls_;
 };
@@ -105,7 +108,7 @@ Task<Result<void>> Daemon::run() {
   if (!logs) co_return logs.error();
   transport::Network& network = tls_ ? static_cast<transport::Network&>(*tls_) : tcp_;
   engine::Node node(executor_, clock_, *disk_, network, Random(seed_of_the_machine()), trace_, config_, open_source,
-                    &cpu_);
+                    &cpu_, &programs_);
   engine::ControlServer server(executor_, config_.control_socket, node);
   CCR_CO_TRY(server.bind());
   TaskGroup group(executor_);

@@ -31,7 +31,7 @@ struct ImageBatch {
   std::size_t bytes = 0;
 };
 
-using SourcePiece = std::variant<ImageBatch, SourcePages, SourceStanding, Error>;
+using SourcePiece = std::variant<ImageBatch, SourcePages, SourceStanding, SourceParted, Error>;
 
 struct ReadRequest {
   std::uint64_t request = 0;
@@ -46,7 +46,9 @@ struct RejoinRequest {
   std::vector<PageNumber> pages;
 };
 
-using SourceRequest = std::variant<ReadRequest, RejoinRequest>;
+struct PartRequest {};
+
+using SourceRequest = std::variant<ReadRequest, RejoinRequest, PartRequest>;
 
 class SourceChannel {
  public:

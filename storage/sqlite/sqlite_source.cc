@@ -79,6 +79,7 @@ class SqliteSource final : public LogSource {
     channel_.request(ReadRequest{request, first, count});
   }
   void catch_up(std::vector<PageNumber> pages) override { channel_.request(RejoinRequest{losses_, false, std::move(pages)}); }
+  void part() override { channel_.request(PartRequest{}); }
   void base() override { channel_.request(RejoinRequest{losses_, true, {}}); }
 
   Gauges gauges() const override {
@@ -116,6 +117,7 @@ class SqliteSource final : public LogSource {
       if (standing->kind == SourceStanding::Kind::lost) ++losses_;
       return SourceItem(std::move(*standing));
     }
+    if (auto* parted = std::get_if<SourceParted>(&piece)) return SourceItem(std::move(*parted));
     batch_ = std::move(std::get<ImageBatch>(piece));
     CCR_ASSERT(batch_.head.has_value());
     images_left_ = batch_.head->images;

@@ -1,7 +1,7 @@
 // The `sqlite` source: commits of a live SQLite database in WAL mode, captured while other processes use it as they always did.
 //
 // A thread of its own makes every call into SQLite (sqlite_worker.h); whole commits pass to the engine through a bounded queue
-// (source_channel.h). The engine never takes the write lock, never checkpoints and writes nothing into the database; the only trace of a
+// (source_channel.h). While the database is served the engine never takes the write lock, never checkpoints and writes nothing into it; the only trace of a
 // source is a reader's lock for as long as it takes to read what was committed (mark_policy.h), and, where there were none, an empty -wal
 // and a -shm beside the file.
 //
@@ -20,7 +20,9 @@
 //      such a checkpoint as in 3, only in the gaps of a WAL above its limit is nothing held (mark_policy.h); what was committed and reset
 //      away there may still lie behind the new frames and is found. That nothing is missing is proven by iChange, which counts commits.
 //   5. If that proof fails, or a restart finds no proof (sqlite_cursor.h): standing `lost`, and the file's content wins.
-//   6. For pages read beside the commits (seeds, scrubs, catch-ups) a real mark is taken for one answer: the file stays at the commit it names.
+//   6. part() is the one time that this changes: before the copy becomes a passive one, and with no other process at the database, the write
+//      lock is taken and the WAL brought into the file (parting.h).
+//   7. For pages read beside the commits (seeds, scrubs, catch-ups) a real mark is taken for one answer: the file stays at the commit it names.
 // Lifetime: the clock outlives the source. close() before destruction, or the destructor waits for the thread (at most a second or two, when
 // another process holds a lock that the thread is waiting for).
 #pragma once

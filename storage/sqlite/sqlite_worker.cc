@@ -81,6 +81,7 @@ bool SqliteWorker::start_capture(const WalIndex& index) {
 
 void SqliteWorker::detach() {
   if (capture_) cursor_ = capture_->cursor();
+  parting_.reset();
   capture_.reset();
   session_.reset();
   file_seen_.reset();
@@ -103,6 +104,7 @@ void SqliteWorker::answer_refused() {
   // A rejoin is dropped: a new standing will be announced before anything is served.
   SourceRequest request;
   while (channel_.take_request(request)) {
+    if (std::holds_alternative<PartRequest>(request)) channel_.push(SourceParted{Error{ErrorKind::refused, "the database is not served: " + refused_, ""}});
     const auto* read = std::get_if<ReadRequest>(&request);
     if (read == nullptr) continue;
     SourcePages answer;
@@ -116,7 +118,7 @@ void SqliteWorker::turn() {
   const Instant before = worker_now();
   const WalWatch::Seen seen = watch_.wait(policy_.poll(before), policy_.listens(before));
   if (channel_.stopped()) return;
-  check_identity(seen.database || seen.directory);
+  if (!parting_) check_identity(seen.database || seen.directory);  // afterwards the file goes to another name
   if (!session_) return;
   std::optional<WalIndex> index = session_->look();
   if (!index) return unclear();
@@ -237,96 +239,6 @@ bool SqliteWorker::announce_loss(const std::string& reason, const std::string& c
 bool SqliteWorker::take_anchor() {
   capture_->end_view();
   return session_->anchor();
-}
-
-bool SqliteWorker::open_view(WalIndex& index) {
-  capture_->end_view();
-  const std::optional<WalIndex> look = session_->mark() ? session_->look() : std::nullopt;
-  if (!look) return false;
-  index = *look;
-  capture_->open_view(index, Hold::mark);
-  return true;
-}
-
-// Slot 0 is the kindest mark, but it protects only what comes after it: with anything left to capture it would be a reset under our reading.
-bool SqliteWorker::reach_view() {
-  std::optional<WalIndex> index = session_->look();
-  if (index && capture_->at(*index) && session_->settle(*index)) {
-    capture_->open_view(*index, Hold::slot_zero);
-    return true;
-  }
-  if (!index || !open_view(*index)) {
-    unclear();
-    return false;
-  }
-  return capture_to(*index) && capture_->in_view();
-}
-
-// Between two commits of a backlog. Reads go before the commits that follow; and a mark that nobody reads under is given up, for it holds
-// checkpoints back.
-bool SqliteWorker::at_boundary() {
-  note_place();
-  look_around();
-  if (channel_.has_request()) return !capture_->view_open() || capture_->in_view();
-  return capture_->view_open() && !reads_go_on();
-}
-
-bool SqliteWorker::serve_between(WalIndex& index) {
-  const bool asked = channel_.has_request();
-  const bool held = asked ? capture_->in_view() || open_view(index) : take_anchor();
-  if (!held) {
-    unclear();
-    return false;
-  }
-  if (capture_->in_view()) answer_requests();
-  return session_ && !failed_;
-}
-
-bool SqliteWorker::reads_go_on() {
-  const Instant now = worker_now();
-  if (channel_.reads_wait()) read_at_ = now;
-  return now - read_at_ < view_linger;
-}
-
-void SqliteWorker::serve_requests() {
-  while (session_ && !failed_ && !channel_.stopped() && !policy_.gap_under_way() && channel_.has_request()) {
-    policy_.touched(worker_now());
-    if (capture_->in_view() || reach_view()) answer_requests();
-  }
-  if (!session_ || !capture_->view_open()) return;
-  // A mark holds back checkpoints: no longer than the answers take, if the next one is reached as soon. Behind a backlog it stays for the reads
-  // that follow: each new mark would lie at the end of what was committed meanwhile, and a program faster than the log would keep it out of reach.
-  const std::optional<WalIndex> index = session_->look();
-  if (index && !is_near(*index) && session_->hold() == Hold::mark && reads_go_on()) return;
-  if (session_->hold() == Hold::slot_zero) return capture_->end_view();
-  if (policy_.state() == MarkPolicy::State::yielding) {
-    capture_->end_view();
-    return session_->release();
-  }
-  take_anchor();
-}
-
-// All that wait, in one view.
-void SqliteWorker::answer_requests() {
-  CCR_ASSERT(capture_->in_view());
-  read_at_ = worker_now();
-  SourceRequest request;
-  while (session_ && !failed_ && channel_.take_request(request)) serve(request);
-}
-
-void SqliteWorker::serve(const SourceRequest& request) {
-  if (const auto* read = std::get_if<ReadRequest>(&request)) {
-    if (!capture_->answer(*read) && !channel_.stopped()) fail("reading pages of " + options_.path + " failed");
-    return;
-  }
-  const auto& rejoin = std::get<RejoinRequest>(request);
-  if (!capture_->lost() || rejoin.losses != losses_) return;  // another gap was found since: its standing is on the way
-  const WalCapture::Pass pass = capture_->rejoin(rejoin);
-  if (pass == WalCapture::Pass::caught_up) {
-    loss_.reset();
-    channel_.push(SourceStanding{SourceStanding::Kind::serving, "", "", ""});
-  }
-  if (pass == WalCapture::Pass::torn) fail("reading pages of " + options_.path + " failed");
 }
 
 void SqliteWorker::check_identity(bool hinted) {

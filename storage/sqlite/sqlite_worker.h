@@ -14,6 +14,7 @@
 
 #include "storage/sqlite/commit_ages.h"
 #include "storage/sqlite/mark_policy.h"
+#include "storage/sqlite/parting.h"
 #include "storage/sqlite/source_channel.h"
 #include "storage/sqlite/sqlite_session.h"
 #include "storage/sqlite/wal_capture.h"
@@ -71,6 +72,8 @@ class SqliteWorker {
   void answer_requests();
   void serve(const SourceRequest& request);
   bool reads_go_on();
+  Result<void> part();
+  bool capture_all();
   void check_identity(bool hinted);
   bool overwritten();
   void note_look(const WalIndex& index);
@@ -87,6 +90,7 @@ class SqliteWorker {
   std::unique_ptr<SqliteSession> session_;
   std::unique_ptr<WalCapture> capture_;  // with session_ only
   std::optional<SqliteCursor> cursor_;   // where to go on when a session is opened; of the last captured commit
+  std::unique_ptr<Parting> parting_;     // programs are kept from the database
   MarkPolicy policy_;
   std::string refused_;       // reason of the standing refusal; empty: none
   std::optional<ResumeVerdict> loss_;  // not made good yet: the next session begins with it, whatever the cursor says

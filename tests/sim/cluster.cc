@@ -73,7 +73,7 @@ Task<Result<void>> Cluster::live(std::string name, Incarnation& incarnation) {
   if (options_.over_network) over = options_.over_network(name, incarnation);
   transport::Network& network = over ? *over : *incarnation.network;
   Node node(incarnation.executor, *incarnation.clock, *incarnation.disk, network, incarnation.random.fork(), *incarnation.trace,
-            config_of(name), options_.sqlite);
+            config_of(name), options_.sqlite, nullptr, options_.programs);
   struct Known {
     std::map<std::string, Node*>& nodes;
     std::string name;

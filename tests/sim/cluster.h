@@ -30,6 +30,7 @@ struct ClusterOptions {
   std::uint64_t compression_memory_bytes = 64 * MiB;
   engine::ScrubConfig scrub{std::chrono::seconds(0), 0, false};  // off
   engine::SourceFactory sqlite;  // makes the database one whose source is another's
+  Programs* programs = nullptr;  // of all nodes: CCR_NODE tells which
   std::function<void(const std::string& node, engine::Config& config)> configure;  // what is not the same on every node
   DiskOptions disk;
   NetworkOptions network;

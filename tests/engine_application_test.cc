@@ -1,0 +1,176 @@
+// An SQLite database and its application change the node: whole nodes in the simulator, a file for the database, a desk for its programs.
+#include <gtest/gtest.h>
+
+#include "tests/asked_nodes.h"
+#include "tests/file_source.h"
+
+namespace ccr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using storage::test::Desk;
+using storage::test::FileSource;
+
+struct DeskHolder {
+  Desk desk;
+};
+
+class Applications : public DeskHolder, public AskedNodes {
+ protected:
+  Applications() : AskedNodes(options(desk)) { desk.running["alpha"] = true; }
+
+  static ClusterOptions options(Desk& desk) {
+    ClusterOptions made;
+    made.page_size = Desk::page_bytes;
+    made.seed_auto = true;
+    made.programs = &desk;
+    made.sqlite = [&desk](engine::NodeContext& context, const engine::DatabaseConfig& database, std::optional<storage::SourceCursor>) {
+      return std::unique_ptr<storage::LogSource>(std::make_unique<FileSource>(context, database.path, desk));
+    };
+    made.configure = [](const std::string&, engine::Config& config) {
+      config.databases[Cluster::database].on_demote = "stop";
+      config.databases[Cluster::database].on_promote = "start";
+    };
+    return made;
+  }
+
+  bool settled(const std::string& active) {
+    const std::string other = active == "alpha" ? "beta" : "alpha";
+    const auto all = [&] {
+      engine::ActiveCopy* copy = cluster.active(active);
+      engine::PassiveCopy* passive = cluster.passive(other);
+      return copy != nullptr && passive != nullptr && cluster.state(active) == "mounted" && cluster.state(other) == "healthy" && copy->comparable() &&
+             !copy->state().promote_due && passive->state().min_required == copy->tip().durable;
+    };
+    const bool reached = world.run_until(all, 120s) == Ended::reached;
+    EXPECT_TRUE(reached) << "alpha " << cluster.state("alpha") << ", beta " << cluster.state("beta") << "\n" << cluster.story();
+    return reached;
+  }
+  void write(const std::string& node, int commits) {
+    for (int i = 0; i < commits; ++i) {
+      ASSERT_TRUE(desk.sources.count(node) == 1);
+      desk.sources[node]->write(static_cast<PageNumber>(random.between(1, Desk::pages)), static_cast<std::byte>(random.between(1, 255)));
+      world.run_for(1ms);
+    }
+  }
+  void expect_content(const std::string& node) {
+    ASSERT_EQ(desk.sources.count(node), 1u);
+    for (const auto& [page, content] : desk.written) EXPECT_EQ(desk.sources[node]->content(page), content) << "page " << page << " at " << node << "\n" << cluster.story();
+  }
+  Result<json> move(const std::string& at, const std::string& to) { return answer_of(at, {{"command", "move"}, {"to", to}}); }
+  Result<json> activate(const std::string& on, const std::string& dial) { return answer_of(on, {{"command", "activate"}, {"on", on}, {"dial", dial}}); }
+};
+
+TEST_F(Applications, AMoveTakesTheFileAndTheApplicationAlongAndBackAgain) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  write("alpha", 50);
+  const Result<json> moved = move("alpha", "beta");
+  ASSERT_TRUE(moved.ok()) << moved.error().message << "\n" << cluster.story();
+  EXPECT_LT((*moved)["held_seconds"], 2.0);
+  ASSERT_TRUE(settled("beta"));
+  EXPECT_EQ(desk.commands, (std::vector<std::string>{"alpha stop", "beta start"}));
+  expect_content("beta");
+  write("beta", 50);
+  const Result<json> back = move("beta", "alpha");
+  ASSERT_TRUE(back.ok()) << back.error().message << "\n" << cluster.story();
+  ASSERT_TRUE(settled("alpha"));
+  expect_content("alpha");
+  EXPECT_TRUE(desk.running["alpha"] && !desk.running["beta"]);
+  EXPECT_TRUE(cluster.events_of("fork").empty());
+}
+
+TEST_F(Applications, AFileThatAProgramHasOpenIsNotMovedAndTheApplicationRunsAgain) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  desk.open_in = "process 7 (app)";
+  const Result<json> refused = move("alpha", "beta");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("is open in process 7 (app); nothing is changed"), std::string::npos) << refused.error().message;
+  ASSERT_TRUE(settled("alpha"));
+  EXPECT_EQ(desk.commands, (std::vector<std::string>{"alpha stop", "alpha start"}));
+  write("alpha", 20);
+  ASSERT_TRUE(settled("alpha"));
+  expect_content("alpha");
+  desk.open_in.clear();
+  const Result<json> moved = move("alpha", "beta");
+  EXPECT_TRUE(moved.ok()) << cluster.story();
+}
+
+TEST_F(Applications, ACommandThatFailsStopsTheMove) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  desk.fails = "stop";
+  const Result<json> refused = move("alpha", "beta");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("status 7"), std::string::npos) << refused.error().message;
+  ASSERT_TRUE(settled("alpha"));
+  EXPECT_EQ(desk.commands.back(), "alpha start");
+  desk.fails = "start";
+  const Result<json> moved = move("alpha", "beta");
+  ASSERT_TRUE(moved.ok()) << moved.error().message << cluster.story();
+  const auto shown = [&] { return cluster.state("beta") == "mounted" && row_of("beta", "beta")["cause"].get<std::string>().find("on_promote: ") == 0; };
+  EXPECT_TRUE(world.run_until(shown, 10s) == Ended::reached) << cluster.story();
+  desk.fails.clear();
+  EXPECT_TRUE(settled("beta")) << "it is tried again";
+  EXPECT_EQ(row_of("beta", "beta")["cause"], "");
+}
+
+TEST_F(Applications, ADeposedCopyGivesItsFileUpWhenNoProgramHasItAndLosesNothingUnasked) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  write("alpha", 30);
+  ASSERT_TRUE(settled("alpha"));
+  cluster.host("beta").freeze();
+  write("alpha", 30);  // that only alpha has
+  cluster.host("alpha").kill(draw_power_cut(random));
+  cluster.host("beta").thaw();
+  const Result<json> taken = activate("beta", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << "\n" << cluster.story();
+  desk.open_in = "process 7 (app)";
+  cluster.host("alpha").start();
+  const auto waits = [&] {
+    return cluster.state("alpha") == "mounted" && row_of("alpha", "alpha")["cause"].get<std::string>().find("cannot leave: /data/orders.pages is open in process 7") != std::string::npos;
+  };
+  ASSERT_TRUE(world.run_until(waits, 60s) == Ended::reached) << cluster.story();
+  EXPECT_EQ(desk.commands.back(), "alpha stop") << "no application is started there";
+  desk.open_in.clear();
+  ASSERT_TRUE(wait_for("alpha", "failed_and_suspended"));
+  EXPECT_NE(row_of("alpha", "alpha")["cause"].get<std::string>().find("FORKED"), std::string::npos);
+  const Result<json> resumed = answer_of("alpha", {{"command", "resume"}});
+  ASSERT_TRUE(resumed.ok()) << resumed.error().message;
+  ASSERT_TRUE(settled("beta"));
+  EXPECT_FALSE(cluster.events_of("generations_set_aside").empty());
+}
+
+// Whoever dies, and when: afterwards one node serves all that was committed, its application runs there, and the other one follows.
+class ApplicationsDie : public Applications, public testing::WithParamInterface<int> {};
+
+TEST_P(ApplicationsDie, InTheMiddleOfAMove) {
+  const std::string dies = GetParam() % 2 == 0 ? "alpha" : "beta";
+  const int moment = GetParam() / 2;
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  write("alpha", 20);
+  ask("alpha", {{"command", "move"}, {"to", "beta"}});
+  world.run_for(Duration(500us) * moment);
+  cluster.host(dies).kill(moment % 3 == 0 ? CrashStyle{Damage::process_only, Ordering::ordered} : draw_power_cut(random));
+  world.run_for(100ms);
+  cluster.host(dies).start();
+  world.run_for(30s);  // a move that the death did not end is over
+  const auto one_serves = [&] {
+    return (cluster.state("alpha") == "mounted" && cluster.state("beta") == "healthy") || (cluster.state("beta") == "mounted" && cluster.state("alpha") == "healthy");
+  };
+  ASSERT_TRUE(world.run_until(one_serves, 180s) == Ended::reached) << "alpha " << cluster.state("alpha") << ", beta " << cluster.state("beta") << "\n" << cluster.story();
+  const std::string active = cluster.state("alpha") == "mounted" ? "alpha" : "beta";
+  ASSERT_TRUE(settled(active));
+  expect_content(active);
+  EXPECT_TRUE(desk.running[active]) << cluster.story();
+  EXPECT_FALSE(desk.running[active == "alpha" ? "beta" : "alpha"]) << cluster.story();
+  EXPECT_TRUE(cluster.events_of("fork").empty()) << cluster.story();
+}
+
+INSTANTIATE_TEST_SUITE_P(Moments, ApplicationsDie, testing::Range(0, 80));
+
+}  // namespace
+}  // namespace ccr::sim
