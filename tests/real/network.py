@@ -1,7 +1,7 @@
 """Where the nodes of a cluster live: all on loopback, or each in a network namespace of its own with a cable between.
 
 Both give `address(node)`, `addresses(node)` (all, in order of preference), `prefix(node)` (what to put before a command so that it runs there), and `close()`, which takes away
-whatever was made. Only the cable can be pulled (`down`, `up`); it needs root and joins exactly two nodes.
+whatever was made. Only the cable can be pulled (`down`, `up`), or lose what one end sends (`lose`, `find`); it needs root and joins exactly two nodes.
 """
 
 import os
@@ -9,6 +9,7 @@ import socket
 import subprocess
 
 CABLE_PORT = 64327
+NOBODY = "02:00:00:00:00:99"  # a link address that no end of a cable has
 cables_made = 0
 
 
@@ -90,6 +91,18 @@ class Cable:
 
     def up(self, node):
         run("ip", "-n", self._spaces[node], "link", "set", self._links[node][0], "up")
+
+    def lose(self, node):
+        """What this node sends is lost without a word to it, what it is sent arrives: its neighbour is said to be somebody who is not there."""
+        run("ip", "-n", self._spaces[node], "neighbor", "replace", self._neighbour(node), "lladdr", NOBODY, "dev", self._links[node][0], "nud", "permanent")
+
+    def find(self, node):
+        """Ends lose()."""
+        subprocess.run(["ip", "-n", self._spaces[node], "neighbor", "del", self._neighbour(node), "dev", self._links[node][0]],
+                       stderr=subprocess.DEVNULL, check=False)  # a cable that went down forgot it already
+
+    def _neighbour(self, node):
+        return next(addresses[0] for name, addresses in self._addresses.items() if name != node)
 
     def close(self):
         for space in self._spaces.values():

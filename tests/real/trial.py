@@ -35,6 +35,7 @@ TRIALS = {
     "measure": "measure",
     "memory": "memory",
     "paths": "paths",
+    "rounds": "rounds",
     "scrub": "scrub",
     "seed-faults": "seed_faults",
     "service": "service",
