@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Holds tests/faults.toml to the tree: every cell of the fault matrix has a test that exists, or says that it has none, which is counted and shown."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+PARTS = "LW GR CP IN RP CK SD TR TK FO CA CF".split()
+FAULTS, CELLS = 36, 372
+MISSING = "missing: "
+
+
+def cases():
+    """BINARY.Suite.Case of every test of GoogleTest, as CMake's lists and the sources say."""
+    found = set()
+    for part in TESTS.glob("*.cmake"):
+        for name, sources in re.findall(r"ccr_test\((\w+)\s+SOURCES\s+(.*?)\s+LIBS", part.read_text(), re.DOTALL):
+            for source in sources.split():
+                text = (TESTS / source).read_text()
+                found |= {f"{name}.{suite}.{case}" for suite, case in re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", text, re.MULTILINE)}
+    return found
+
+
+def trials():
+    """real.TRIAL of every trial that the check plays."""
+    pages = re.search(r"foreach\(trial (.*?)\)", (TESTS / "real.cmake").read_text()).group(1).split()
+    sqlite = re.search(r"foreach\(trial (.*?)\)", (TESTS / "real_sqlite.cmake").read_text()).group(1).split()
+    return {f"real.{name}" for name in pages} | {f"real.sqlite-{name}" for name in sqlite}
+
+
+def swarm_faults():
+    """swarm:FAULT of every kind that the simulator has."""
+    kinds = re.search(r"enum class Fault \{(.*?)\bcount", (TESTS / "sim/sim_world.h").read_text(), re.DOTALL).group(1)
+    return {f"swarm:{name}" for name in re.findall(r"\b([a-z_]+),", kinds)}
+
+
+def cells(row):
+    """The parts of a fault, each with its tests or its reason; what is wrong with the row itself."""
+    found, wrong = {}, []
+    for key, value in row.items():
+        if key in ("fault", "codes"):
+            continue
+        for part in key.split():
+            if part not in PARTS or part in found:
+                wrong.append(f"'{part}' is no part, or is there twice")
+            found[part] = value
+    touched = [part for part, code in zip(PARTS, row["codes"].split(), strict=True) if code != "."]
+    wrong += [f"{part} has no entry" for part in touched if part not in found]
+    wrong += [f"{part} cannot be touched and has an entry" for part in found if part not in touched]
+    return found, wrong
+
+
+def matrix():
+    return {number: cells(row) for number, row in tomllib.loads((TESTS / "faults.toml").read_text()).items()}
+
+
+def counts():
+    """Cells, and those with a test."""
+    all_cells = [value for found, _ in matrix().values() for value in found.values()]
+    return len(all_cells), sum(isinstance(value, list) for value in all_cells)
+
+
+def main():
+    known = cases() | trials() | swarm_faults()
+    problems, missing = [], []
+    for number, (found, wrong) in matrix().items():
+        problems += [f"fault {number}: {words}" for words in wrong]
+        for part, value in found.items():
+            if isinstance(value, str):
+                if value.startswith(MISSING) and len(value) > len(MISSING):
+                    missing.append((number, part, value))
+                else:
+                    problems.append(f"fault {number}, {part}: neither tests nor a reason: {value}")
+            else:
+                problems += [f"fault {number}, {part}: no test is called {name}" for name in value if name not in known]
+                problems += [f"fault {number}, {part}: an empty list"] if not value else []
+    every, tested = counts()
+    if (len(matrix()), every) != (FAULTS, CELLS):
+        problems.append(f"{len(matrix())} faults and {every} cells, expected {FAULTS} and {CELLS}")
+    for number, part, reason in missing:
+        print(f"fault {number}, {part}: {reason}")
+    print(f"\ncounts: cells {every}, tested {tested}, missing {len(missing)}")
+    for words in problems:
+        print(words, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
