@@ -31,9 +31,9 @@ def trials():
 
 
 def swarm_faults():
-    """swarm:FAULT of every kind that the simulator has."""
-    kinds = re.search(r"enum class Fault \{(.*?)\bcount", (TESTS / "sim/sim_world.h").read_text(), re.DOTALL).group(1)
-    return {f"swarm:{name}" for name in re.findall(r"\b([a-z_]+),", kinds)}
+    """swarm:FAULT of every kind without which a batch of the swarm fails."""
+    kinds = re.search(r"for \(const Fault fault : \{(.*?)\}\)", (TESTS / "swarm_test.cc").read_text(), re.DOTALL).group(1)
+    return {f"swarm:{name}" for name in re.findall(r"Fault::(\w+)", kinds)}
 
 
 def cells(row):

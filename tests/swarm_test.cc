@@ -1,4 +1,4 @@
-// The swarm: many seeds, each a cluster in trouble. CCR_SWARM_SEEDS says how many; `swarm_test --seed=N` tells one seed's story.
+// The swarm: many seeds, each a cluster in trouble. CCR_SWARM_SEEDS says how many, CCR_SWARM_FIRST from which on; `swarm_test --seed=N` tells one seed's story.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -34,9 +34,9 @@ SwarmReport run_seed(std::uint64_t seed) {
   return swarm->run();
 }
 
-std::uint64_t seeds_wanted() {
-  const char* const wanted = std::getenv("CCR_SWARM_SEEDS");
-  return wanted == nullptr ? seeds_default : std::strtoull(wanted, nullptr, 10);
+std::uint64_t wanted(const char* variable, std::uint64_t otherwise) {
+  const char* const number = std::getenv(variable);
+  return number == nullptr ? otherwise : std::strtoull(number, nullptr, 10);
 }
 
 // What a batch must have done for its silence to mean anything (FAULTS invariant 31).
@@ -55,8 +55,8 @@ void expect_not_vacuous(const SwarmCounts& counts, std::uint64_t seeds) {
 class Batch : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Batch, EverySeedHoldsItsInvariantsAndBecomesWhole) {
-  const std::uint64_t seeds = (seeds_wanted() + batches - 1) / batches;
-  const std::uint64_t first = 1 + GetParam() * seeds;
+  const std::uint64_t seeds = (wanted("CCR_SWARM_SEEDS", seeds_default) + batches - 1) / batches;
+  const std::uint64_t first = wanted("CCR_SWARM_FIRST", 1) + GetParam() * seeds;
   SwarmCounts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const SwarmReport report = run_seed(seed);

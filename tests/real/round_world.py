@@ -18,7 +18,7 @@ DATABASES = (PAGES, SQLITE)
 MOVABLE = (PAGES,)  # SQLITE too, once `ccr move` takes it: then follow_program() must bring the program along
 LOAD_BYTES_PER_SECOND = 600_000
 HEALTHY_SECONDS = 60  # promise P6, and R12 is stricter about a cut
-BACKGROUND_SECONDS = 60
+BACKGROUND_SECONDS = 150  # a verification reads 256 MiB on both nodes, and then waits up to a minute for a root
 
 
 class World:

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Prints what a run tried: rows R1 to R9 and S1 of the goals for faults, with what each check run is to reach.
+
+    tests/reached.py LOG...
+
+Reads what the tests printed themselves (ctest's LastTest.log, the fuzzers' logs, the trials'), and counts nothing that it did not find there. A
+row that no test counts says so.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import faults as fault_matrix
+
+SWARM = re.compile(r"seeds (\d+) to (\d+): ([\d.]+) virtual hours, (\d+) events(.*)")
+COUNTED = re.compile(r", (\d+) ([a-z][a-z_ ]*)")
+FUZZED = re.compile(r"^Done (\d+) runs", re.MULTILINE)
+ROUNDS = re.compile(r"counts: rounds (\d+), healed (\d+), operations (\d+), fired (\d+)")
+KILLED = re.compile(r"^ +(?:kill|restart) +\d+ +(\d+)$", re.MULTILINE)
+MOMENTS = re.compile(r"^ +moments: (.*)$", re.MULTILINE)
+REPEATED_EVERY = 100  # of the swarm's seeds: tests/swarm_test.cc
+SEED_FAILED = re.compile(r"\bseed (\d+)(?:: \w+=| tells two stories)")
+
+
+class Reached:
+    def __init__(self, text):
+        kinds = {name.removeprefix("swarm:") for name in fault_matrix.swarm_faults()}
+        self.seeds = self.events = self.fired = self.repeated = self.cuts = 0
+        self.hours = 0.0
+        for first, last, hours, events, rest in SWARM.findall(text):
+            first, last = int(first), int(last)
+            self.seeds += last - first + 1
+            self.repeated += last // REPEATED_EVERY - (first - 1) // REPEATED_EVERY
+            self.hours += float(hours)
+            self.events += int(events)
+            for count, name in COUNTED.findall(rest):
+                self.fired += int(count) if name in kinds else 0
+                self.cuts += int(count) if name == "power_cut" else 0
+        self.wrong = len(set(SEED_FAILED.findall(text)))
+        self.fuzzed = sum(map(int, FUZZED.findall(text)))
+        self.fuzzers = len(FUZZED.findall(text))
+        self.rounds, self.healed, self.operations, self.operated = (sum(map(int, column)) for column in zip(*ROUNDS.findall(text), strict=True)) \
+            if ROUNDS.search(text) else (0, 0, 0, 0)
+        self.kills = sum(map(int, KILLED.findall(text))) + sum(sum(map(int, re.findall(r"\d+", moments))) for moments in MOMENTS.findall(text))
+
+    def rows(self):
+        """Row, what, tried, fired, survived, each check run."""
+        cells, tested = fault_matrix.counts()
+        seeds = f"{self.seeds:,}"
+        return (
+            ("R1", "violated invariants in the swarm, by seed", seeds, "-", f"{self.seeds - self.wrong:,}", "0 violations"),
+            ("R2", "seeds; hours of simulated time", seeds, f"{self.hours:,.0f} h", f"{self.seeds - self.wrong:,}", "2,000; 200 h"),
+            ("R3", "faults that fired in it", "-", f"{self.fired:,}", "see R1", "40,000"),
+            ("R4", "crash states opened: the swarm's power cuts", "-", f"{self.cuts:,}", "see R1", "35,000; the sweeps count none"),
+            ("R5", "kill -9 of daemons at random moments", "-", f"{self.kills:,}", "see rounds", "300 at a chosen call: none"),
+            ("R6", "power cuts on a disk that lies (FUSE)", "0", "0", "0", "60; there is no such disk"),
+            ("R7", "cells of the fault matrix with a test", f"{cells}", f"{tested}", "-", "100 %"),
+            ("R8", "'fail the Nth operation' loops", "0", "0", "0", "6; no test counts them"),
+            ("R9", "seeds run twice, to the same trace", f"{self.repeated:,}", "-", "see R1", "1 %"),
+            ("S1", f"fuzz executions, {self.fuzzers} targets", f"{self.fuzzed:,}", "-", "-", "30,000,000; 14"),
+            ("", "rounds of two real nodes; operations", f"{self.rounds:,}; {self.operations:,}", f"{self.operated:,}", f"{self.healed:,} healed", "-"),
+        )
+
+
+def table(text):
+    rows = (("", "what", "tried", "fired", "survived", "each check run"), *Reached(text).rows())
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def main(files):
+    print(table("\n".join(Path(file).read_text(errors="replace") for file in files if Path(file).exists())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
