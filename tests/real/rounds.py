@@ -85,8 +85,10 @@ def rest(trial, world):
     busy = world.program.end()["busy"]
     cluster = world.cluster
     for database in DATABASES:
-        source = world.active(database).wait_copy(lambda copy: copy["state"] == "mounted" and copy["source"]["uncaptured_bytes"] == 0, "has captured all", database)
-        world.passive(database).wait_copy(lambda copy, commit=source["commit"]: copy["state"] == "healthy" and copy["replayed_commit"] >= commit, "is caught up", database)
+        source = world.active(database).wait_copy(lambda copy: copy["state"] == "mounted" and copy["source"]["uncaptured_bytes"] == 0,
+                                                  "has captured all", database)
+        world.passive(database).wait_copy(lambda copy, commit=source["commit"]: copy["state"] == "healthy" and copy["replayed_commit"] >= commit,
+                                          "is caught up", database)
     node = world.passive(SQLITE)
     world.command(node, "suspend", f"{SQLITE}@{node.name}", "--comment", "a look inside")
     node.wait_state(SQLITE, "suspended", 20)
