@@ -42,6 +42,7 @@ struct Hosted {
   std::optional<SeedWatch> seed_watch;  // of the seed that a command began last
   bool is_active_here = false;
   bool source_broke_off = false;  // how the last life of `active` ended
+  std::optional<Error> ended;     // why the last life did; none while one that served ends, and when the role changes
 
   Role role;                   // in force here, and durable where the copy has a state
   std::optional<Role> wanted;  // ends the present life: the next one begins with it

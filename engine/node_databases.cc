@@ -17,9 +17,11 @@ Task<Result<void>> Node::host(Hosted& hosted) {
     CCR_ASSERT(!ended.ok());
     const bool role_changes = hosted.wanted && ended.error().kind == ErrorKind::stopped;
     if (role_changes) {
+      hosted.ended.reset();
       pause = first_pause;
       continue;
     }
+    hosted.ended = ended.error();
     const bool at_once = hosted.source_broke_off && context_.clock.now() - started >= first_pause;
     if (at_once) {
       hosted.standing->enter(State::initializing, ended.error().message, ended.error().hint);
@@ -73,7 +75,10 @@ Task<Result<void>> Node::host_once(Hosted& hosted) {
     Hosted& hosted;
     ~Life() {
       hosted.source_broke_off = hosted.active->source_broke_off();
-      if (hosted.active->tip().durable.known()) hosted.last_tip = hosted.active->tip();
+      if (hosted.active->tip().durable.known()) {
+        hosted.last_tip = hosted.active->tip();
+        hosted.ended.reset();  // of a life before this one, which served
+      }
       hosted.application_away = hosted.active->application() != nullptr && hosted.active->application()->away();
       const storage::CopyState& state = hosted.active->state();
       if (state.signature.known()) hosted.signature = state.signature;
