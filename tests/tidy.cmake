@@ -9,7 +9,7 @@ option(CCR_HEADERS_ALONE "compile each header alone" ON)
 if(CCR_HEADERS_ALONE)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
     ${PROJECT_SOURCE_DIR}/base/*.h ${PROJECT_SOURCE_DIR}/storage/*.h ${PROJECT_SOURCE_DIR}/transport/*.h
-    ${PROJECT_SOURCE_DIR}/seed/*.h ${PROJECT_SOURCE_DIR}/engine/*.h ${PROJECT_SOURCE_DIR}/tools/*.h
+    ${PROJECT_SOURCE_DIR}/seed/*.h ${PROJECT_SOURCE_DIR}/engine/*.h ${PROJECT_SOURCE_DIR}/tools/*.h ${PROJECT_SOURCE_DIR}/library/*.h
     ${PROJECT_SOURCE_DIR}/tests/*.h)
   set(includers)
   foreach(header ${headers})

@@ -24,6 +24,7 @@ const std::vector<Layer>& layers() {
       {"seed", {"base", "storage", "transport", "seed"}},
       {"engine", {"base", "storage", "transport", "seed", "engine"}},
       {"tools", {"base", "storage", "transport", "seed", "engine", "tools"}},
+      {"library", {"base", "storage", "transport", "seed", "engine", "tools", "library"}},
       {"bench", {"base", "storage", "transport", "seed", "engine", "tools", "bench", "tests"}},
       {"tests", {"base", "storage", "transport", "seed", "engine", "tools", "tests"}},
   };

@@ -26,6 +26,7 @@ inline constexpr Seam seams[] = {
     {"base/random.cc", Reach::chance, "the one seed that the machine gives a production node"},
     {"base/system_clock.cc", Reach::time, "the Clock seam of production"},
     {"engine/control_server.cc", Reach::system, "asks whether a socket file is served, and sets its mode"},
+    {"library/node.cc", Reach::threads, "a program's node has a thread of its own, on which other threads wait"},
     {"storage/cpu_threads.cc", Reach::threads, "the CPU pool of production: how many processors there are"},
     {"storage/directory_lock.cc", Reach::system, "locks a directory against a second process before any Disk exists"},
     {"storage/posix_directory_calls.cc", Reach::system, "the Disk seam of production"},

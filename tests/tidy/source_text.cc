@@ -8,7 +8,7 @@
 namespace ccr::tidy {
 namespace {
 
-constexpr const char* folders[] = {"base", "storage", "transport", "seed", "engine", "tools", "bench", "tests"};
+constexpr const char* folders[] = {"base", "storage", "transport", "seed", "engine", "tools", "library", "bench", "tests"};
 
 // Walks a text once and blanks what is not code.
 class Blanker {
