@@ -1,6 +1,7 @@
 #include "library/node.h"
 
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -125,7 +126,12 @@ class Node::Life {
   void run();
   bool post(std::function<void()> step);  // false: it has ended
   static Task<Result<void>> announce(Life& life);
-  static Task<Result<void>> answer(Task<Result<void>> work, std::shared_ptr<Answer> answer);
+  struct Call {
+    Work work;
+    std::shared_ptr<Answer> answer;
+  };
+  void begin_calls();
+  static Task<Result<void>> answer(Life& life, Task<Result<void>> work, std::shared_ptr<Answer> answer);
   static Task<void> keep(Life& life, Task<Result<void>> task) { life.outcome_ = outcome_of(co_await std::move(task)); }
 
   mutable std::mutex mutex_;
@@ -134,6 +140,10 @@ class Node::Life {
   Outcome outcome_;               // of the node's thread until it ended
   engine::Node* node_ = nullptr;  // these two: of the node's thread, while it runs
   TaskGroup* group_ = nullptr;
+  // As many as share a sync; a group of tasks, and who waits for room in the store, cost more for each with their number.
+  static constexpr std::size_t calls_max = 256;
+  std::deque<Call> waiting_;
+  std::size_t calls_ = 0;
   asio::io_context context_;
   CallbackTrace trace_;
   tools::Daemon daemon_;
@@ -145,7 +155,14 @@ Task<Result<void>> Node::Life::announce(Life& life) {
   co_return Result<void>();
 }
 
-Task<Result<void>> Node::Life::answer(Task<Result<void>> work, std::shared_ptr<Answer> answer) {
+Task<Result<void>> Node::Life::answer(Life& life, Task<Result<void>> work, std::shared_ptr<Answer> answer) {
+  struct Ended {
+    Life& life;
+    ~Ended() {
+      --life.calls_;
+      life.begin_calls();
+    }
+  } leaving{life};
   const Result<void> ended = co_await std::move(work);
   answer->give(outcome_of(ended));
   co_return Result<void>();
@@ -161,6 +178,7 @@ void Node::Life::run() {
     CCR_ASSERT(!failure);
     node_ = nullptr;
     group_ = nullptr;
+    waiting_.clear();
     const std::lock_guard lock(mutex_);
     open_ = false;
     asio::post(context_, [this] { context_.stop(); });  // behind every call that was taken; the disk may still watch its ring
@@ -178,9 +196,19 @@ bool Node::Life::post(std::function<void()> step) {
 void Node::Life::call(Work work, std::shared_ptr<Answer> answer) {
   const auto step = [this, work = std::move(work), answer] {
     if (group_ == nullptr || group_->stopping()) return;  // the answer says closed
-    group_->spawn(Life::answer(work(*node_, daemon_.clock()), answer), TaskGroup::OnError::keep_others);
+    waiting_.push_back({work, answer});
+    begin_calls();
   };
   post(step);
+}
+
+void Node::Life::begin_calls() {
+  while (calls_ < calls_max && !waiting_.empty() && group_ != nullptr && !group_->stopping()) {
+    const Call call = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++calls_;
+    group_->spawn(answer(*this, call.work(*node_, daemon_.clock()), call.answer), TaskGroup::OnError::keep_others);
+  }
 }
 
 void Node::Life::read_configuration() {

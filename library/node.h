@@ -7,7 +7,7 @@
 // read() gives a state at or after every commit that was answered before the call.
 // stop(), and the destructor, end the node as SIGTERM ends `ccr serve`; a call that was not answered gets Reason::closed.
 // Threads: any may call, but one at a time start(), stop() and the destructor; a callback runs on the node's thread (or in stop()), must not throw, and may call nothing of this class but commit() with a callback.
-// Bounds: 32 MiB of images wait for the log, commits beyond them wait too, with their images; a read is at most 16 MiB.
+// Bounds: 256 calls, and 32 MiB of images for the log, at once; calls beyond them wait in their order, with their images; a read is at most 16 MiB.
 #pragma once
 
 #include <chrono>
