@@ -27,7 +27,7 @@ constexpr std::uint64_t wal_limit_min = 64 * KiB;
 constexpr std::uint64_t size_limit = std::uint64_t(1) << 50;  // 1 PiB: above it somebody mistyped
 constexpr IntegerRange heartbeat_missed_range{2, 20};
 constexpr DurationRange heartbeat_interval_range{50ms, 60s};
-constexpr DurationRange replay_lag_range{0s, 14 * 24h};
+constexpr DurationRange lag_range{0s, 14 * 24h};  // of replay and of truncation
 constexpr SizeRange window_range{4 * KiB, 512 * MiB};  // the kernel counts buffers in 31 bits, its overhead included
 constexpr std::size_t congestion_name_max = 15;        // the kernel's TCP_CA_NAME_MAX less its zero
 constexpr DurationRange scrub_every_range{1s, 366 * 24h};
@@ -156,25 +156,18 @@ void read_copies(const ConfigTable& table, const Config& config, DatabaseConfig&
   }
 }
 
-void read_replay_lag(const ConfigTable& table, DatabaseConfig& database) {
-  const std::optional<ConfigTable> lags = table.table("replay_lag");
+void read_lags(const ConfigTable& table, const char* key, const DatabaseConfig& database, std::map<std::string, Duration>& out) {
+  const std::optional<ConfigTable> lags = table.table(key);
   if (!lags) return;
   for (const std::string& copy : lags->keys()) {
     const bool known = std::find(database.copies.begin(), database.copies.end(), copy) != database.copies.end();
     if (!known && !database.copies.empty()) {
       const std::optional<std::string> nearest = did_you_mean(copy, database.copies);
-      lags->fault(copy,
-                  fmt::format("{}: expected a node of {}, found '{}'", table.label("replay_lag"), table.label("copies"), copy),
+      lags->fault(copy, fmt::format("{}: expected a node of {}, found '{}'", table.label(key), table.label("copies"), copy),
                   nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
       continue;
     }
-    Duration lag{};
-    lags->duration(copy, lag, replay_lag_range);
-    if (lag > Duration::zero()) {
-      lags->fault(copy, fmt::format("{}: expected \"0s\": delayed copies come in a later version", lags->label(copy)),
-                  "set it to \"0s\"");
-    }
-    database.replay_lag[copy] = lag;
+    lags->duration(copy, out[copy], lag_range);
   }
 }
 
@@ -196,7 +189,7 @@ void read_sizes(const ConfigTable& table, DatabaseConfig& database) {
 }
 
 void read_database(const std::string& name, const ConfigTable& table, Reading& reading) {
-  table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "replay_lag", "wal_limit", "catch_up_limit",
+  table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "replay_lag", "truncation_lag", "wal_limit", "catch_up_limit",
               "page_size", "seed", "commit", "commit_fallback", "on_demote", "on_promote"});
   DatabaseConfig database;
   database.name = name;
@@ -209,7 +202,8 @@ void read_database(const std::string& name, const ConfigTable& table, Reading& r
   table.path("logs", database.logs);
   read_copies(table, reading.config, database);
   read_sizes(table, database);
-  read_replay_lag(table, database);
+  read_lags(table, "replay_lag", database, database.replay_lag);
+  read_lags(table, "truncation_lag", database, database.truncation_lag);
   std::string seed = "manual";
   table.word("seed", seed, {"auto", "manual"});
   database.seed_auto = seed == "auto";

@@ -34,8 +34,10 @@ struct DatabaseConfig {
   CommitMode commit = CommitMode::async;  // pages
   Duration commit_fallback{0};            // without another copy for so long: as async; 0: never
   std::string on_demote, on_promote;      // sqlite: commands for /bin/sh; empty: none
-  std::map<std::string, Duration> replay_lag;  // accepted, above 0 refused until delayed copies exist
+  std::map<std::string, Duration> replay_lag;      // of each node's copy, while it is a passive one (engine/replay_delay.h); absent: none
+  std::map<std::string, Duration> truncation_lag;  // the same: for so long replayed log is kept
 };
+Duration lag_of(const std::map<std::string, Duration>& lags, const std::string& node);
 
 // Histories of packed log streams, of all connections together. A stream gets at most half of what is left, and one with a history of 64 MiB
 // takes 76 MiB on the active and 66 MiB on the passive side: so a node with one busy copy stays below 200 MB beside a database of 10 GiB,

@@ -66,6 +66,12 @@ std::string show_tls(const Config& config) {
   return out;
 }
 
+std::string show_lags(const char* key, const std::map<std::string, Duration>& lags) {
+  std::string list;
+  for (const auto& [copy, lag] : lags) list += fmt::format("{}{} = {}", list.empty() ? "" : ", ", copy, duration_text(lag));
+  return list.empty() ? "" : fmt::format("{} = {{ {} }}\n", key, list);
+}
+
 std::string show_database(const DatabaseConfig& database) {
   std::string out = fmt::format("\n[databases.{}]\nkind = \"{}\"\npath = {}\nlogs = {}\n", database.name, name_of(database.kind),
                                 quoted(database.path), quoted(database.logs));
@@ -79,10 +85,7 @@ std::string show_database(const DatabaseConfig& database) {
   out += fmt::format("commit = \"{}\"\ncommit_fallback = {}\n", name_of(database.commit), duration_text(database.commit_fallback));
   if (!database.on_demote.empty()) out += fmt::format("on_demote = {}\n", quoted(database.on_demote));
   if (!database.on_promote.empty()) out += fmt::format("on_promote = {}\n", quoted(database.on_promote));
-  std::string lags;
-  for (const auto& [copy, lag] : database.replay_lag)
-    lags += fmt::format("{}{} = {}", lags.empty() ? "" : ", ", copy, duration_text(lag));
-  if (!lags.empty()) out += fmt::format("replay_lag = {{ {} }}\n", lags);
+  out += show_lags("replay_lag", database.replay_lag) + show_lags("truncation_lag", database.truncation_lag);
   return out;
 }
 

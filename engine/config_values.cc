@@ -89,6 +89,11 @@ Result<std::uint64_t> parse_rate(const std::string& text) {
   return static_cast<std::uint64_t>(std::llround(*bytes));
 }
 
+Duration lag_of(const std::map<std::string, Duration>& lags, const std::string& node) {
+  const auto found = lags.find(node);
+  return found == lags.end() ? Duration::zero() : found->second;
+}
+
 Result<Duration> parse_duration(const std::string& text) {
   const std::optional<double> nanoseconds = scale(split_quantity(text), duration_units);
   if (!nanoseconds || *nanoseconds >= nanoseconds_limit) return unreadable("a duration such as 500ms, 1.2s, 30s or 5m", text);

@@ -186,7 +186,8 @@ Task<Result<json>> Handover::run_move(std::string to) {
   const HandingOver turn(hosted_);
   const Instant begun = context_.clock.now();
   const Epoch epoch = hosted_.active->state().epoch + 1;
-  const HandoverAsk check = step_of(HandoverStep::check, epoch);
+  HandoverAsk check = step_of(HandoverStep::check, epoch);
+  check.position = hosted_.active->tip().durable;  // a delayed copy replays what it holds, from now on
   const Result<HandoverAnswer> able = co_await roles_.ask(to, check);
   if (!able.ok()) co_return able.error();
   const Result<void> near = co_await wait_for_backlog(to);

@@ -51,6 +51,7 @@ class Node final : public ControlHandler {
   // Bytes per second from each peer to here, as bench link found them last.
   std::map<std::string, double>& measured_links() noexcept { return measured_links_; }
   void look_at_certificate();  // now, and not tomorrow
+  void take_lags(const Config& read);  // replay_lag and truncation_lag of a configuration that was read again: in force at once
 
  private:
   Task<Result<void>> host(Hosted& hosted);

@@ -89,6 +89,26 @@ Task<Result<void>> Node::host_once(Hosted& hosted) {
   co_return co_await hosted.active->run();
 }
 
+void Node::take_lags(const Config& read) {
+  for (auto& [name, hosted] : databases_) {
+    const auto found = read.databases.find(name);
+    if (found == read.databases.end()) continue;
+    const Lags before = hosted->passive->lags();
+    for (DatabaseConfig* kept : {&hosted->config, &config_.databases.at(name)}) {
+      kept->replay_lag = found->second.replay_lag;
+      kept->truncation_lag = found->second.truncation_lag;
+    }
+    const Lags lags = hosted->passive->lags();
+    if (lags == before) continue;
+    hosted->passive->pace_replay();
+    const auto seconds = [](Duration lag) { return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(lag).count()) + "s"; };
+    const Event event{"replay_lag_changed", subject_of(hosted->config, config_.node),
+                      {{"replay_before", seconds(before.replay)}, {"replay", seconds(lags.replay)},
+                       {"truncation_before", seconds(before.truncation)}, {"truncation", seconds(lags.truncation)}}};
+    events_.record(event);
+  }
+}
+
 // Of the nodes that this one dials for log.
 void Node::watch_paths() {
   for (const auto& [name, hosted] : databases_) {

@@ -18,7 +18,8 @@ PassiveCopy::PassiveCopy(NodeContext& context, const DatabaseConfig& database, C
       scrubbed_(std::make_unique<Scrubbed>(*this)),
       paths_(paths_of(context.config, database, false)),
       keeper_(context.executor, context.disk, paths_.state_directory),
-      changed_(context.executor) {}
+      changed_(context.executor),
+      delay_changed_(context.executor) {}
 
 PassiveCopy::~PassiveCopy() = default;
 
@@ -33,6 +34,7 @@ Task<Result<void>> PassiveCopy::run() {
     if (database_.seed_auto) keeper_.state().seed.source = active_node();
     CCR_CO_TRY(co_await keeper_.save());
   }
+  delay_.restore(keeper_.state(), context_.clock.now());
   opened_ = true;
   for (;;) {
     CCR_CO_TRY(co_await leave_fork());
@@ -117,6 +119,7 @@ Task<Result<void>> PassiveCopy::meet_damage(Error error) {
   if (!aside.ok() && aside.error().kind == ErrorKind::full) co_return co_await quarantine_full(aside.error());
   if (!aside.ok()) co_return aside.error();
   forget_proofs();
+  forget_log_times();
   state.min_required = state.max_required = state.durable = Position{};
   state.replayed_commit = 0;
   state.seed.from = state.seed.until = Position{};
@@ -250,8 +253,7 @@ Task<Result<void>> PassiveCopy::resume() {
   state.pages_at_rest = {};
   // Whoever resumes a copy that failed wants it tried again: all passes, not one more verdict on the same pages.
   if (state.failed) state.seed.pass = 0;
-  state.suspended = state.deposed = false;
-  state.failed = false;
+  state.suspended = state.deposed = state.failed = false;
   state.comment.clear();
   state.suspended_by.clear();
   state.cause.clear();
@@ -357,7 +359,7 @@ Duration PassiveCopy::lag() const {
 }
 
 Duration PassiveCopy::replay_wait() const {
-  return inspected_times_.waiting(keeper_.state().min_required, context_.clock.now()).value_or(Duration::zero());
+  return delay_.waiting(keeper_.state().min_required, context_.clock.now()).value_or(Duration::zero());
 }
 
 bool PassiveCopy::idle() const {

@@ -17,7 +17,7 @@
 #include "engine/copy_state.h"
 #include "engine/directories.h"
 #include "engine/peer_client.h"
-#include "engine/position_times.h"
+#include "engine/replay_delay.h"
 #include "engine/replayer.h"
 #include "engine/root_ledger.h"
 #include "engine/scrub.h"
@@ -30,7 +30,6 @@
 namespace ccr::engine {
 
 struct PassiveFiles; class PagesHeld;  // engine/passive_files.h
-
 class PassiveCopy final : private ReplayObserver, private CopierOwner, private seed::SeedObserver {
  public:
   static constexpr std::uint32_t seed_passes_max = 3;   // the first and two more, then a person
@@ -42,7 +41,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   ~PassiveCopy() override;
 
   Task<Result<void>> run();
-  // Requests; each completes when it is durable and in force.
+  // Each completes when it is durable and in force.
   Task<Result<void>> suspend(SuspendRequest request);
   Task<Result<void>> resume();
   Task<Result<void>> seed(SeedRequest request);
@@ -69,17 +68,21 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::optional<Digest64> root() const;  // of the content at replayed(); nullopt while it is not one commit's
   Duration lag() const;          // since the oldest tip heard that is not durable here; call when connected
   Duration replay_wait() const;  // since the oldest log that is not replayed was inspected here
+  Lags lags() const;  // engine/passive_delay.cc, as what follows
+  bool held() const;  // what came is not replayed because of replay_lag
+  std::optional<Duration> replay_due_in() const;  // nullopt: nothing is held
+  void pace_replay();  // as far as the lags in force let it go
+  void replay_at_once(Duration lease);  // somebody needs the copy whole: until then nothing is delayed
   seed::SeedCounters seed_counters() const;
   std::uint64_t seed_rate_limit() const;  // the lowest that is known here: of the request, and of seed_rate; 0: none
-  // Of log that came since this node started: what it is, and what its connections took for it.
-  std::uint64_t log_bytes_received() const noexcept { return log_bytes_received_; }
+  std::uint64_t log_bytes_received() const noexcept { return log_bytes_received_; }  // since this node started; what connections took for it:
   std::uint64_t wire_bytes_received() const noexcept { return wire_bytes_received_; }
   std::optional<storage::TruncationFacts> truncation_facts() const;  // nullopt: no log is open
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }
   Task<Result<std::uint64_t>> foreign_bytes();  // of a file at the copy's path that was there before the copy; a seed asks before it replaces them
-  Task<Result<storage::FileFacts>> page_file_facts();  // of what is at the copy's path now; not known: nothing is
+  Task<Result<storage::FileFacts>> page_file_facts();  // of what is at its path now; not known: nothing is
   Task<Result<bool>> table_is_doubtful();  // so a seed would read the disk
   bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
   bool idle() const;  // connected, everything heard of is replayed
@@ -106,13 +109,11 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> leave_when_asked();
   State resting_state() const;
   std::string resting_cause() const, resting_hint() const;
-  Task<Result<void>> note_rest();
+  Task<Result<void>> note_rest(); Task<Result<void>> check_rest();
   Task<Result<void>> check_place();
-  Task<Result<void>> check_rest();
   Task<Result<void>> judge_verification(const VerifyReport& report);
 
-  Task<Result<void>> contact();
-  Task<Result<void>> follow();
+  Task<Result<void>> contact(); Task<Result<void>> follow();
   void make_replayer();
   Task<Result<void>> copy_log(bool in_seed);
   Task<Result<void>> copy_once(bool in_seed, Backoff& backoff);  // ok: go on over a better path
@@ -122,25 +123,22 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Result<bool> judge(const transport::Welcome& welcome);
   Error went_back(const transport::Welcome& welcome) const;
   void meet_fork(const transport::Welcome& welcome);
-  Task<Result<void>> leave_fork();
-  void tell_aside(Generation from, const std::string& cause);
+  Task<Result<void>> leave_fork(); void tell_aside(Generation from, const std::string& cause);
   Task<Result<void>> take_own_log();
   Task<Result<void>> log_connection_ended(Error error, bool in_seed, Backoff& backoff);
-  Task<Result<void>> seed_loop();
-  Task<Result<void>> seed_once(Backoff& backoff);
-  Task<Result<void>> judge_sources();
-  Task<Result<void>> adopt(transport::Welcome welcome);
+  Task<Result<void>> seed_loop(); Task<Result<void>> seed_once(Backoff& backoff);
+  Task<Result<void>> judge_sources(); Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
   Task<Result<void>> watch_seed(transport::FramedConnection& connection);
   Task<Result<void>> keep_house();
-  Task<Result<void>> watch_quarantine();
-  Task<Result<void>> quarantine_full(Error error);
+  Task<Result<void>> replay_in_time();
+  Generation needed_from() const;  // what keep_house() leaves
+  Task<Result<void>> watch_quarantine(); Task<Result<void>> quarantine_full(Error error);
   Task<Result<void>> fail_for_good(std::string cause, std::string hint);
   void need_difference(std::string reason);
-  void forget_proofs();
+  void forget_proofs(), forget_log_times(), note_ages();
   void judge_root(const RootVerdict& verdict);
-  Task<Result<void>> finish_when_decided();
-  Task<Result<void>> finish_seed();
+  Task<Result<void>> finish_when_decided(); Task<Result<void>> finish_seed();
   void consider_healthy();
   bool at_rest() const;  // connected, and the active has nothing to say
   Task<Result<void>> run_target(seed::SeedTarget& target, transport::FramedConnection& connection,
@@ -151,8 +149,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> verify_roots(VerifyReport& report);
 
   void commit_applied(Position position, CommitNumber commit) override;
-  void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override;
-  void tip_heard(const transport::Tip& tip) override;
+  void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override; void tip_heard(const transport::Tip& tip) override;
   void log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes) override;
   void log_durable() override;
   Task<Result<void>> pass_opened(const transport::SeedOffer& offer) override;
@@ -173,14 +170,16 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::shared_ptr<Pulse> pulse_;                // while connected: of the connection's path
   Position backlog_end_, compare_from_;         // compare_from_: max_required when the phase began
   std::optional<transport::Tip> tip_;
-  PositionTimes tip_times_;        // when tips were heard
-  PositionTimes inspected_times_;  // when log was inspected here
+  PositionTimes tip_times_;  // when tips were heard
+  ReplayDelay delay_;        // when log was inspected here, and replayed
+  Signal delay_changed_;
+  Instant at_once_until_, ages_saved_;
   const transport::FramedConnection* connection_ = nullptr;
   Instant contact_lost_at_;  // by a log connection, or an attempt at one
   int inspect_tries_ = 0, source_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false, verifying_ = false, pass_open_ = false, sources_tried_ = false;
-  bool reopen_ = false;             // files_, before the next phase
+  bool reopen_ = false;  // files_, before the next phase
   std::uint64_t opened_inode_ = 0;  // of the page file in files_
   std::optional<storage::Quarantine> quarantine_;
   transport::Hello seed_hello_;      // of the present seed connection, and its answer: what they prove of the log here

@@ -47,9 +47,9 @@ Task<Result<void>> PassiveCopy::leave_fork() {
   if (!room.ok() && room.error().kind == ErrorKind::full) co_return co_await quarantine_full(room.error());
   if (!room.ok()) co_return room.error();
   state.durable = Position{};  // before the log goes: one shorter than this would be damage at the next start
+  forget_log_times();
   CCR_CO_TRY(co_await keeper_.save());
   tell_aside(fork, difference_reason_);
-  inspected_times_.clear();
   co_return co_await files_->log->set_aside(fork);
 }
 
@@ -80,9 +80,9 @@ std::optional<storage::TruncationFacts> PassiveCopy::truncation_facts() const {
   facts.first = files_->log->first();
   facts.open = std::max(files_->log->wanted().generation, facts.first);
   facts.replayed = state.min_required;
-  const std::uint64_t needed = state.min_required.generation.number;
-  const Position compared = needed > sealed_generations_kept ? Position::start_of({needed - sealed_generations_kept}) : Position{};
-  facts.pins.push_back({storage::Pin::Kind::copy, "the next handshake", compared, false});
+  const Generation needed = needed_from();
+  const char* who = lags().truncation > Duration::zero() ? "the next handshake, truncation_lag" : "the next handshake";
+  facts.pins.push_back({storage::Pin::Kind::copy, who, needed.number > 0 ? Position::start_of(needed) : Position{}, false});
   return facts;
 }
 
@@ -102,7 +102,8 @@ Task<void> PassiveCopy::leave() {
   fork_.reset();
   tip_.reset();
   tip_times_.clear();
-  inspected_times_.clear();
+  delay_.clear();
+  at_once_until_ = {};
   difference_reason_.clear();
   quarantine_.reset();
   changed_.notify();

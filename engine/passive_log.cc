@@ -84,14 +84,16 @@ Task<Result<void>> PassiveCopy::follow() {
   if (before == State::suspended || before == State::failed_and_suspended) standing_.enter(State::initializing, "");
   changed_.notify();
   make_replayer();
-  files_->replayer->set_limit(files_->log->inspected());
-  inspected_times_.reached(files_->log->inspected(), context_.clock.now());
   compare_from_ = state.max_required;
+  delay_.received(files_->log->inspected(), context_.clock.now());
+  delay_.replayed(state.min_required, context_.clock.now());
+  pace_replay();
   if (state.min_required >= state.max_required) commit_applied(state.min_required, state.replayed_commit);
   TaskGroup group(context_.executor);
   group.spawn(files_->replayer->run());
   group.spawn(copy_log(false));
   group.spawn(keep_house());
+  group.spawn(replay_in_time());
   group.spawn(finish_when_decided());
   group.spawn(scrub_.run(*scrubbed_, keeper_));
   co_return co_await group.join();
@@ -276,8 +278,8 @@ void PassiveCopy::log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes
 void PassiveCopy::log_durable() {
   inspect_tries_ = 0;
   keeper_.state().durable = files_->log->durable();
-  inspected_times_.reached(files_->log->inspected(), context_.clock.now());
-  if (files_->replayer) files_->replayer->set_limit(files_->log->inspected());
+  delay_.received(files_->log->inspected(), context_.clock.now());
+  pace_replay();
   consider_healthy();
   changed_.notify();
 }
@@ -358,12 +360,14 @@ bool worth_saving(const storage::CopyState& saved, const storage::CopyState& sta
 Task<Result<void>> PassiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::milliseconds(500);
   constexpr Duration rest_turn = std::chrono::minutes(2);
-  storage::CopyState saved = keeper_.state();
+  const storage::CopyState& state_now = keeper_.state();
+  storage::CopyState saved = state_now;
   Position seen = saved.min_required;
   bool rested = false;
   for (;;) {
     const auto moves = [&] { return !at_rest() || files_->replayer->position() != seen || files_->replayer->base_marker_met(); };
-    if (rested && !moves()) co_await wait_for(context_.clock, rest_turn, changed_, moves);
+    const bool ages = held() || delay_.keeps(lags().truncation, state_now.min_required, context_.clock.now());
+    if (rested && !ages && !moves()) co_await wait_for(context_.clock, rest_turn, changed_, moves);
     co_await context_.clock.sleep(turn);
     const bool moved = files_->replayer->position() != seen;
     seen = files_->replayer->position();
@@ -375,17 +379,13 @@ Task<Result<void>> PassiveCopy::keep_house() {
     }
     storage::CopyState& state = keeper_.state();
     state.tip_heard = tip_heard_at();
+    note_ages();
     if (worth_saving(saved, state, context_.clock.wall_now(), at_rest())) {
       CCR_CO_TRY(co_await keeper_.save());
       saved = state;
     }
-    const std::uint64_t needed = state.min_required.generation.number;
-    if (state.seeded && needed > sealed_generations_kept) {
-      const Generation below{needed - sealed_generations_kept};
-      if (files_->log->first() < below) {
-        CCR_CO_TRY(co_await files_->log->truncate_below(below));
-      }
-    }
+    const Generation below = needed_from();
+    if (state.seeded && files_->log->first() < below) CCR_CO_TRY(co_await files_->log->truncate_below(below));
     if (!moved) CCR_CO_TRY(co_await files_->log->give_back());
   }
 }

@@ -260,6 +260,7 @@ Task<Result<void>> PassiveCopy::adopt(transport::Welcome welcome) {
   fresh.seed.reread = true;
   fresh.seed.bytes_per_second_max = state.seed.bytes_per_second_max;
   state = fresh;
+  forget_log_times();
   CCR_CO_TRY(co_await keeper_.save());
   CCR_CO_TRY(co_await mark_directories(context_, database_, paths_, state.signature));
   co_return co_await open_files();
@@ -274,7 +275,7 @@ Task<Result<void>> PassiveCopy::pass_opened(const transport::SeedOffer& offer) {
   state.replayed_commit = offer.from_commit;
   state.durable = Position{};
   tip_times_.clear();
-  inspected_times_.clear();
+  forget_log_times();
   CCR_CO_TRY(co_await keeper_.save());
   const std::optional<Generation> aside = not_proven_from(seed_hello_, seed_welcome_, offer.from.generation);
   if (aside) tell_aside(*aside, difference_reason_);
@@ -294,6 +295,7 @@ Task<Result<void>> PassiveCopy::pass_resumed(const transport::SeedOffer& offer) 
   const std::optional<Generation> aside = not_proven_from(seed_hello_, seed_welcome_, offer.from.generation);
   if (!covered || aside) {
     keeper_.state().durable = Position{};  // before the log goes: one shorter than this would be damage at the next start
+    forget_log_times();
     CCR_CO_TRY(co_await keeper_.save());
     if (aside) tell_aside(*aside, difference_reason_);
     CCR_CO_TRY(co_await files_->log->restart_at(offer.from.generation, aside));
@@ -323,6 +325,7 @@ Task<Result<void>> PassiveCopy::finish_seed() {
   context_.trace.record(event);
   seed_verdict_.reset();
   difference_reason_.clear();
+  delay_changed_.notify();  // it grows from here on
   consider_healthy();
   changed_.notify();
   if (manual) end_phase();

@@ -32,9 +32,9 @@ Task<Result<transport::SeedOffer>> PassiveSource::open(std::string, Position res
   if (!resume_from.known()) co_return others_part();
   const Instant end = clock_.now() + patience;
   while (copy_.is_source() && copy_.state().min_required < resume_from) {
-    if (clock_.now() >= end) {
+    if (clock_.now() >= end || copy_.held()) {
       co_return Error{ErrorKind::refused, "the copy stands at " + to_text(copy_.state().min_required) + ", before the pass's " + to_text(resume_from),
-                      "seed from a copy that has replayed further"};
+                      copy_.held() ? "it is delayed by replay_lag: seed from another copy" : "seed from a copy that has replayed further"};
     }
     constexpr Duration look_again = std::chrono::milliseconds(20);
     copy_.hurry();

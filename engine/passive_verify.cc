@@ -199,7 +199,8 @@ Task<Result<void>> PassiveCopy::verify_active(VerifyRequest request, VerifyRepor
   co_return Result<void>();
 }
 
-// A proof at or after where the active copy stands now; a suspended copy is compared where it rests, by its last proof.
+// A proof at or after where the active copy stands now; a suspended copy is compared where it rests, by its last proof. One that is delayed will
+// not come there for long, and its delay is not given up for a proof: its last one counts, and the report says as of where it is.
 Task<Result<void>> PassiveCopy::verify_roots(VerifyReport& report) {
   const storage::CopyState& state = keeper_.state();
   constexpr Duration patience = std::chrono::seconds(60);
@@ -207,16 +208,19 @@ Task<Result<void>> PassiveCopy::verify_roots(VerifyReport& report) {
   const Position start = tip_ ? tip_->durable : state.min_required;
   while (!(state.root_equal_at >= start && state.root_equal_at.known())) {
     if (state.suspended || state.failed) break;
+    if (held() && state.root_equal_at.known()) break;
     if (!state.seeded) break;  // the roots differed: a difference is on its way
     if (context_.clock.now() >= end) {
-      co_return Error{ErrorKind::timeout, "no root was compared at or after " + to_text(start) + " within 60 s", "ccr status " + database_.name};
+      co_return Error{ErrorKind::timeout, "no root was compared at or after " + to_text(start) + " within 60 s",
+                       held() ? "the copy is delayed by replay_lag: verify again when status shows its first root" : "ccr status " + database_.name};
     }
     constexpr Duration turn = std::chrono::milliseconds(50);
     co_await context_.clock.sleep(turn);
   }
   report.position = state.root_equal_at;
   report.root = state.root_equal;
-  const bool proven_here = state.suspended || state.failed ? state.root_equal_at == state.min_required : state.root_equal_at >= start;
+  const bool rests = state.suspended || state.failed;
+  const bool proven_here = rests ? state.root_equal_at == state.min_required : held() || state.root_equal_at >= start;
   report.roots_equal = state.root_equal_at.known() && state.seeded && proven_here;
   co_return Result<void>();
 }

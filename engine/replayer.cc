@@ -27,7 +27,8 @@ Replayer::Replayer(const Executor& executor, storage::Disk& disk, Clock& clock, 
       applied_commit_(commit_) {}
 
 void Replayer::set_limit(Position limit) {
-  if (limit <= limit_) return;
+  if (limit < limit_) limit = std::max(limit, std::min(limit_, keeper_.state().max_required));
+  if (limit == limit_) return;
   limit_ = limit;
   changed_.notify();
 }

@@ -40,7 +40,8 @@ class Replayer {
   // One shot: applies everything up to `limit` and returns.
   Task<Result<void>> replay_to(Position limit);
 
-  void set_limit(Position limit);
+  void set_limit(Position limit);  // a lower one holds back what no batch has begun with
+  Position limit() const noexcept { return limit_; }
   void hurry();  // somebody waits for what is below the limit now
   void give_back();  // nothing will come for a while: memory goes back to the system
   Task<void> hold();

@@ -45,7 +45,7 @@ Task<Result<void>> Roles::be_ready(Hosted& hosted, HandoverAsk ask) {
       co_return Error{ErrorKind::timeout, subject_of(hosted.config, context_.config.node) + " has replayed to " + to_text(passive.state().min_required) + ", expected " +
                       to_text(ask.position), "try again when its replay queue is shorter"};
     }
-    passive.hurry();
+    passive.replay_at_once(Handover::hold_limit);
     co_await context_.clock.sleep(replay_look);
   }
   const std::optional<Digest64> root = passive.root();
@@ -123,6 +123,8 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   }
   const Result<void> ready = able(context_, hosted);
   if (!ready.ok()) co_return ready.error();
+  const bool goes_on = ask.step == HandoverStep::check && ask.position.known();  // a move, and not its checks alone
+  if (goes_on) hosted.passive->replay_at_once(Handover::backlog_limit + Handover::hold_limit);
   if (ask.step == HandoverStep::prepare) CCR_CO_TRY(co_await be_ready(hosted, std::move(ask)));
   co_return granted;
 }

@@ -61,6 +61,22 @@ json active_here(const Node& node, const Hosted& hosted, WallTime now) {
 // What was never proven equal to its active copy, or is being made so, is no copy: it neither lags nor lacks a part of the log.
 bool is_copy(const transport::Watermarks& marks) { return marks.root_equal_at.known() && marks.inspected.known(); }
 
+// As this node's configuration says, which every node has.
+LagShown lag_there(const Hosted& hosted, const std::string& node, const transport::Watermarks& marks) {
+  LagShown shown{{lag_of(hosted.config.replay_lag, node), lag_of(hosted.config.truncation_lag, node)}, std::nullopt, std::nullopt};
+  const Duration waited(static_cast<std::int64_t>(marks.replay_queue_ns));
+  if (shown.lags.replay > Duration::zero() && marks.replayed < marks.inspected) shown.due_in = std::max(Duration::zero(), shown.lags.replay - waited);
+  return shown;
+}
+
+LagShown lag_here(const PassiveCopy& passive) {
+  LagShown shown{passive.lags(), std::nullopt, passive.replay_due_in()};
+  const storage::CopyState& state = passive.state();
+  const bool counted = passive.tip() && passive.watermarks().inspected == passive.tip()->durable && passive.tip()->commit >= state.replayed_commit;
+  if (counted) shown.commits = passive.tip()->commit - state.replayed_commit;
+  return shown;
+}
+
 // A passive copy as its active node knows it: what it reported, and when.
 json passive_there(const Hosted& hosted, const std::string& node) {
   json copy = blank_copy(node, "passive");
@@ -87,6 +103,7 @@ json passive_there(const Hosted& hosted, const std::string& node) {
       if (facts.connected) copy["replay_queue"]["seconds"] = static_cast<double>(facts.watermarks.replay_queue_ns) / 1e9;
       // The end of the log is known here, and what it had; it may have replayed since, and no more than that.
       if (!facts.connected) copy["queues_as_of"] = to_rfc3339(last_heard(facts));
+      put_lag(copy, lag_there(hosted, node, facts.watermarks));
     }
     dropped = find_pin(active.state().pins, node, storage::Pin::Kind::copy);
   }
@@ -135,6 +152,7 @@ json passive_here(const Node& node, const Hosted& hosted, WallTime now) {
     copy["copy_queue"]["seconds"] = copy["lag_seconds"];
     copy["replay_queue"]["seconds"] = static_cast<double>(marks.replay_queue_ns) / 1e9;
   }
+  put_lag(copy, lag_here(passive));
   if (const std::optional<storage::Quarantine> aside = passive.quarantine()) {
     copy["quarantine"] = {{"files", aside->files}, {"bytes", aside->bytes}};
   }

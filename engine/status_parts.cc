@@ -28,7 +28,7 @@ json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal", "root_equal_at", "disk_verified_at", "tip_heard_at",
-                            "connection", "shipped", "log_first_generation", "log_bytes", "log_budget_bytes", "log_directory", "quarantine", "queues_as_of", "scrub"})
+                            "connection", "shipped", "log_first_generation", "log_bytes", "log_budget_bytes", "log_directory", "quarantine", "queues_as_of", "scrub", "replay_lag"})
     copy[field] = nullptr;
   // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
@@ -64,6 +64,31 @@ void put_watermarks(json& copy, const transport::Watermarks& marks) {
   seed["rate"] = marks.seed_rate;
   if (marks.seed_running && marks.seed_rate > 0 && marks.seed_total_bytes >= marks.seed_done_bytes)
     seed["eta_seconds"] = static_cast<double>(marks.seed_total_bytes - marks.seed_done_bytes) / static_cast<double>(marks.seed_rate);
+}
+
+void put_lag(json& copy, const LagShown& shown) {
+  if (shown.lags == Lags{}) return;
+  const auto seconds = [](Duration duration) { return std::chrono::duration<double>(duration).count(); };
+  copy["replay_lag"] = {{"seconds", seconds(shown.lags.replay)},
+                        {"truncation_seconds", seconds(shown.lags.truncation)},
+                        {"held_bytes", nullptr},
+                        {"held_commits", shown.commits ? json(*shown.commits) : json(nullptr)},
+                        {"behind_seconds", nullptr},
+                        {"due_in_seconds", shown.due_in ? json(seconds(*shown.due_in)) : json(nullptr)}};
+  const json& queue = copy["replay_queue"];
+  if (!queue.is_object() || shown.lags.replay == Duration::zero()) return;
+  copy["replay_lag"]["held_bytes"] = queue["bytes"];
+  copy["replay_lag"]["behind_seconds"] = queue["seconds"];
+}
+
+bool replay_queue_in_order(const json& copy) {
+  constexpr double slack_seconds = 2;
+  const json& queue = copy["replay_queue"];
+  if (!queue.is_object()) return false;
+  if (queue["bytes"] == 0) return true;
+  if (!copy["replay_lag"].is_object() || !queue["seconds"].is_number()) return false;
+  const double lag = copy["replay_lag"]["seconds"].get<double>();
+  return lag > 0 && queue["seconds"].get<double>() <= lag + lag / 32 + slack_seconds;
 }
 
 void put_queues(json& copy, Position generated, Position inspected, Position replayed, std::uint64_t generation_bytes) {

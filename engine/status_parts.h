@@ -9,6 +9,7 @@
 
 #include "engine/copy_state.h"
 #include "engine/copy_table.h"
+#include "engine/replay_delay.h"
 #include "storage/state_file.h"
 #include "transport/messages.h"
 #include "transport/network.h"
@@ -20,6 +21,15 @@ nlohmann::json rate_limit_json(std::uint64_t bytes_per_second_max);  // null whe
 nlohmann::json blank_copy(const std::string& node, const char* role);
 void put_standing(nlohmann::json& copy, const CopyStanding& standing);
 void put_watermarks(nlohmann::json& copy, const transport::Watermarks& marks);
+// Of a copy that has one: a delayed copy's replay queue is no trouble up to it (engine/replay_delay.h).
+struct LagShown {
+  Lags lags;
+  std::optional<std::uint64_t> commits;   // held; nullopt: not known
+  std::optional<Duration> due_in;         // until more of it is replayed
+};
+void put_lag(nlohmann::json& copy, const LagShown& shown);
+// Nothing is in the replay queue, or nothing but what its lag holds back.
+bool replay_queue_in_order(const nlohmann::json& copy);
 void put_queues(nlohmann::json& copy, Position generated, Position inspected, Position replayed, std::uint64_t generation_bytes);
 // Of log, since the node started. `packing`: how it goes now, where this node decides that.
 void put_shipped(nlohmann::json& copy, std::uint64_t logical_bytes, std::uint64_t wire_bytes, const PackingFacts* packing);

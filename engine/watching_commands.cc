@@ -16,7 +16,7 @@ constexpr Duration look_again_at_state = std::chrono::milliseconds(50);
 
 }  // namespace
 
-// In the asked state; `healthy` also means that nothing is left in the queues.
+// In the asked state; `healthy` also means that nothing is left in the queues, but for what replay_lag holds back.
 Task<Result<json>> Commands::wait(const ControlRequest& request) {
   const Result<Hosted*> hosted = hosted_of(request);
   if (!hosted.ok()) co_return hosted.error();
@@ -41,7 +41,7 @@ Task<Result<json>> Commands::wait(const ControlRequest& request) {
     json copy = copy_status(request);
     if (copy.is_null()) co_return Error{ErrorKind::not_found, "this node has no copy of " + request.database(), "name it as DB@NODE"};
     const auto empty = [&](const char* queue) { return copy[queue].is_object() && copy[queue]["bytes"] == 0; };
-    const bool queues_empty = copy["role"] == "active" || (empty("copy_queue") && empty("replay_queue"));
+    const bool queues_empty = copy["role"] == "active" || (empty("copy_queue") && replay_queue_in_order(copy));
     const bool there = copy["state"].is_string() && copy["state"] == *wanted && (*wanted != "healthy" || queues_empty);
     if (there) co_return copy;
     if (context_.clock.now() >= end) {

@@ -18,8 +18,9 @@ constexpr std::size_t slot_count = 2;
 constexpr std::size_t position_bytes = 16;
 constexpr std::size_t fixed_bytes_max = 512;  // everything of a CopyState that has one length, with room
 constexpr std::size_t pin_bytes_max = 2 + 2 + CopyState::name_bytes_max + position_bytes;
+constexpr std::size_t age_bytes = position_bytes + 8;
 static_assert(slot_header_bytes + fixed_bytes_max + CopyState::comment_bytes_max + CopyState::cause_bytes_max +
-                  3 * CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max <=
+                  3 * CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max + 2 * CopyState::ages_max * age_bytes <=
               StateFile::state_bytes_max);
 static_assert(StateFile::state_bytes_max % slot_block_bytes == 0);
 
@@ -148,6 +149,27 @@ Pin get_pin(Decoder& in, bool& legal) {
   return pin;
 }
 
+void put(Encoder& out, const std::vector<LogAge>& ages) {
+  CCR_ASSERT(ages.size() <= CopyState::ages_max);
+  out.u16(static_cast<std::uint16_t>(ages.size()));
+  for (const LogAge& age : ages) {
+    put(out, age.position);
+    out.u64(static_cast<std::uint64_t>(age.age.count()));
+  }
+}
+std::vector<LogAge> get_ages(Decoder& in, bool& legal) {
+  std::vector<LogAge> ages;
+  const std::size_t count = in.u16();
+  if (count > CopyState::ages_max) legal = false;
+  for (std::size_t i = 0; i < count && legal && in.ok(); ++i) {
+    const Position position = get_position(in);
+    const Duration age(static_cast<std::int64_t>(in.u64()));
+    if (age < Duration::zero()) legal = false;
+    ages.push_back({position, age});
+  }
+  return ages;
+}
+
 void put(Encoder& out, const CopyState& state) {
   out.bytes(state.signature.bytes);
   out.u64(state.epoch);
@@ -182,6 +204,8 @@ void put(Encoder& out, const CopyState& state) {
   CCR_ASSERT(state.pins.size() <= CopyState::pins_max);
   out.u16(static_cast<std::uint16_t>(state.pins.size()));
   for (const Pin& pin : state.pins) put(out, pin);
+  put(out, state.received_ages);
+  put(out, state.replayed_ages);
 }
 CopyState get_state(Decoder& in, bool& legal) {
   CopyState state;
@@ -219,6 +243,8 @@ CopyState get_state(Decoder& in, bool& legal) {
   const std::size_t pins = in.u16();
   if (pins > CopyState::pins_max) legal = false;
   for (std::size_t i = 0; i < pins && legal && in.ok(); ++i) state.pins.push_back(get_pin(in, legal));
+  state.received_ages = get_ages(in, legal);
+  state.replayed_ages = get_ages(in, legal);
   return state;
 }
 

@@ -53,11 +53,19 @@ struct ScrubProgress {
   bool operator==(const ScrubProgress&) const = default;
 };
 
+// For how long a delayed copy has had its log up to a position, while its node ran.
+struct LogAge {
+  Position position;
+  Duration age{0};
+  bool operator==(const LogAge&) const = default;
+};
+
 struct CopyState {
   static constexpr std::size_t comment_bytes_max = 512;
   static constexpr std::size_t cause_bytes_max = 4 * KiB;  // room for the longest message of ours with two paths
   static constexpr std::size_t name_bytes_max = 255;
   static constexpr std::size_t pins_max = 64;
+  static constexpr std::size_t ages_max = 64;
   Signature signature;
   Epoch epoch = 0;         // the newest that is known here
   std::string active;      // the node whose copy is the active one in it; empty: the one that the configuration names first
@@ -88,6 +96,8 @@ struct CopyState {
   FileFacts pages_at_rest;          // passive: of the page file when the copy was suspended
   ScrubProgress scrub;
   std::vector<Pin> pins;  // active
+  std::vector<LogAge> received_ages;  // passive, with a replay_lag: what is not replayed
+  std::vector<LogAge> replayed_ages;  // passive, with a truncation_lag: what is
   bool operator==(const CopyState&) const = default;
 };
 

@@ -51,6 +51,15 @@ TEST(Config, TheExampleOfTheManualIsRead) {
   EXPECT_TRUE(config.warnings.empty());
 }
 
+TEST(Config, EachCopyHasLagsOfItsOwn) {
+  const Config config = parsed(with(example_config, "replay_lag      = { beta = \"0s\" }", "replay_lag = { beta = \"1h\" }\ntruncation_lag = { alpha = \"2d\" }"), "beta");
+  const DatabaseConfig& orders = config.databases.at("orders");
+  EXPECT_EQ(lag_of(orders.replay_lag, "beta"), 1h);
+  EXPECT_EQ(lag_of(orders.replay_lag, "alpha"), 0s);
+  EXPECT_EQ(lag_of(orders.truncation_lag, "alpha"), 48h);
+  EXPECT_NE(show_config(config).find("replay_lag = { beta = \"3600s\" }\ntruncation_lag = { alpha = \"172800s\" }"), std::string::npos);
+}
+
 TEST(Config, DefaultsStandForEveryKeyThatMayBeLeftOut) {
   const Config config = parsed(R"(
 cluster = "lab"

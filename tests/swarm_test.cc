@@ -46,7 +46,7 @@ void expect_not_vacuous(const SwarmCounts& counts, std::uint64_t seeds) {
                             Fault::connection_cut, Fault::half_open, Fault::link_stall, Fault::partition, Fault::bit_flip}) {
     EXPECT_GT(counts.faults[static_cast<std::size_t>(fault)], 0u) << name_of(fault);
   }
-  for (const char* what : {"seeds finished", "seeds interrupted", "differences needed", "pins dropped", "suspensions", "resumes", "stops", "scrubs finished"})
+  for (const char* what : {"seeds finished", "seeds interrupted", "differences needed", "pins dropped", "suspensions", "resumes", "stops", "scrubs finished", "positions replayed after their lag"})
     EXPECT_TRUE(counts.happened.count(what) > 0) << what;
   EXPECT_GT(counts.happened.at("commits"), seeds * 10);
   EXPECT_GT(counts.happened.at("seeds finished"), seeds);

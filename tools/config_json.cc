@@ -12,8 +12,9 @@ using nlohmann::json;
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 json database_json(const engine::DatabaseConfig& database) {
-  json lags = json::object();
+  json lags = json::object(), kept = json::object();
   for (const auto& [copy, lag] : database.replay_lag) lags[copy] = seconds(lag);
+  for (const auto& [copy, lag] : database.truncation_lag) kept[copy] = seconds(lag);
   return {{"kind", engine::name_of(database.kind)},
           {"path", database.path},
           {"logs", database.logs},
@@ -28,7 +29,8 @@ json database_json(const engine::DatabaseConfig& database) {
           {"commit_fallback_seconds", seconds(database.commit_fallback)},
           {"on_demote", database.on_demote},
           {"on_promote", database.on_promote},
-          {"replay_lag", std::move(lags)}};
+          {"replay_lag", std::move(lags)},
+          {"truncation_lag", std::move(kept)}};
 }
 
 json transport_json(const engine::TransportConfig& transport) {

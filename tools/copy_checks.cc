@@ -89,6 +89,7 @@ class CopyChecks {
     queue();
     if (!whole()) return;  // its state says so, and the rest would say it again
     lag();
+    replay();
     proof();
     verified();
   }
@@ -119,6 +120,17 @@ class CopyChecks {
     if (!seconds) return add("lag", Health::unknown, "not known", "ccr status " + name_);
     add("lag", graded(*seconds, lag_warning_seconds, lag_failed_seconds), seconds_text(*seconds),
         "which stage limits? ccr bench ship --peer " + node_);
+  }
+
+  // Of a delayed copy: what it holds back is no queue, what is due is.
+  void replay() {
+    const json& delay = field(copy_, "replay_lag");
+    const std::optional<double> lag = number_field(delay, "seconds"), behind = number_field(delay, "behind_seconds");
+    if (!lag || *lag <= 0) return;
+    const std::string configured = "delayed by " + age_text(*lag);
+    if (!behind) return add("replay", Health::unknown, configured, "ccr status " + name_);
+    const std::string found = fmt::format("{}, holds {} of {}", configured, size_text(count_field(delay, "held_bytes").value_or(0)), age_text(*behind));
+    add("replay", graded(*behind - *lag - *lag / 32, lag_warning_seconds, lag_failed_seconds), found, "its replay is slower than its log comes: ccr bench ship");
   }
 
   void proof() {

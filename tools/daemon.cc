@@ -118,7 +118,7 @@ void Daemon::read_again(engine::Node& node) {
   read_certificate_again(node);
 }
 
-// Whom to believe is in force at once. Of all else it says what a restart would change; what runs goes on as it is.
+// Whom to believe and how far copies are delayed is in force at once. Of all else it says what a restart would change; what runs goes on as it is.
 void Daemon::read_config_again(engine::Node& node) {
   const Result<engine::Config> config = load_config(config_file_, config_.node);
   if (!config) {
@@ -130,6 +130,13 @@ void Daemon::read_config_again(engine::Node& node) {
   for (auto& [name, known] : config_.nodes) {
     if (const auto read = config->nodes.find(name); read != config->nodes.end()) known.pins = read->second.pins;
   }
+  for (auto& [name, known] : config_.databases) {
+    const auto read = config->databases.find(name);
+    if (read == config->databases.end()) continue;
+    known.replay_lag = read->second.replay_lag;
+    known.truncation_lag = read->second.truncation_lag;
+  }
+  node.take_lags(*config);
   if (tls_) hold_to_rules(config_, *tls_);
   const bool restart = !config_changes(config_, *config).empty();
   node.events().record({"config_read",

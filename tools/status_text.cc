@@ -90,10 +90,21 @@ std::vector<std::string> scrub_lines(const json& scrub, WallTime now, Detail det
   return {text};
 }
 
+// "delayed 1h, holds 12m 03s, next in 0.4s"
+std::string delay_text(const json& delay) {
+  const std::optional<double> lag = number_field(delay, "seconds"), behind = number_field(delay, "behind_seconds");
+  if (!lag || *lag <= 0) return "";
+  std::string text = "delayed " + age_text(*lag);
+  if (behind) text += ", holds " + (*behind > 0 ? age_text(*behind) : "nothing");
+  if (const std::optional<double> due = number_field(delay, "due_in_seconds")) text += ", next in " + age_text(*due);
+  return text;
+}
+
 std::string remark_text(const json& copy, WallTime now) {
   std::string text = seed_text(field(copy, "seed"));
   append(text, reason_text(copy));
   if (!text_field(copy, "queues_as_of").empty()) append(text, "queues as last heard");
+  append(text, delay_text(field(copy, "replay_lag")));
   const json& equal_at = field(copy, "root_equal_at");
   if (equal_at.is_object()) append(text, "root equal at " + generation_text(equal_at));
   const std::string verified = text_field(copy, "disk_verified_at");

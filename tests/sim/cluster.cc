@@ -61,6 +61,8 @@ engine::Config Cluster::config_of(const std::string& name) const {
   orders.seed_auto = options_.seed_auto;
   orders.commit = options_.commit;
   orders.commit_fallback = options_.commit_fallback;
+  orders.replay_lag = options_.replay_lag;
+  orders.truncation_lag = options_.truncation_lag;
   config.databases.emplace(orders.name, orders);
   if (options_.configure) options_.configure(name, config);
   return config;

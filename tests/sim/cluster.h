@@ -24,6 +24,7 @@ struct ClusterOptions {
   bool seed_auto = false;
   engine::CommitMode commit = engine::CommitMode::async;
   Duration commit_fallback{0};
+  std::map<std::string, Duration> replay_lag, truncation_lag;  // of copies
   int paths = 1;  // addresses of each node: 10.77.0.N, then 10.78.0.N
   std::string compression = "none";
   std::string streams = "auto";  // of a seed

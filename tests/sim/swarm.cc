@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/swarm_audit.h"
@@ -383,6 +384,7 @@ void Swarm::observe_passive(const std::string& name) {
   const storage::CopyState& state = copy->state();
   if (!state.seeded) {
     seen.durable = seen.replayed = Position{};
+    seen.whole = false;
     return;
   }
   if (state.min_required > state.max_required) fail(name + ": min_required is beyond max_required");
@@ -396,11 +398,31 @@ void Swarm::observe_passive(const std::string& name) {
     fail("not in order: " + text());
   const std::uint64_t life = cluster_.host(name).lives();
   if (seen.life != life) seen.replayed = Position{};  // what a batch applied and did not save is applied again
+  if (options_.cluster.replay_lag.contains(name) && !options_.handovers) observe_delay(name, seen, marks);  // a handover ends a delay
   if (marks.durable < seen.durable || marks.replayed < seen.replayed)
     fail("went back: " + text() + ", was durable " + to_text(seen.durable) + " replayed " + to_text(seen.replayed));
   seen.life = life;
   seen.durable = marks.durable;
   seen.replayed = marks.replayed;
+}
+
+// Nothing is replayed before its lag has passed since it was first seen here, whatever restarts, forks and wall clocks do.
+void Swarm::observe_delay(const std::string& name, Seen& seen, const transport::Watermarks& marks) {
+  const Duration lag = options_.cluster.replay_lag.at(name);
+  if (!std::exchange(seen.whole, true)) {
+    seen.came.clear();
+    seen.free = marks.inspected;
+  }
+  // What a batch had begun with before a restart was let go then.
+  if (marks.inspected > std::max({marks.replayed, seen.free, cluster_.passive(name)->state().max_required})) seen.came.emplace(marks.inspected, world_.now());
+  while (!seen.came.empty() && seen.came.begin()->first <= marks.replayed) {
+    const Instant came = seen.came.begin()->second;
+    if (world_.now() - came < lag) fail(name + " replayed to " + to_text(marks.replayed) + ", of which some came " + std::to_string((world_.now() - came).count() / 1'000'000) + " ms ago");
+    seen.came.erase(seen.came.begin());
+    happened("positions replayed after their lag");
+  }
+  const bool set_aside = !seen.came.empty() && seen.came.rbegin()->first > marks.inspected;
+  if (set_aside) seen.came.erase(seen.came.upper_bound(marks.inspected), seen.came.end());
 }
 
 void Swarm::hear(const std::string& node, const Event& event) {

@@ -51,6 +51,9 @@ class Swarm {
     std::uint64_t life = 0;
     Position durable, replayed;
     bool suspended = false, failed = false;  // until a person says otherwise
+    bool whole = false;                       // seeded, as last seen
+    Position free;                            // what a seed needed ended here at most: it is replayed at once
+    std::map<Position, Instant> came;         // of a delayed copy: when log was inspected that was not replayed then
   };
 
   bool live();
@@ -74,6 +77,7 @@ class Swarm {
   bool run_for(Duration duration);
   void observe();
   void observe_passive(const std::string& name);
+  void observe_delay(const std::string& name, Seen& seen, const transport::Watermarks& marks);
   void hear(const std::string& node, const Event& event);
   void left_rest(const std::string& node, const std::string& next);
   void fail(const std::string& wrong);

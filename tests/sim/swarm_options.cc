@@ -65,6 +65,11 @@ SwarmOptions draw_options(Random random) {
   options.handovers = coin();
   if (random.chance(1, 3)) cluster.commit = coin() ? engine::CommitMode::durable : engine::CommitMode::received;
   if (coin()) cluster.commit_fallback = std::chrono::seconds(random.between(1, 10));
+  // Some seconds to some tens of them: the swarm's healing waits for it.
+  for (const std::string& node : cluster.nodes) {
+    if (random.chance(1, 6)) cluster.replay_lag[node] = std::chrono::seconds(random.between(1, 30));
+    if (random.chance(1, 8)) cluster.truncation_lag[node] = std::chrono::seconds(random.between(1, 60));
+  }
   return options;
 }
 
@@ -81,7 +86,8 @@ std::string to_text(const SwarmOptions& options) {
       {options.disk_errors, "disk errors"},  {options.suspensions, "suspensions"},     {options.seeds, "seeds"},
       {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
       {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"},
-      {cluster.scrub.every > 0s, "scrubs"}, {options.handovers, "handovers"}, {cluster.commit != engine::CommitMode::async, "commits that wait"}};
+      {cluster.scrub.every > 0s, "scrubs"}, {options.handovers, "handovers"}, {cluster.commit != engine::CommitMode::async, "commits that wait"},
+      {!cluster.replay_lag.empty(), "delayed copies"}, {!cluster.truncation_lag.empty(), "kept log"}};
   for (const auto& [on, name] : features)
     if (on) text += std::string(", ") + name;
   return text;

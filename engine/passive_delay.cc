@@ -1,0 +1,81 @@
+// How a delayed copy waits: log is received and inspected at once, and replayed when replay_lag has passed.
+#include <algorithm>
+#include <utility>
+
+#include "engine/passive_copy.h"
+#include "engine/passive_files.h"
+
+namespace ccr::engine {
+
+Lags PassiveCopy::lags() const {
+  const std::string& node = context_.config.node;
+  return {lag_of(database_.replay_lag, node), lag_of(database_.truncation_lag, node)};
+}
+
+// Pages that are being made equal are no copy yet, and its log decides whether they are: the delay begins behind that.
+void PassiveCopy::pace_replay() {
+  if (!files_ || !files_->replayer) return;
+  const storage::CopyState& state = keeper_.state();
+  const Instant now = context_.clock.now();
+  const Position inspected = files_->log->inspected();
+  const bool delayed = state.seeded && now >= at_once_until_;
+  const Position limit = delay_.may_replay(inspected, delayed ? lags().replay : Duration::zero(), now);
+  // A batch that a crash cut off goes on: the pages may be there already.
+  files_->replayer->set_limit(std::max(limit, std::min(state.max_required, inspected)));
+  if (held()) delay_changed_.notify();
+}
+
+bool PassiveCopy::held() const { return files_ && files_->replayer && files_->replayer->limit() < files_->log->inspected(); }
+
+std::optional<Duration> PassiveCopy::replay_due_in() const {
+  if (!held()) return std::nullopt;
+  return delay_.due_in(files_->replayer->limit(), lags().replay, context_.clock.now());
+}
+
+void PassiveCopy::replay_at_once(Duration lease) {
+  const Instant now = context_.clock.now();
+  const bool news = now >= at_once_until_ && held();
+  at_once_until_ = std::max(at_once_until_, now + lease);
+  pace_replay();
+  hurry();
+  if (!news) return;
+  const Event event{"replay_lag_lifted", subject_of(database_, context_.config.node), {{"from", to_text(keeper_.state().min_required)}, {"to", to_text(files_->log->inspected())}}};
+  context_.trace.record(event);
+}
+
+Task<Result<void>> PassiveCopy::replay_in_time() {
+  constexpr Duration least = std::chrono::milliseconds(10), most = std::chrono::seconds(1);
+  for (;;) {
+    while (!held()) co_await delay_changed_.wait();
+    const Duration due = replay_due_in().value_or(most);
+    co_await context_.clock.sleep(std::clamp(due, least, most));
+    pace_replay();
+  }
+}
+
+// The log that replay needs and a little below it, and what truncation_lag keeps.
+Generation PassiveCopy::needed_from() const {
+  const Position replayed = keeper_.state().min_required;
+  const Duration lag = lags().truncation;
+  const Position kept = lag > Duration::zero() ? std::min(replayed, delay_.kept_from(lag, context_.clock.now())) : replayed;
+  const std::uint64_t needed = kept.generation.number;
+  return {needed > sealed_generations_kept ? needed - sealed_generations_kept : 0};
+}
+
+void PassiveCopy::forget_log_times() {
+  delay_.clear();
+  keeper_.state().received_ages.clear();
+  keeper_.state().replayed_ages.clear();
+}
+
+// What a restart must know goes into the state now and then, and with it to the disk.
+void PassiveCopy::note_ages() {
+  const Instant now = context_.clock.now();
+  const Lags lags = this->lags();
+  if (lags.truncation > Duration::zero()) delay_.replayed(keeper_.state().min_required, now);
+  if (now - ages_saved_ < ReplayDelay::save_interval(lags)) return;
+  ages_saved_ = now;
+  delay_.save(keeper_.state(), lags, now);
+}
+
+}  // namespace ccr::engine
