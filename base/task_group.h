@@ -53,6 +53,10 @@ class TaskGroup {
   bool stopping_ = false;
 };
 
+// Throws where the task is being stopped. For who suspended before it made a group: a stop that came in that suspension would be thrown by the call of
+// join() itself, with the group's tasks still in it.
+inline Task<void> stop_point() { co_return; }
+
 // True for the exception that a stopped task's suspension throws.
 bool is_stopped(const std::exception& exception) noexcept;
 

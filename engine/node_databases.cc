@@ -58,6 +58,7 @@ Task<Result<void>> Node::host_life(Hosted& hosted) {
   Result<void> ended = conflict_of(hosted);
   if (must_leave_first(hosted)) hosted.conflict.clear();
   if (hosted.conflict.empty()) {
+    co_await stop_point();
     TaskGroup life(executor_);
     life.spawn(host_once(hosted));
     life.spawn(leave_role(context_.clock, hosted));

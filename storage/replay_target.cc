@@ -82,6 +82,7 @@ Task<Result<void>> PageFileTarget::flush() {
   std::size_t next = 0;
   if (!pages.empty()) {
     const Executor executor = co_await asio::this_coro::executor;
+    co_await stop_point();
     TaskGroup writers(executor);
     for (int i = 0; i < writes_in_flight_max; ++i) writers.spawn(write_runs(next, pages));
     CCR_CO_TRY(co_await writers.join());
