@@ -85,9 +85,9 @@ def play(trial, cluster, served):
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB)")
         database.commit()
-    application.start(str(served.pid_file(here)), str(path), str(served.record))
     cluster.start()
     cluster.seed()
+    application.start(str(served.pid_file(here)), str(path), str(served.record))
     served.write_for(here)
     for turn in range(trial.rounds(3, 10)):
         asked = trial.random.choice((here, there))
