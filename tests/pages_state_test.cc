@@ -18,7 +18,9 @@ CopyState full_state() {
   state.signature.bytes.fill(std::byte{0xa5});
   state.epoch = 3;
   state.active = "gamma";
-  state.forced = state.deposed = true;
+  state.forced = state.deposed = state.promote_due = true;
+  state.received_ages = {{at(7, 4096), std::chrono::seconds(90)}, {at(8, 4096), std::chrono::seconds(30)}};
+  state.replayed_ages = {{at(6, 4096), std::chrono::seconds(120)}};
   state.prepared = 4;
   state.page_size = 4096;
   state.durable = at(9, 8192);
@@ -125,7 +127,7 @@ TEST(StateBytes, BytesBehindThePayloadAreRefusedAlsoWithAGoodChecksum) {
 
 TEST(StateBytes, ANewerVersionIsUnsupported) {
   Bytes slot = encode_state(full_state(), 5);
-  slot[8] = std::byte{6};
+  slot[8] = static_cast<std::byte>(static_cast<int>(slot[8]) + 1);
   seal_state(slot);
   EXPECT_EQ(kind_of(decode_state(slot)), ErrorKind::unsupported);
 }
