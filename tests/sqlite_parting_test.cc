@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "tests/sqlite_follower.h"
 #include "tests/sqlite_programs.h"
@@ -13,15 +11,6 @@ namespace {
 
 const std::vector<std::string> made_in_wal_mode = {"PRAGMA journal_mode=WAL", "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)",
                                              "INSERT INTO t VALUES(1, randomblob(5000))"};
-
-Bytes file_alone(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream all;
-  all << in.rdbuf();
-  const std::string text = all.str();
-  const ByteView bytes = as_bytes(text);
-  return Bytes(bytes.begin(), bytes.end());
-}
 
 struct Served {
   Directory directory;
@@ -49,7 +38,7 @@ TEST(SqliteParting, WhatWasCommittedIsHandedOutAndIsAllInTheFile) {
   const Result<void> parted = served.part();
   ASSERT_TRUE(parted.ok()) << parted.error().message;
   EXPECT_EQ(served.follower->partings.back().second, 2u) << "commits that came before the answer";
-  const Bytes file = file_alone(served.database);
+  const Bytes file = served.directory.file_content(served.database);
   EXPECT_EQ(served.follower->difference(file), 0u) << "the file without its WAL is the whole database";
 }
 
@@ -59,9 +48,9 @@ TEST(SqliteParting, NobodyCommitsUntilTheSourceIsClosed) {
   ASSERT_TRUE(served.part().ok());
   const std::string waits = Directory::sql(served.database, {"INSERT INTO t VALUES(2, randomblob(100))"});
   EXPECT_EQ(value_of(waits, "busy"), 1) << waits;
-  const Bytes file = file_alone(served.database);
+  const Bytes file = served.directory.file_content(served.database);
   served.follower->close();
-  EXPECT_EQ(file_alone(served.database), file);
+  EXPECT_EQ(served.directory.file_content(served.database), file);
   const std::string goes = Directory::sql(served.database, {"INSERT INTO t VALUES(3, randomblob(100))"});
   EXPECT_EQ(value_of(goes, "busy"), 0) << goes;
 }

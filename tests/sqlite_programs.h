@@ -66,7 +66,18 @@ class Directory {
     run_and_read("rm -f " + copy + "*; cp --sparse=always " + database + " " + copy + "; test -s " + database + "-wal && cp " + database + "-wal " +
                  copy + "-wal; true");
     sql(copy, {"SELECT count(*) FROM sqlite_schema", "PRAGMA wal_checkpoint(TRUNCATE)"});
-    std::ifstream in(copy, std::ios::binary);
+    return content_of_file(copy);
+  }
+  // The file without its WAL; by a copy too, for the same reason.
+  Bytes file_content(const std::string& database) const {
+    const std::string copy = file("content.db");
+    run_and_read("rm -f " + copy + "*; cp --sparse=always " + database + " " + copy);
+    return content_of_file(copy);
+  }
+
+ private:
+  static Bytes content_of_file(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
     std::stringstream all;
     all << in.rdbuf();
     const std::string text = all.str();
@@ -74,7 +85,6 @@ class Directory {
     return Bytes(bytes.begin(), bytes.end());
   }
 
- private:
   std::string path_;
 };
 
