@@ -16,6 +16,9 @@ Task<Result<std::vector<storage::DirectoryEntry>>> files_beside(storage::Disk& d
   co_return entries;
 }
 
+// Of a database of that name: what SQLite would read into it.
+bool is_log_of(const std::string& name, const storage::DirectoryEntry& entry) { return entry.name == name + "-wal" || entry.name == name + "-journal"; }
+
 }  // namespace
 
 Task<Result<storage::FileFacts>> facts_at(storage::Disk& disk, std::string path) {
@@ -31,8 +34,7 @@ Task<Result<void>> check_beside(storage::Disk& disk, std::string subject, std::s
   const Result<std::vector<storage::DirectoryEntry>> files = co_await files_beside(disk, path);
   if (!files.ok()) co_return files.error();
   for (const storage::DirectoryEntry& entry : *files) {
-    const bool log = entry.name == name + "-wal" || entry.name == name + "-journal";
-    if (!log || entry.facts.bytes == 0) continue;
+    if (!is_log_of(name, entry) || entry.facts.bytes == 0) continue;
     co_return Error{ErrorKind::corrupt,
                     subject + ": a program opened " + path + " for writing and left " + entry.name + " beside it (" +
                         std::to_string(entry.facts.bytes) + " bytes)",
@@ -57,7 +59,7 @@ Task<Result<std::vector<std::string>>> set_aside_beside(storage::Disk& disk, std
     return std::any_of(files->begin(), files->end(), [&wanted](const storage::DirectoryEntry& entry) { return entry.name == wanted; });
   };
   for (const storage::DirectoryEntry& entry : *files) {
-    const bool log = entry.name == name + "-wal" || entry.name == name + "-journal";
+    const bool log = is_log_of(name, entry);
     const std::string found = directory + "/" + entry.name;
     if (entry.name == name + "-shm" || (log && entry.facts.bytes == 0)) CCR_CO_TRY(co_await disk.remove(found));
     if (!log || entry.facts.bytes == 0) continue;
