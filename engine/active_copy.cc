@@ -24,6 +24,7 @@ ActiveCopy::ActiveCopy(NodeContext& context, const DatabaseConfig& database, Sou
       scrubbed_(std::make_unique<ActiveScrub>(*this, paths_of(context.config, database, true))),
       paths_(paths_of(context.config, database, true)),
       keeper_(context.executor, context.disk, paths_.state_directory),
+      log_keeper_(context, database, keeper_),
       group_(context.executor),
       changed_(context.executor),
       tip_changed_(context.executor),
@@ -75,7 +76,7 @@ Position ActiveCopy::replayed() const { return replayer_ ? replayer_->position()
 // --- commits -------------------------------------------------------------------------------------------------------------
 
 Task<void> ActiveCopy::claim_log() {
-  while (writing_ || (holds_ > 0 && store_ != nullptr)) co_await changed_.wait();
+  while (writing_ || (store_ != nullptr && (holds_ > 0 || log_keeper_.full()))) co_await changed_.wait();
 }
 
 namespace {
@@ -213,6 +214,14 @@ void ActiveCopy::show_application() {
   if (standing_.state() == State::mounted) enter_mounted();
 }
 
+namespace {
+
+std::string full_hint(const std::string& holder) {
+  return holder == "retention" ? "ccr backup lets it go; or a larger log_budget" : "ccr status shows why it holds; or a larger log_budget";
+}
+
+}  // namespace
+
 void ActiveCopy::enter_mounted() {
   if (application_ && !application_->cause().empty()) return standing_.enter(State::mounted, application_->cause(), "ccr log why, or the events of this node, tell what was tried");
   const std::string& cause = keeper_.state().cause;
@@ -220,6 +229,8 @@ void ActiveCopy::enter_mounted() {
   const std::string first = sqlite() ? "ccr verify " + subject_of(database_, other) + " names all such pages"
                                      : "ccr scrub " + subject_of(database_, context_.config.node) + " repairs it from another copy";
   const std::string hint = first + "; look at this disk, and at who wrote the file";
+  if (cause.empty() && log_keeper_.full())
+    return standing_.enter(State::mounted, "commits wait: the log budget is used up, held by " + *log_keeper_.full(), full_hint(*log_keeper_.full()));
   if (cause.empty() && gate_.fallen_back()) return standing_.enter(State::mounted, "no other copy answers: commits are answered as async", "ccr status shows why");
   if (cause.empty() && gate_.waiting()) return standing_.enter(State::mounted, "commits wait until another copy has them", "ccr status shows why none does");
   standing_.enter(State::mounted, cause, cause.empty() ? "" : hint);

@@ -21,11 +21,11 @@
 #include "engine/copy_state.h"
 #include "engine/copy_table.h"
 #include "engine/directories.h"
+#include "engine/log_keeper.h"
 #include "engine/page_store.h"
 #include "engine/replayer.h"
 #include "engine/scrub.h"
 #include "storage/log_stream.h"
-#include "storage/truncation.h"
 
 namespace ccr::engine {
 
@@ -79,9 +79,8 @@ class ActiveCopy final : private ReplayObserver {
   storage::LogStream& log() { return *log_; }
   storage::LogDirectory log_directory() const;
   const storage::PageDigests& digests() const { return *digests_; }
-  Generation first_generation() const noexcept { return first_generation_; }
-  std::uint64_t log_bytes() const noexcept { return log_bytes_; }
-  storage::TruncationFacts truncation_facts() const;  // when ready
+  LogKeeper& log_keeper() noexcept { return log_keeper_; }  // when ready
+  const LogKeeper& log_keeper() const noexcept { return log_keeper_; }
   const DatabaseConfig& database() const noexcept { return database_; }
   NodeContext& context() noexcept { return context_; }
   PageStore* store() noexcept { return store_; }
@@ -111,6 +110,7 @@ class ActiveCopy final : private ReplayObserver {
   // With programs kept from the database: the table and the state are those of the log's end, as a passive copy wants them.
   Task<Result<void>> close_books();
   void seed_pin_changed() { changed_.notify(); }
+  bool note_backup(const storage::BackupMark& mark);  // true: it is news, and kept with the next save of the state
 
  private:
   struct Read {
@@ -143,7 +143,6 @@ class ActiveCopy final : private ReplayObserver {
   void install_scan();
   Task<Result<void>> keep_house();
   Task<Result<void>> checkpoint();
-  Task<Result<void>> truncate(), survey_log();
   Task<void> claim_log();
   void publish_tip();
   void enter_mounted();
@@ -164,6 +163,7 @@ class ActiveCopy final : private ReplayObserver {
   std::unique_ptr<Application> application_;
   CopyPaths paths_;
   StateKeeper keeper_;
+  LogKeeper log_keeper_;
   TaskGroup group_;
   Signal changed_, tip_changed_, watermarks_heard_;
 
@@ -191,8 +191,6 @@ class ActiveCopy final : private ReplayObserver {
   std::uint64_t next_read_ = 1;
   int holds_ = 0;
   bool writing_ = false;         // somebody is between two syncs of the log
-  Generation first_generation_;
-  std::uint64_t log_bytes_ = 0;
   Position checkpoint_at_;
   Instant checkpoint_time_;
 };

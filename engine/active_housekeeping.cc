@@ -1,9 +1,10 @@
-// What an active copy does beside capturing: checkpoints of its digest table, idle rolls, truncation within the log budget.
+// What an active copy does beside capturing: checkpoints of its digest table, idle rolls, and truncation by its LogKeeper.
 #include <algorithm>
 
 #include "base/timeout.h"
 #include "base/undo.h"
 #include "engine/active_copy.h"
+#include "engine/retention.h"
 
 namespace ccr::engine {
 
@@ -11,13 +12,14 @@ Task<Result<void>> ActiveCopy::keep_house() {
   constexpr Duration turn = std::chrono::seconds(1), rest_turn = std::chrono::minutes(2);
   constexpr Duration calm = idle_roll + checkpoint_interval;  // after a commit: then all that follows it is done
   Position saved = keeper_.state().durable;
+  storage::BackupMark saved_backup = keeper_.state().backup;
   Position seen = tip_.durable;
   CommitNumber seen_commit = tip_.commit;
   Instant committed_at = context_.clock.now();
   bool gave_back = false;
   for (;;) {
-    const auto moves = [&] { return seen != tip_.durable; };
-    const bool rests = !moves() && saved == keeper_.state().durable && context_.clock.now() - committed_at > calm;
+    const auto moves = [&] { return seen != tip_.durable || saved_backup != keeper_.state().backup; };
+    const bool rests = !moves() && !log_keeper_.full() && saved == keeper_.state().durable && context_.clock.now() - committed_at > calm;
     if (rests) co_await wait_for(context_.clock, rest_turn, tip_changed_, moves);
     co_await context_.clock.sleep(turn);
     {
@@ -42,11 +44,17 @@ Task<Result<void>> ActiveCopy::keep_house() {
       seen_commit = tip_.commit;
       if (context_.clock.now() - checkpoint_time_ >= checkpoint_interval) CCR_CO_TRY(co_await checkpoint());
     }
-    if (saved != keeper_.state().durable) {
+    if (saved != keeper_.state().durable || saved_backup != keeper_.state().backup) {
       CCR_CO_TRY(co_await keeper_.save());
       saved = keeper_.state().durable;
+      saved_backup = keeper_.state().backup;
     }
-    CCR_CO_TRY(co_await truncate());
+    const bool was_full = log_keeper_.full().has_value();
+    CCR_CO_TRY(co_await log_keeper_.look(*log_));
+    if (was_full != log_keeper_.full().has_value()) {
+      if (standing_.state() == State::mounted) enter_mounted();
+      changed_.notify();
+    }
     if (gave_back) overlay_->give_back();
     if (gave_back) CCR_CO_TRY(co_await log_->give_back());
   }
@@ -95,53 +103,10 @@ Task<Result<void>> ActiveCopy::close_books() {
   co_return co_await checkpoint();
 }
 
-Task<Result<void>> ActiveCopy::survey_log() {
-  const Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(context_.disk, paths_.log_directory);
-  if (!files.ok()) co_return files.error();
-  CCR_ASSERT(!files->empty());
-  first_generation_ = files->front().generation;
-  log_bytes_ = (log_->open_generation().number - first_generation_.number + 1) * database_.generation_bytes;
-  co_return Result<void>();
-}
-
-storage::TruncationFacts ActiveCopy::truncation_facts() const {
-  storage::TruncationFacts facts;
-  facts.first = first_generation_;
-  facts.open = log_->open_generation();
-  facts.replayed = keeper_.state().min_required;
-  facts.log_bytes = (facts.open.number - facts.first.number + 1) * database_.generation_bytes;
-  facts.log_budget_bytes = database_.log_budget_bytes;
-  facts.pins = keeper_.state().pins;
-  return facts;
-}
-
-Task<Result<void>> ActiveCopy::truncate() {
-  storage::CopyState& state = keeper_.state();
-  storage::TruncationFacts facts = truncation_facts();
-  log_bytes_ = facts.log_bytes;
-  storage::TruncationVerdict verdict = storage::decide_truncation(facts);
-  if (!verdict.over_budget.empty()) {
-    // Durable and told before the first delete (FAULTS invariant 10): that copy later takes a difference, not a full copy.
-    for (storage::Pin& pin : state.pins) {
-      if (std::find(verdict.over_budget.begin(), verdict.over_budget.end(), pin.owner) == verdict.over_budget.end()) continue;
-      if (pin.kind != storage::Pin::Kind::copy) continue;
-      pin.dropped = true;
-      const Event event{"pin_dropped",
-                        subject_of(database_, pin.owner),
-                        {{"from", to_text(pin.from)}, {"log_bytes", std::to_string(facts.log_bytes)},
-                         {"log_budget_bytes", std::to_string(facts.log_budget_bytes)}}};
-      context_.trace.record(event);
-    }
-    CCR_CO_TRY(co_await keeper_.save());
-    facts.pins = state.pins;
-    verdict = storage::decide_truncation(facts);
-  }
-  const Generation below = std::min(verdict.below, facts.open.previous());  // the newest sealed one stays whatever is wanted
-  if (below <= first_generation_) co_return Result<void>();
-  const Result<Generation> first = co_await log_->truncate_below(below);
-  if (!first.ok()) co_return first.error();
-  if (first->number != 0) first_generation_ = *first;
-  co_return Result<void>();
+bool ActiveCopy::note_backup(const storage::BackupMark& mark) {
+  const bool news = mark.at <= tip_.durable && take_backup_mark(keeper_.state(), mark);
+  if (news) tip_changed_.notify();
+  return news;
 }
 
 }  // namespace ccr::engine

@@ -25,7 +25,15 @@ std::string where(const BackupRequest& request) { return request.directory + "/"
 Backup::Backup(NodeContext& context, const DatabaseConfig& database, PassiveCopy& copy, BackupRequest request)
     : context_(context),
       database_(database),
-      copy_(copy),
+      passive_(&copy),
+      request_(std::move(request)),
+      bucket_({request_.bytes_per_second_max, 0}),
+      group_(context.executor) {}
+
+Backup::Backup(NodeContext& context, const DatabaseConfig& database, ActiveCopy& copy, BackupRequest request)
+    : context_(context),
+      database_(database),
+      active_(&copy),
       request_(std::move(request)),
       bucket_({request_.bytes_per_second_max, 0}),
       group_(context.executor) {}
@@ -56,7 +64,12 @@ Task<Result<void>> Backup::make() {
   if (there(request_.name + partial_suffix)) CCR_CO_TRY(co_await context_.disk.remove(partial));  // of one that a crash cut off
   Result<std::unique_ptr<storage::File>> out = co_await context_.disk.open(partial, storage::OpenMode::create_new);
   if (!out.ok()) co_return out.error();
-  Result<void> made = co_await copy_pages(**out);
+  Result<void> made;
+  if (active_ != nullptr) {
+    made = co_await copy_active(**out);
+  } else {
+    made = co_await copy_passive(**out);
+  }
   out->reset();
   if (made.ok()) made = co_await read_back(partial);
   if (made.ok()) co_return co_await name_it(partial);
@@ -73,18 +86,18 @@ Task<Result<void>> Backup::check_room(std::uint64_t bytes) {
 }
 
 // While the pages stand still at a commit.
-Task<Result<void>> Backup::copy_pages(storage::File& out) {
-  const Result<PagesHeld> held = co_await copy_.hold_pages();
+Task<Result<void>> Backup::copy_passive(storage::File& out) {
+  const Result<PagesHeld> held = co_await passive_->hold_pages();
   if (!held.ok()) co_return held.error();
-  const std::shared_ptr<PassiveFiles> files = copy_.files();
+  const std::shared_ptr<PassiveFiles> files = passive_->files();
   const storage::PageDigests& digests = *files->digests;
-  const std::optional<Digest64> root = copy_.root();
+  const std::optional<Digest64> root = passive_->root();
   if (!root) co_return Error{ErrorKind::busy, subject_of(database_, context_.config.node) + " stands at no commit yet", "try again when ccr status shows its root"};
   root_ = *root;
   pages_ = digests.page_count();
   page_size_ = digests.page_size();
-  position_ = copy_.state().min_required;
-  commit_ = copy_.state().replayed_commit;
+  position_ = state().min_required;
+  commit_ = state().replayed_commit;
   CCR_CO_TRY(co_await check_room(std::uint64_t(pages_) * page_size_));
   AlignedBuffer extent(storage::extent_bytes, AlignedBuffer::Content::any);
   const std::uint32_t per_extent = storage::pages_per_extent(page_size_);
@@ -96,7 +109,7 @@ Task<Result<void>> Backup::copy_pages(storage::File& out) {
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto page = static_cast<PageNumber>(first + i);
       if (page_digest(page, images.subspan(std::size_t(i) * page_size_, page_size_)) == digests.at(page)) continue;
-      co_return Error{ErrorKind::corrupt, "page " + std::to_string(page) + " of " + copy_.page_file() + " is not what the log says",
+      co_return Error{ErrorKind::corrupt, "page " + std::to_string(page) + " of " + passive_->page_file() + " is not what the log says",
                       "ccr verify " + subject_of(database_, context_.config.node) + " repairs it from another copy"};
     }
     CCR_CO_TRY(co_await out.write_at((first - 1) * page_size_, images));
@@ -133,7 +146,7 @@ Task<Result<void>> Backup::name_it(std::string partial) {
   const std::string path = where(request_);
   CCR_CO_TRY(co_await context_.disk.rename(partial, path));
   CCR_CO_TRY(co_await context_.disk.sync_directory(request_.directory));
-  const storage::CopyState& state = copy_.state();
+  const storage::CopyState& state = this->state();
   const json about{{"schema", 1},           {"cluster", context_.config.cluster}, {"database", database_.name},     {"kind", name_of(database_.kind)},
                    {"node", context_.config.node}, {"signature", state.signature.text()}, {"epoch", state.epoch},       {"position", position_json(position_)},
                    {"commit", commit_},     {"pages", pages_},                    {"page_size", page_size_},        {"root", to_hex(root_, 16)},
@@ -145,6 +158,10 @@ Task<Result<void>> Backup::name_it(std::string partial) {
   const Event event{"backup_taken", subject_of(database_, context_.config.node),
                     {{"file", path}, {"position", to_text(position_)}, {"commit", std::to_string(commit_)}, {"bytes", std::to_string(std::uint64_t(pages_) * page_size_)}}};
   context_.trace.record(event);
+  if (request_.copy_only) co_return Result<void>();
+  const storage::BackupMark mark{position_, state.epoch, context_.clock.wall_now()};
+  if (active_ != nullptr) active_->note_backup(mark);
+  else passive_->note_backup(mark);
   co_return Result<void>();
 }
 

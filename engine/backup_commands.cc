@@ -26,14 +26,17 @@ Result<BackupRequest> Commands::backup_request(const ControlRequest& request, co
   wanted.directory = *to;
   wanted.name = database.path.substr(database.path.rfind('/') + 1);
   wanted.bytes_per_second_max = *rate;
+  const Result<bool> copy_only = request.flag("copy_only");
+  if (!copy_only.ok()) return copy_only.error();
+  wanted.copy_only = *copy_only;
   return wanted;
 }
 
 Task<Result<json>> Commands::backup(const ControlRequest& request, ControlReply& reply) {
   constexpr Duration look_at_backup = std::chrono::milliseconds(50), tell_interval = std::chrono::milliseconds(500);
-  const Result<PassiveCopy*> passive = passive_of(request);
-  if (!passive.ok()) co_return passive.error();
-  Hosted& hosted = *node_.find(request.database());
+  const Result<Hosted*> found = copy_here(request);
+  if (!found.ok()) co_return found.error();
+  Hosted& hosted = **found;
   const Result<BackupRequest> wanted = backup_request(request, hosted.config);
   if (!wanted.ok()) co_return wanted.error();
   const Result<bool> cancel = request.flag("cancel");
@@ -47,8 +50,13 @@ Task<Result<json>> Commands::backup(const ControlRequest& request, ControlReply&
     co_return Error{ErrorKind::busy, "a backup to " + hosted.backup->request().directory + " is running", "wait for its end, or --cancel it"};
   }
   if (!running) {
-    hosted.backup = std::make_shared<Backup>(context_, hosted.config, **passive, *wanted);
-    node_.spawn(Backup::work(hosted.backup));
+    if (hosted.is_active_here) {
+      hosted.backup = std::make_shared<Backup>(context_, hosted.config, *hosted.active, *wanted);
+      hosted.active->group().spawn(Backup::work(hosted.backup));
+    } else {
+      hosted.backup = std::make_shared<Backup>(context_, hosted.config, *hosted.passive, *wanted);
+      node_.spawn(Backup::work(hosted.backup));
+    }
   }
   const std::shared_ptr<Backup> watched = hosted.backup;  // the next one may take its place in the node
   Instant told = context_.clock.now();

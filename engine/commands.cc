@@ -88,23 +88,31 @@ Result<Hosted*> Commands::hosted_of(const ControlRequest& request) const {
                near ? "did you mean '" + *near + "'?" : "ccr status shows what it has"};
 }
 
-Result<PassiveCopy*> Commands::passive_of(const ControlRequest& request) const {
+Result<Hosted*> Commands::copy_here(const ControlRequest& request) const {
   const Result<Hosted*> hosted = hosted_of(request);
   if (!hosted.ok()) return hosted.error();
   const std::string& node = request.node();
-  const std::vector<std::string>& copies = (*hosted)->config.copies;
   if (!node.empty() && node != node_.config().node) {
     return Error{ErrorKind::unreachable, "this is node " + node_.config().node + "; the copy on " + node + " is commanded there",
                  "run it on " + node + ", or with --node " + node + " where both run on one host"};
   }
-  if ((*hosted)->is_active_here) {
+  const bool open = (*hosted)->is_active_here ? (*hosted)->active && (*hosted)->active->ready() : (*hosted)->passive->opened();
+  if (!open) return not_open(subject_of((*hosted)->config, node_.config().node), *(*hosted)->standing);
+  return *hosted;
+}
+
+Result<PassiveCopy*> Commands::passive_of(const ControlRequest& request) const {
+  const Result<Hosted*> hosted = hosted_of(request);
+  if (!hosted.ok()) return hosted.error();
+  const std::vector<std::string>& copies = (*hosted)->config.copies;
+  const bool elsewhere = !request.node().empty() && request.node() != node_.config().node;
+  if ((*hosted)->is_active_here && !elsewhere) {
     return Error{ErrorKind::refused, subject_of((*hosted)->config, node_.config().node) + " is the active copy",
                  "name a passive one: " + request.database() + "@" + (copies.size() > 1 ? copies[1] : std::string("NODE"))};
   }
-  if (!(*hosted)->passive->opened()) {
-    return not_open(subject_of((*hosted)->config, node_.config().node), *(*hosted)->standing);
-  }
-  return (*hosted)->passive.get();
+  const Result<Hosted*> here = copy_here(request);
+  if (!here.ok()) return here.error();
+  return (*here)->passive.get();
 }
 
 json Commands::copy_status(const ControlRequest& request) const {

@@ -32,6 +32,7 @@ class Commands {
 
   Result<void> check_sources(const std::string& from, const DatabaseConfig& database) const;
   Result<Hosted*> hosted_of(const ControlRequest& request) const;       // a named node has a copy of it
+  Result<Hosted*> copy_here(const ControlRequest& request) const;        // this node's copy, of either role, open
   Result<PassiveCopy*> passive_of(const ControlRequest& request) const;  // this node's passive copy, open
   Task<void> settle(const PassiveCopy& passive);
   std::optional<double> link_from(const std::string& peer) const;  // bytes per second, as last measured

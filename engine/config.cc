@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/config_application.h"
+#include "engine/config_log.h"
 #include "engine/config_paths.h"
 #include "engine/config_table.h"
 #include "storage/log_format.h"
@@ -22,12 +23,8 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t copies_max = 16;
 constexpr std::size_t socket_path_bytes_max = 107;  // sun_path less its zero
-constexpr std::uint64_t generations_in_budget_min = 4;
-constexpr std::uint64_t wal_limit_min = 64 * KiB;
-constexpr std::uint64_t size_limit = std::uint64_t(1) << 50;  // 1 PiB: above it somebody mistyped
 constexpr IntegerRange heartbeat_missed_range{2, 20};
 constexpr DurationRange heartbeat_interval_range{50ms, 60s};
-constexpr DurationRange lag_range{0s, 14 * 24h};  // of replay and of truncation
 constexpr SizeRange window_range{4 * KiB, 512 * MiB};  // the kernel counts buffers in 31 bits, its overhead included
 constexpr std::size_t congestion_name_max = 15;        // the kernel's TCP_CA_NAME_MAX less its zero
 constexpr DurationRange scrub_every_range{1s, 366 * 24h};
@@ -156,26 +153,10 @@ void read_copies(const ConfigTable& table, const Config& config, DatabaseConfig&
   }
 }
 
-void read_lags(const ConfigTable& table, const char* key, const DatabaseConfig& database, std::map<std::string, Duration>& out) {
-  const std::optional<ConfigTable> lags = table.table(key);
-  if (!lags) return;
-  for (const std::string& copy : lags->keys()) {
-    const bool known = std::find(database.copies.begin(), database.copies.end(), copy) != database.copies.end();
-    if (!known && !database.copies.empty()) {
-      const std::optional<std::string> nearest = did_you_mean(copy, database.copies);
-      lags->fault(copy, fmt::format("{}: expected a node of {}, found '{}'", table.label(key), table.label("copies"), copy),
-                  nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
-      continue;
-    }
-    lags->duration(copy, out[copy], lag_range);
-  }
-}
-
 void read_sizes(const ConfigTable& table, DatabaseConfig& database) {
   std::uint64_t page_size = database.page_size;
   table.size("page_size", page_size, {storage::page_size_min, storage::page_size_max});
   table.size("generation_size", database.generation_bytes, {storage::generation_bytes_min, storage::generation_bytes_max});
-  table.size("wal_limit", database.wal_limit_bytes, {wal_limit_min, size_limit});
   table.size("catch_up_limit", database.catch_up_limit_bytes, {0, size_limit});
   if (!std::has_single_bit(page_size)) {
     table.fault("page_size", fmt::format("{}: expected a power of two, found {}", table.label("page_size"), page_size));
@@ -185,11 +166,10 @@ void read_sizes(const ConfigTable& table, DatabaseConfig& database) {
                 fmt::format("{}: expected a power of two, found {}", table.label("generation_size"), database.generation_bytes));
   }
   database.page_size = static_cast<std::uint32_t>(page_size);
-  table.size("log_budget", database.log_budget_bytes, {generations_in_budget_min * database.generation_bytes, size_limit});
 }
 
 void read_database(const std::string& name, const ConfigTable& table, Reading& reading) {
-  table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "replay_lag", "truncation_lag", "wal_limit", "catch_up_limit",
+  table.only({"kind", "path", "logs", "copies", "generation_size", "log_budget", "log_budget_end", "retention", "wal_budget", "replay_lag", "truncation_lag", "wal_limit", "catch_up_limit",
               "page_size", "seed", "commit", "commit_fallback", "on_demote", "on_promote"});
   DatabaseConfig database;
   database.name = name;
@@ -202,8 +182,7 @@ void read_database(const std::string& name, const ConfigTable& table, Reading& r
   table.path("logs", database.logs);
   read_copies(table, reading.config, database);
   read_sizes(table, database);
-  read_lags(table, "replay_lag", database, database.replay_lag);
-  read_lags(table, "truncation_lag", database, database.truncation_lag);
+  read_log(table, database);
   std::string seed = "manual";
   table.word("seed", seed, {"auto", "manual"});
   database.seed_auto = seed == "auto";

@@ -19,6 +19,15 @@ const char* name_of(DatabaseKind kind) noexcept;
 enum class CommitMode { async, received, durable };
 const char* name_of(CommitMode mode) noexcept;
 
+// What log is kept beside what copies need (engine/retention.h).
+struct Retention {
+  enum class Kind { circular, until_backup, keep };
+  Kind kind = Kind::circular;
+  Duration keep{0};
+  std::string text() const;  // as it is written in the file
+  bool operator==(const Retention&) const = default;
+};
+
 struct DatabaseConfig {
   std::string name;
   DatabaseKind kind = DatabaseKind::sqlite;
@@ -27,7 +36,10 @@ struct DatabaseConfig {
   std::vector<std::string> copies;  // the first is the active one at the very first start
   std::uint64_t generation_bytes = 1 * MiB;
   std::uint64_t log_budget_bytes = 64 * GiB;
+  Retention retention;
+  bool log_budget_stops = false;                  // pages: at its end commits wait; false: log goes that a copy lacks, or that retention keeps
   std::uint64_t wal_limit_bytes = 4 * MiB;        // sqlite: above it a captured WAL is let go for a moment
+  std::uint64_t wal_budget_bytes = 1 * GiB;       // sqlite: behind by more, a capture that waits lets the WAL go, and takes the difference; 0: never
   std::uint64_t catch_up_limit_bytes = 64 * MiB;  // sqlite: above it a base marker instead of a catch-up commit
   std::uint32_t page_size = 4096;                 // pages: of a new page store
   bool seed_auto = false;

@@ -78,7 +78,9 @@ std::string show_database(const DatabaseConfig& database) {
   out += fmt::format("copies = {}\n", list_of(database.copies, itself));
   out += fmt::format("generation_size = {}\n", size_text(database.generation_bytes));
   out += fmt::format("log_budget = {}\n", size_text(database.log_budget_bytes));
+  out += fmt::format("log_budget_end = \"{}\"\nretention = {}\n", database.log_budget_stops ? "stop" : "drop", quoted(database.retention.text()));
   out += fmt::format("wal_limit = {}\n", size_text(database.wal_limit_bytes));
+  out += fmt::format("wal_budget = {}\n", size_text(database.wal_budget_bytes));
   out += fmt::format("catch_up_limit = {}\n", size_text(database.catch_up_limit_bytes));
   out += fmt::format("page_size = {}\n", database.page_size);
   out += fmt::format("seed = \"{}\"\n", database.seed_auto ? "auto" : "manual");

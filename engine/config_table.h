@@ -44,6 +44,7 @@ struct SizeRange {
   std::uint64_t low = 0;
   std::uint64_t high = UINT64_MAX;
 };
+inline constexpr std::uint64_t size_limit = std::uint64_t(1) << 50;  // 1 PiB: above it somebody mistyped
 struct DurationRange {
   Duration low, high;
 };

@@ -35,7 +35,7 @@ struct Hosted {
   std::unique_ptr<CopyTable> copies;     // on the active node
   std::unique_ptr<ActiveCopy> active;    // while it is mounted or mounting
   std::unique_ptr<PassiveCopy> passive;  // as long as the node runs, since requests may wait in it; it lives while the copy is a passive one
-  std::shared_ptr<Backup> backup;              // of `passive`, as the next
+  std::shared_ptr<Backup> backup;              // the one that runs, or the last, of either
   std::shared_ptr<Verification> verification;  // of `passive`: the one that runs, or the last
   // Connections of each peer and purpose, the oldest first: a newer one replaces it, but for further streams of a seed.
   std::map<std::pair<std::string, int>, std::list<transport::FramedConnection*>> connections;

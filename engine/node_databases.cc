@@ -98,6 +98,7 @@ void Node::take_lags(const Config& read) {
     for (DatabaseConfig* kept : {&hosted->config, &config_.databases.at(name)}) {
       kept->replay_lag = found->second.replay_lag;
       kept->truncation_lag = found->second.truncation_lag;
+      kept->retention = found->second.retention;
     }
     const Lags lags = hosted->passive->lags();
     if (lags == before) continue;

@@ -44,7 +44,7 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.epoch = active.log().epoch();
     facts.page_size = active.digests().page_size();
     facts.generation_bytes = hosted->config.generation_bytes;
-    facts.first = active.first_generation();
+    facts.first = active.log_keeper().first();
     // Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
     const Position durable = active.tip().durable;
     const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;

@@ -78,6 +78,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::uint64_t log_bytes_received() const noexcept { return log_bytes_received_; }  // since this node started; what connections took for it:
   std::uint64_t wire_bytes_received() const noexcept { return wire_bytes_received_; }
   std::optional<storage::TruncationFacts> truncation_facts() const;  // nullopt: no log is open
+  bool note_backup(const storage::BackupMark& mark);  // true: it is news, and kept with the next save of the state
+  Position came() const { return delay_.kept_from(database_.retention.keep, context_.clock.now()); }  // engine/retention.h
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }
@@ -132,15 +134,14 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> watch_seed(transport::FramedConnection& connection);
   Task<Result<void>> keep_house();
   Task<Result<void>> replay_in_time();
-  Generation needed_from() const;  // what keep_house() leaves
+  Task<Result<void>> truncate(); Duration kept_for() const;  // replayed log, on its own account
   Task<Result<void>> watch_quarantine(); Task<Result<void>> quarantine_full(Error error);
   Task<Result<void>> fail_for_good(std::string cause, std::string hint);
   void need_difference(std::string reason);
   void forget_proofs(), forget_log_times(), note_ages();
   void judge_root(const RootVerdict& verdict);
   Task<Result<void>> finish_when_decided(); Task<Result<void>> finish_seed();
-  void consider_healthy();
-  bool at_rest() const;  // connected, and the active has nothing to say
+  void consider_healthy(); bool at_rest() const;
   Task<Result<void>> run_target(seed::SeedTarget& target, transport::FramedConnection& connection,
                                 std::optional<Result<seed::SeedOutcome>>& outcome, TaskGroup& group);
   Task<Result<void>> pages_are_here(seed::SeedOutcome outcome);

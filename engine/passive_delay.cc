@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/log_keeper.h"
 #include "engine/passive_copy.h"
 #include "engine/passive_files.h"
+#include "engine/retention.h"
 
 namespace ccr::engine {
 
@@ -53,14 +55,48 @@ Task<Result<void>> PassiveCopy::replay_in_time() {
   }
 }
 
-// The log that replay needs and a little below it, and what truncation_lag keeps.
-Generation PassiveCopy::needed_from() const {
-  const Position replayed = keeper_.state().min_required;
+Duration PassiveCopy::kept_for() const { return std::max(lags().truncation, database_.retention.keep); }
+
+// Replay needs log and a little below it, truncation_lag and the retention policy keep some.
+std::optional<storage::TruncationFacts> PassiveCopy::truncation_facts() const {
+  if (!files_ || files_->log->first().number == 0) return std::nullopt;
+  const storage::CopyState& state = keeper_.state();
+  const Instant now = context_.clock.now();
   const Duration lag = lags().truncation;
-  const Position kept = lag > Duration::zero() ? std::min(replayed, delay_.kept_from(lag, context_.clock.now())) : replayed;
-  const std::uint64_t needed = kept.generation.number;
-  return {needed > sealed_generations_kept ? needed - sealed_generations_kept : 0};
+  storage::TruncationFacts facts;
+  facts.first = files_->log->first();
+  facts.open = std::max(files_->log->wanted().generation, facts.first);
+  facts.replayed = state.min_required;
+  facts.log_bytes = (facts.open.number - facts.first.number + 1) * database_.generation_bytes;
+  facts.log_budget_bytes = database_.log_budget_bytes;
+  const Position needed = lag > Duration::zero() ? std::min(state.min_required, delay_.kept_from(lag, now)) : state.min_required;
+  const std::uint64_t from = needed.generation.number > sealed_generations_kept ? needed.generation.number - sealed_generations_kept : 0;
+  const char* who = lag > Duration::zero() ? "the next handshake, truncation_lag" : "the next handshake";
+  facts.pins.push_back({storage::Pin::Kind::copy, who, from > 0 ? Position::start_of({from}) : Position{}, false});
+  facts.retained = retained_from(database_.retention, state, came());
+  return facts;
 }
+
+// On this side the budget takes only what the policy keeps.
+Task<Result<void>> PassiveCopy::truncate() {
+  storage::CopyState& state = keeper_.state();
+  std::optional<storage::TruncationFacts> facts = truncation_facts();
+  if (!facts || !state.seeded) co_return Result<void>();
+  storage::TruncationVerdict verdict = storage::decide_truncation(*facts);
+  if (verdict.give_up.number != 0) {
+    const bool news = !retention_broken(database_.retention, state, came());
+    state.log_given_up = Position::start_of(verdict.give_up);
+    CCR_CO_TRY(co_await keeper_.save());
+    if (news) tell_given_up(context_, database_, verdict.give_up, facts->log_bytes);
+    facts = truncation_facts();
+    if (!facts) co_return Result<void>();
+    verdict = storage::decide_truncation(*facts);
+  }
+  if (facts->first < verdict.below) co_return co_await files_->log->truncate_below(verdict.below);
+  co_return Result<void>();
+}
+
+bool PassiveCopy::note_backup(const storage::BackupMark& mark) { return take_backup_mark(keeper_.state(), mark); }
 
 void PassiveCopy::forget_log_times() {
   delay_.clear();
@@ -71,7 +107,7 @@ void PassiveCopy::forget_log_times() {
 // What a restart must know goes into the state now and then, and with it to the disk.
 void PassiveCopy::note_ages() {
   const Instant now = context_.clock.now();
-  const Lags lags = this->lags();
+  const Lags lags{this->lags().replay, kept_for()};
   if (lags.truncation > Duration::zero()) delay_.replayed(keeper_.state().min_required, now);
   if (now - ages_saved_ < ReplayDelay::save_interval(lags)) return;
   ages_saved_ = now;

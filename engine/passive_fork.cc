@@ -4,6 +4,7 @@
 
 #include "engine/passive_copy.h"
 #include "engine/passive_files.h"
+#include "engine/retention.h"
 #include "storage/log_handover.h"
 
 namespace ccr::engine {
@@ -33,6 +34,7 @@ Task<Result<void>> PassiveCopy::leave_fork() {
   if (!fork_ || !files_) co_return Result<void>();  // files that are opened again are compared again
   const Generation fork = *std::exchange(fork_, std::nullopt);
   storage::CopyState& state = keeper_.state();
+  cut_backup_mark(state, fork.number != 0 ? Position::start_of(fork) : Position{});
   if (state.deposed) {
     const std::string subject = subject_of(database_, context_.config.node);
     co_return co_await fail_for_good("FORKED: " + active_node() + " was activated by force in epoch " + std::to_string(state.epoch) + ", and this copy has commits that it has not; " + difference_reason_,
@@ -70,20 +72,6 @@ Task<Result<void>> PassiveCopy::take_own_log() {
     CCR_CO_TRY(co_await keeper_.save());
   }
   co_return co_await storage::give_written_log(context_.disk, directory);
-}
-
-// What keep_house() goes by: the log that replay needs, and a little below it.
-std::optional<storage::TruncationFacts> PassiveCopy::truncation_facts() const {
-  if (!files_ || files_->log->first().number == 0) return std::nullopt;
-  const storage::CopyState& state = keeper_.state();
-  storage::TruncationFacts facts;
-  facts.first = files_->log->first();
-  facts.open = std::max(files_->log->wanted().generation, facts.first);
-  facts.replayed = state.min_required;
-  const Generation needed = needed_from();
-  const char* who = lags().truncation > Duration::zero() ? "the next handshake, truncation_lag" : "the next handshake";
-  facts.pins.push_back({storage::Pin::Kind::copy, who, needed.number > 0 ? Position::start_of(needed) : Position{}, false});
-  return facts;
 }
 
 Task<Result<void>> PassiveCopy::prepare(Epoch epoch) {

@@ -366,7 +366,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
   bool rested = false;
   for (;;) {
     const auto moves = [&] { return !at_rest() || files_->replayer->position() != seen || files_->replayer->base_marker_met(); };
-    const bool ages = held() || delay_.keeps(lags().truncation, state_now.min_required, context_.clock.now());
+    const bool ages = held() || delay_.keeps(kept_for(), state_now.min_required, context_.clock.now());
     if (rested && !ages && !moves()) co_await wait_for(context_.clock, rest_turn, changed_, moves);
     co_await context_.clock.sleep(turn);
     const bool moved = files_->replayer->position() != seen;
@@ -384,8 +384,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
       CCR_CO_TRY(co_await keeper_.save());
       saved = state;
     }
-    const Generation below = needed_from();
-    if (state.seeded && files_->log->first() < below) CCR_CO_TRY(co_await files_->log->truncate_below(below));
+    CCR_CO_TRY(co_await truncate());
     if (!moved) CCR_CO_TRY(co_await files_->log->give_back());
   }
 }

@@ -5,6 +5,7 @@
 
 #include "base/timeout.h"
 #include "engine/peer_client.h"
+#include "engine/role_told.h"
 #include "storage/generation_file.h"
 
 namespace ccr::engine {
@@ -20,39 +21,6 @@ namespace {
 bool has_copy(const Hosted& hosted, const std::string& node) {
   const std::vector<std::string>& copies = hosted.config.copies;
   return std::find(copies.begin(), copies.end(), node) != copies.end();
-}
-
-const storage::CopyState* live_state(const Hosted& hosted) {
-  if (hosted.active && hosted.active->ready()) return &hosted.active->state();
-  return !hosted.is_active_here && hosted.passive->opened() ? &hosted.passive->state() : nullptr;
-}
-
-Signature signature_of(const Hosted& hosted) {
-  const storage::CopyState* state = live_state(hosted);
-  return state != nullptr ? state->signature : hosted.signature;
-}
-
-// An epoch that came with the handshake of the log is of the same active node.
-Role role_of(const Hosted& hosted) {
-  Role role = hosted.role;
-  if (const storage::CopyState* state = live_state(hosted)) role.epoch = std::max(role.epoch, state->epoch);
-  return role;
-}
-
-// Where its log ends, as far as it is known to be durable.
-void put_end(const Hosted& hosted, RoleEntry& entry) {
-  if (hosted.active && hosted.active->ready()) {
-    entry.serving = true;
-    entry.end = hosted.active->tip().durable;
-    entry.commit = hosted.active->tip().commit;
-  } else if (hosted.is_active_here) {
-    entry.end = hosted.last_tip.durable;
-    entry.commit = hosted.last_tip.commit;
-  } else if (hosted.passive->opened()) {
-    const transport::Watermarks marks = hosted.passive->watermarks();
-    entry.end = marks.inspected;
-    entry.commit = marks.replayed_commit;
-  }
 }
 
 // A whole list; its clock is that of the first message, which came at `heard`.
@@ -132,15 +100,7 @@ std::vector<RoleEntry> Roles::shared_with(const std::string& peer) const {
   std::vector<RoleEntry> entries;
   for (const auto& [name, hosted] : databases_) {
     if (!has_copy(*hosted, peer) || !hosted->role_known) continue;
-    RoleEntry entry;
-    entry.database = name;
-    const Role role = role_of(*hosted);
-    entry.signature = signature_of(*hosted);
-    entry.epoch = role.epoch;
-    entry.active = role.active;
-    entry.forced = role.forced;
-    put_end(*hosted, entry);
-    entries.push_back(std::move(entry));
+    entries.push_back(told_of(*hosted));
   }
   return entries;
 }
@@ -273,6 +233,7 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   Role there{entry.epoch, entry.active, entry.forced};
   if (there.epoch > now.epoch + epoch_jump_max) return;  // no history gets there by activations
   if (entry.signature == signature_of(hosted)) hosted.highest_epoch = std::max(hosted.highest_epoch, there.epoch);
+  hear_of_backup(hosted, entry, now.epoch);
   switch (compare_roles(now, signature_of(hosted), there, entry.signature)) {
     case RoleVerdict::same:
     case RoleVerdict::older:

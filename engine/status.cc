@@ -44,8 +44,9 @@ json active_here(const Node& node, const Hosted& hosted, WallTime now) {
   copy["commit"] = tip.commit;
   copy["page_count"] = tip.page_count;
   copy["root"] = tip.root_known ? json(to_hex(tip.root, 16)) : json(nullptr);
-  copy["log_first_generation"] = active.first_generation().number;
-  copy["log_bytes"] = active.log_bytes();
+  copy["log_first_generation"] = active.log_keeper().first().number;
+  copy["log_bytes"] = active.log_keeper().bytes();
+  put_retention(copy, hosted.config.retention, active.state(), active.log_keeper().came());
   const storage::LogSource::Gauges gauges = active.gauges();
   put_scrub(copy, scrub_shown(hosted, active.state()), node.config().scrub.every, now);
   const CommitGate& gate = active.commit_gate();
@@ -153,6 +154,7 @@ json passive_here(const Node& node, const Hosted& hosted, WallTime now) {
     copy["replay_queue"]["seconds"] = static_cast<double>(marks.replay_queue_ns) / 1e9;
   }
   put_lag(copy, lag_here(passive));
+  if (passive.opened()) put_retention(copy, hosted.config.retention, state, passive.came());
   if (const std::optional<storage::Quarantine> aside = passive.quarantine()) {
     copy["quarantine"] = {{"files", aside->files}, {"bytes", aside->bytes}};
   }

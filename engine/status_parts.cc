@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/retention.h"
 #include "engine/scrub_pace.h"
 
 namespace ccr::engine {
@@ -28,7 +29,8 @@ json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
   for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal", "root_equal_at", "disk_verified_at", "tip_heard_at",
-                            "connection", "shipped", "log_first_generation", "log_bytes", "log_budget_bytes", "log_directory", "quarantine", "queues_as_of", "scrub", "replay_lag"})
+                            "connection", "shipped", "log_first_generation", "log_bytes", "log_budget_bytes", "log_directory", "quarantine", "queues_as_of", "scrub", "replay_lag",
+                            "retention", "last_backup"})
     copy[field] = nullptr;
   // The same fields and types as of a daemon that is down (tools/state_status.cc).
   copy["seed"] = {{"running", false},    {"done_bytes", 0}, {"total_bytes", 0}, {"extents_sent", 0},
@@ -118,6 +120,12 @@ void put_scrub(json& copy, const ScrubShown& scrub, Duration every, WallTime now
                    {"repaired_pages", progress.repaired},
                    {"waiting", scrub.waiting.empty() ? json(nullptr) : json(scrub.waiting)},
                    {"overdue", scrub_overdue(progress.began, progress.finished, now, every)}};
+}
+
+void put_retention(json& copy, const Retention& retention, const storage::CopyState& state, Position came) {
+  const std::optional<Position> from = retained_from(retention, state, came);
+  copy["retention"] = {{"policy", retention.text()}, {"keeps_from", from ? position_json(*from) : json(nullptr)}, {"broken", retention_broken(retention, state, came)}};
+  if (state.backup.at.known()) copy["last_backup"] = {{"position", position_json(state.backup.at)}, {"taken_at", to_rfc3339(state.backup.taken)}};
 }
 
 void put_connection(json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts) {

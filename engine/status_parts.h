@@ -7,6 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "engine/config.h"
 #include "engine/copy_state.h"
 #include "engine/copy_table.h"
 #include "engine/replay_delay.h"
@@ -42,6 +43,8 @@ struct ScrubShown {
   std::string waiting;
 };
 void put_scrub(nlohmann::json& copy, const ScrubShown& scrub, Duration every, WallTime now);
+// What log this node keeps beside what copies need (engine/retention.h), and the newest backup it knows of. `came`: as there.
+void put_retention(nlohmann::json& copy, const Retention& retention, const storage::CopyState& state, Position came);
 void put_connection(nlohmann::json& copy, const transport::Endpoint& path, const transport::ConnectionFacts& facts);
 
 }  // namespace ccr::engine

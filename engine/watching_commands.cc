@@ -83,7 +83,7 @@ Task<Result<json>> Commands::why(const ControlRequest& request) {
   if (!asked.ok()) co_return asked.error();
   const std::string& name = (*hosted)->config.name;
   std::optional<storage::TruncationFacts> facts;
-  if ((*hosted)->active && (*hosted)->active->ready()) facts = (*hosted)->active->truncation_facts();
+  if ((*hosted)->active && (*hosted)->active->ready()) facts = (*hosted)->active->log_keeper().facts();
   else if (!(*hosted)->is_active_here) facts = (*hosted)->passive->truncation_facts();
   if (!facts) co_return Error{ErrorKind::busy, "the log of " + subject_of((*hosted)->config, node_.config().node) + " is not open", "ccr status " + name + " shows why"};
   const Generation generation{*asked};

@@ -43,7 +43,7 @@ struct SourceStanding {
     refused,    // cannot be served: cause and hint say why and what to do; it is looked at again from time to time
   };
   Kind kind = Kind::serving;
-  std::string reason;  // a fixed word: "first_start", "wal_gap", "file_replaced", "rollback_journal", "locking_exclusive", "network_fs", …
+  std::string reason;  // a fixed word: "first_start", "wal_gap", "wal_budget", "file_replaced", "rollback_journal", "locking_exclusive", "network_fs", …
   std::string cause;   // one sentence
   std::string hint;
 };

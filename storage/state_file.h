@@ -23,7 +23,7 @@ namespace ccr::storage {
 
 // A reason why generations from `from` on may not be truncated.
 struct Pin {
-  enum class Kind : std::uint8_t { copy = 1, seed = 2 };
+  enum class Kind : std::uint8_t { copy = 1, seed = 2, backup = 3 };  // a backup is of this life only, and in no file
   Kind kind = Kind::copy;
   std::string owner;     // node name
   Position from;         // everything at or after it is kept
@@ -58,6 +58,14 @@ struct LogAge {
   Position position;
   Duration age{0};
   bool operator==(const LogAge&) const = default;
+};
+
+// The newest backup of this history that is known here, of any copy of it: `until-backup` keeps log from it on.
+struct BackupMark {
+  Position at;     // not known: there is none
+  Epoch epoch = 0;
+  WallTime taken;  // by the clock of its node
+  bool operator==(const BackupMark&) const = default;
 };
 
 struct CopyState {
@@ -97,7 +105,9 @@ struct CopyState {
   ScrubProgress scrub;
   std::vector<Pin> pins;  // active
   std::vector<LogAge> received_ages;  // passive, with a replay_lag: what is not replayed
-  std::vector<LogAge> replayed_ages;  // passive, with a truncation_lag: what is
+  std::vector<LogAge> replayed_ages;  // with a truncation_lag, or log that is kept for a time: what is
+  BackupMark backup;
+  Position log_given_up;  // the log budget took what the retention policy would have kept, up to here; not known: it took nothing
   bool operator==(const CopyState&) const = default;
 };
 

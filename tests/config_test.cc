@@ -201,7 +201,10 @@ logs = "/srv/orders-log"
 copies = ["alpha", "beta"]
 generation_size = "1MiB"
 log_budget = "64GiB"
+log_budget_end = "drop"
+retention = "circular"
 wal_limit = "70000"
+wal_budget = "1GiB"
 catch_up_limit = "64MiB"
 page_size = 4096
 seed = "auto"
@@ -226,6 +229,20 @@ every = "604800s"
 rate = "20MB/s"
 when = "always"
 )");
+}
+
+TEST(Config, LogIsKeptForACopyForABackupOrForATime) {
+  const auto retention = [](const std::string& text) {
+    const Config config = parsed(with(example_config, "log_budget      = \"64GiB\"", "retention = \"" + text + "\""));
+    EXPECT_EQ(show_config(parsed(show_config(config))), show_config(config));
+    EXPECT_NE(show_config(config).find("retention = \"" + text + "\""), std::string::npos);
+    return config.databases.at("orders").retention;
+  };
+  EXPECT_EQ(retention("circular"), Retention{});
+  EXPECT_EQ(retention("until-backup"), (Retention{Retention::Kind::until_backup, {}}));
+  EXPECT_EQ(retention("keep 7d"), (Retention{Retention::Kind::keep, 7 * 24h}));
+  EXPECT_EQ(retention("keep 36h"), (Retention{Retention::Kind::keep, 36h}));
+  EXPECT_EQ(retention("keep 90s"), (Retention{Retention::Kind::keep, 90s}));
 }
 
 TEST(Config, AScrubMayBeOffOrOnlyOfWhatIsIdle) {

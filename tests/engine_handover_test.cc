@@ -478,9 +478,9 @@ TEST_F(HandingToOne, ACopyThatWasNeverMadeHoldsNoLog) {
   const Result<json> moved = move("alpha", "beta");
   ASSERT_TRUE(moved.ok()) << moved.error().message << "\n" << cluster.story();
   world.run_for(5s);
-  const Generation first = cluster.active()->first_generation();
+  const Generation first = cluster.active()->log_keeper().first();
   write(1200);
-  ASSERT_TRUE(world.run_until([&] { return cluster.active()->first_generation() > first; }, 60s) == Ended::reached)
+  ASSERT_TRUE(world.run_until([&] { return cluster.active()->log_keeper().first() > first; }, 60s) == Ended::reached)
       << "from " << first.number << " on, open " << cluster.active()->tip().durable.generation.number << "\n" << cluster.story();
 }
 

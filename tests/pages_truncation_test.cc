@@ -27,6 +27,15 @@ TruncationFacts held(std::uint64_t replayed, std::vector<Pin> pins, std::uint64_
   return {{10}, {19}, start(replayed), std::move(pins), 10 * MiB, budget_mib * MiB};
 }
 
+TruncationFacts kept(TruncationFacts facts, Position from) {
+  facts.retained = from;
+  return facts;
+}
+TruncationFacts stops(TruncationFacts facts) {
+  facts.budget_stops = true;
+  return facts;
+}
+
 const Case cases[] = {
     {"nothing is held yet", {{0}, {0}, {}, {}, 0, 0}, {{0}, "open", {}}},
     {"only the open generation", {{1}, {1}, start(1), {}, 1 * MiB, 0}, {{1}, "open", {}}},
@@ -47,6 +56,20 @@ const Case cases[] = {
     {"equals are named in the order open, replay, pins", held(19, {copy("beta", 19)}), {{19}, "open", {}}},
     {"replay before a pin at the same place", held(15, {copy("beta", 15)}), {{15}, "replay", {}}},
     {"pins at the same place as they are listed", held(19, {copy("beta", 15), seed("beta", 15)}), {{15}, "beta", {}}},
+
+    {"the policy keeps more than anybody needs", kept(held(19, {copy("beta", 15)}), start(12)), {{12}, "retention", {}}},
+    {"the policy without a beginning keeps everything", kept(held(19, {}), Position{}), {{10}, "retention", {}}},
+    {"a pin before the policy at the same place", kept(held(19, {copy("beta", 12)}), start(12)), {{12}, "beta", {}}},
+    {"the policy is inside the budget", kept(held(19, {}, 10), start(10)), {{10}, "retention", {}}},
+    {"the policy gives up what is too old for the budget", kept(held(19, {}, 4), start(10)), {{10}, "retention", {}, {16}}},
+    {"but not what it would not keep", kept(held(19, {}, 4), start(17)), {{17}, "retention", {}}},
+    {"nor what somebody else holds", kept(held(19, {seed("beta", 13)}, 4), start(10)), {{10}, "retention", {}, {13}}},
+    {"nor does replay's log go for it", kept(held(10, {}, 4), start(10)), {{10}, "replay", {}}},
+    {"policy and copy are over the budget together", kept(held(19, {copy("beta", 12)}, 4), start(10)), {{10}, "retention", {"beta"}, {12}}},
+    {"a budget that stops commits drops nothing", stops(kept(held(19, {copy("beta", 12)}, 10), start(10))), {{10}, "retention", {}, {}, true}},
+    {"and lets them go on below it", stops(held(19, {copy("beta", 12)}, 10)), {{12}, "beta", {}}},
+    {"to the last generation that fits", stops(held(19, {copy("beta", 11)}, 10)), {{11}, "beta", {}}},
+    {"what is kept anyway is no reason to stop", stops(held(19, {}, 3)), {{19}, "open", {}}},
 
     {"inside the budget", held(19, {copy("beta", 10)}, 10), {{10}, "beta", {}}},
     {"over it, but what may go is enough", held(19, {copy("beta", 15)}, 5), {{15}, "beta", {}}},
@@ -79,6 +102,8 @@ TEST(Truncation, VerdictsOfTheTable) {
     EXPECT_EQ(verdict.below, c.expected.below) << c.name << ": " << verdict.below.number;
     EXPECT_EQ(verdict.held_by, c.expected.held_by) << c.name;
     EXPECT_EQ(verdict.over_budget, c.expected.over_budget) << c.name;
+    EXPECT_EQ(verdict.give_up, c.expected.give_up) << c.name << ": " << verdict.give_up.number;
+    EXPECT_EQ(verdict.full, c.expected.full) << c.name;
   }
 }
 
@@ -95,6 +120,7 @@ TruncationFacts random_facts(Random& random) {
   }
   facts.log_bytes = (facts.open.number - facts.first.number + 1) * MiB;
   facts.log_budget_bytes = random.chance(1, 3) ? 0 : random.below(40 * MiB);
+  if (random.chance(1, 3)) facts.retained = start(random.below(45));
   return facts;
 }
 
@@ -108,6 +134,7 @@ TEST(Truncation, NeverPassesReplayAPinOrTheOpenGeneration) {
     if (verdict.below == facts.first) continue;
     ASSERT_LE(verdict.below, facts.replayed.generation);
     for (const Pin& pin : facts.pins) ASSERT_TRUE(pin.dropped || verdict.below <= pin.from.generation);
+    ASSERT_TRUE(!facts.retained || verdict.below <= facts.retained->generation);
   }
 }
 
@@ -132,8 +159,9 @@ TEST(Truncation, DroppingWhatItNamesFreesLogAndLeavesNothingMoreToName) {
   for (int i = 0; i < 20000; ++i) {
     TruncationFacts facts = random_facts(random);
     const TruncationVerdict before = decide_truncation(facts);
-    if (before.over_budget.empty()) continue;
+    if (before.over_budget.empty() && before.give_up.number == 0) continue;
     ++named;
+    if (before.give_up.number != 0) facts.retained = start(before.give_up.number);
     for (const std::string& owner : before.over_budget) {
       for (Pin& pin : facts.pins) {
         if (pin.owner == owner && pin.kind == Pin::Kind::copy) pin.dropped = true;
@@ -142,6 +170,11 @@ TEST(Truncation, DroppingWhatItNamesFreesLogAndLeavesNothingMoreToName) {
     const TruncationVerdict after = decide_truncation(facts);
     ASSERT_GE(after.below, before.below);
     ASSERT_TRUE(after.over_budget.empty());
+    // What a dropped pin held beside it is given up in the next step, and then nothing more.
+    if (after.give_up.number == 0) continue;
+    ASSERT_FALSE(before.over_budget.empty());
+    facts.retained = start(after.give_up.number);
+    ASSERT_EQ(decide_truncation(facts).give_up, Generation{});
   }
   EXPECT_GT(named, 1000);
 }

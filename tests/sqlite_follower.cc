@@ -23,6 +23,7 @@ Follower::Follower(const std::string& path, Options options, std::optional<Sourc
   SqliteSourceOptions source;
   source.path = path;
   source.wal_limit_bytes = options_.wal_limit_bytes;
+  source.wal_budget_bytes = options_.wal_budget_bytes;
   source.cursor = from;
   source_ = open_sqlite_source(context_.get_executor(), clock_, source);
   asio::co_spawn(context_, follow(), asio::detached);
@@ -83,7 +84,7 @@ void Follower::part() {
 
 std::uint64_t Follower::losses() const {
   return static_cast<std::uint64_t>(std::count_if(reasons.begin(), reasons.end(), [](const std::string& reason) {
-    return reason == "first_start" || reason == "wal_gap" || reason == "file_replaced";
+    return reason == "first_start" || reason == "wal_gap" || reason == "wal_budget" || reason == "file_replaced";
   }));
 }
 

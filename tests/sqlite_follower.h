@@ -22,6 +22,7 @@ class Follower {
  public:
   struct Options {
     std::uint64_t wal_limit_bytes = SqliteSourceOptions::wal_limit_bytes_default;
+    std::uint64_t wal_budget_bytes = 0;
     bool base_only = false;
     std::function<void()> each_item;  // on the engine's thread; may sleep to be a slow engine
     std::function<void(PageNumber, ByteView)> each_image;  // instead of the mirror, which stays empty; a loss is answered by base() at once

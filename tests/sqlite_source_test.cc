@@ -5,6 +5,7 @@
 #include <map>
 #include <thread>
 
+#include "base/undo.h"
 #include "storage/sqlite/wal_format.h"
 #include "tests/sqlite_follower.h"
 #include "tests/sqlite_programs.h"
@@ -268,6 +269,85 @@ TEST(SqliteSource, AnEngineThatStandsStillStopsTheCaptureAndLosesNothing) {
   // An engine that is behind finds many commits for one sync.
   EXPECT_GT(follower.more_ready, commits / 2);
   expect_equal(directory, database, follower);
+}
+
+// An engine that takes nothing while a program writes, with a budget of 8 MiB for the WAL.
+class WalBudget : public testing::Test {
+ protected:
+  static constexpr std::uint64_t budget = 8 * MiB;
+  WalBudget() {
+    Directory::sql(database, create_wal);
+    options.wal_budget_bytes = budget;
+    options.each_item = [this] { stands.wait(true); };
+  }
+  void go_on() {
+    stands = false;
+    stands.notify_all();
+  }
+  // Commits of 200 KB, each of which passes as one piece, then long enough for a look at the budget.
+  void write_megabytes(int count) {
+    std::vector<std::string> statements{"PRAGMA synchronous=OFF", "PRAGMA wal_autocheckpoint=200"};
+    for (int i = 0; i < count * 5; ++i) statements.push_back("INSERT INTO t(body) VALUES(randomblob(200000))");
+    EXPECT_EQ(value_of(Directory::sql(database, statements), "busy"), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  }
+  std::uint64_t wal_bytes() const { return std::filesystem::file_size(database + "-wal"); }
+
+  const Directory directory;
+  const std::string database = directory.file("a.db");
+  std::atomic<bool> stands{false};
+  Follower::Options options;
+};
+
+TEST_F(WalBudget, EndsTheHoldOnAWalAndTheDifferenceComesLater) {
+  Follower follower(database, options);
+  const Undo let_go([this] { go_on(); });  // also when an assertion ends the test
+  ASSERT_TRUE(follower.wait_serving());
+  stands = true;
+  write_megabytes(24);
+  const std::uint64_t held = wal_bytes();
+  EXPECT_GT(held, budget);
+  write_megabytes(48);
+  EXPECT_LE(wal_bytes(), held + 2 * MiB) << "the program fills the same WAL again";
+  go_on();
+  ASSERT_TRUE(follower.wait([&] { return follower.serves_after("wal_budget"); })) << follower.error;
+  EXPECT_EQ(follower.losses(), 2u);
+  expect_equal(directory, database, follower);
+}
+
+TEST_F(WalBudget, IsNothingToACaptureThatIsTaken) {
+  Follower follower(database, options);
+  ASSERT_TRUE(follower.wait_serving());
+  write_megabytes(60);
+  expect_equal(directory, database, follower);
+  EXPECT_EQ(follower.losses(), 1u);
+}
+
+TEST_F(WalBudget, ACommitThatIsHalfTakenIsTakenAnew) {
+  std::optional<SourceCursor> cursor;
+  Bytes mirror;
+  {
+    Follower follower(database, options);
+    const Undo let_go([this] { go_on(); });
+    ASSERT_TRUE(follower.wait_serving());
+    Directory::sql(database, {"INSERT INTO t(body) VALUES(randomblob(100))"});
+    ASSERT_TRUE(follower.wait([&] { return follower.commits == 1; }));
+    stands = true;
+    Directory::sql(database, {"PRAGMA synchronous=OFF", "CREATE TABLE big AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
+                              "SELECT i, randomblob(1000000) AS b FROM n"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(800));
+    write_megabytes(4);
+    go_on();
+    ASSERT_TRUE(follower.wait([&] { return !follower.error.empty(); }));
+    EXPECT_NE(follower.error.find("wal_budget"), std::string::npos) << follower.error;
+    follower.close();
+    cursor = follower.cursor;
+    mirror = follower.mirror();
+  }
+  ASSERT_TRUE(cursor);
+  Follower anew(database, options, cursor, mirror);
+  ASSERT_TRUE(anew.wait_serving());
+  expect_equal(directory, database, anew);
 }
 
 TEST(SqliteSource, EveryPageSizeIsCaptured) {

@@ -170,10 +170,11 @@ void CommandLine::add_copy_commands() {
 }
 
 void CommandLine::add_handovers() {
-  CLI::App* backup = add(app_, "backup", "a passive copy's pages in a file of their own, as of one commit, read back", [this] { return run_backup(common_, backup_); });
-  backup->add_option("copy", backup_.target, "a passive copy, on its own node")->type_name("DB@NODE")->required();
+  CLI::App* backup = add(app_, "backup", "a copy's pages in a file of their own, as of one commit, read back", [this] { return run_backup(common_, backup_); });
+  backup->add_option("copy", backup_.target, "this node's copy; of a passive one programs feel nothing")->type_name("DB[@NODE]")->required();
   backup->add_option("--to", backup_.directory, "a directory without such a file; made where it is not there")->type_name("DIR")->required();
   backup->add_option("--rate", backup_.rate, "read and write at most, such as 80MB/s, or unlimited [verify.rate]")->type_name("RATE");
+  backup->add_flag("--copy-only", backup_.copy_only, "no log goes because of it: retention = \"until-backup\" waits for another");
   backup->add_flag("--cancel", backup_.cancel, "end the one that runs");
   CLI::App* move = add(app_, "move", "make another node's copy the active one; nothing is lost", [this] { return run_move(common_, move_); });
   move->add_option("database", move_.database, "the database")->type_name("DB")->required();

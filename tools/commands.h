@@ -58,7 +58,7 @@ struct VerifyOptions {
 };
 struct BackupOptions {
   std::string target, directory, rate;
-  bool cancel = false;
+  bool cancel = false, copy_only = false;
 };
 struct LoadOptions {
   std::string database, rate, pattern = "oltp";

@@ -133,10 +133,10 @@ ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options) {
 
 ExitCode run_backup(const CommonOptions& common, const BackupOptions& options) {
   const std::string& copy = options.target;
-  const Result<Target> target = parse_copy(copy);
+  const Result<Target> target = parse_target(copy);
   if (!target) return report(target.error());
   const std::string directory = std::filesystem::absolute(options.directory).lexically_normal().string();
-  json request{{"command", "backup"}, {"database", target->database}, {"node", target->node}, {"to", directory}, {"cancel", options.cancel}};
+  json request{{"command", "backup"}, {"database", target->database}, {"node", target->node}, {"to", directory}, {"cancel", options.cancel}, {"copy_only", options.copy_only}};
   const Result<void> rate = add_rate(options.rate, request);
   if (!rate) return report(rate.error());
   const Result<json> result = watch(common, request);

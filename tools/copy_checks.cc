@@ -155,6 +155,7 @@ class CopyChecks {
     if (text_field(look_.database, "kind") == "sqlite") capture();
     commits();
     log();
+    retention();
   }
 
   // Of a database whose commits wait for another copy (engine/commit_gate.h).
@@ -247,6 +248,17 @@ class CopyChecks {
     found += fmt::format(", at {} {} in {}", rate_text(*growth.bytes_per_second),
                          disk_first ? "its disk is full" : "log_budget is reached", age_text(seconds));
     add("log", graded(-seconds, -forecast_warning_seconds, -forecast_failed_seconds), found, hint);
+  }
+
+  void retention() {
+    const json& kept = field(copy_, "retention");
+    const std::string policy = text_field(kept, "policy"), taken = text_field(field(copy_, "last_backup"), "taken_at");
+    if (policy.empty() || policy == "circular") return;
+    std::string found = policy;
+    if (policy == "until-backup") found += taken.empty() ? ", no backup is known" : ", the last backup is " + age_text(seconds_since(taken, look_.now)) + " old";
+    const std::string hint = policy == "until-backup" ? "ccr backup " + name_ + " --to DIR" : "a larger log_budget";
+    if (flag_field(kept, "broken")) return add("retention", Health::warning, found + "; log_budget took log that it would have kept", hint);
+    add("retention", policy == "until-backup" && taken.empty() ? Health::warning : Health::ok, found, hint);
   }
 
   std::vector<HealthCheck>& checks_;

@@ -21,6 +21,7 @@ std::unique_ptr<storage::LogSource> open_source(engine::NodeContext& context, co
   options.path = database.path;
   options.cursor = cursor;
   options.wal_limit_bytes = database.wal_limit_bytes;
+  options.wal_budget_bytes = database.wal_budget_bytes;
   return storage::open_sqlite_source(context.executor, context.clock, std::move(options));
 }
 

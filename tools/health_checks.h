@@ -27,6 +27,7 @@
 //   capture        | active SQLite here | 10 s of commits are not in the log      | a minute
 //   commits        | active copies here, not async | fallen back; 10 s of waiting  | a minute of waiting
 //   log            | active copies here | log_budget or disk full within a day    | within an hour
+//   retention      | copies here, not circular | no backup; log_budget took what was to be kept |
 //   space          | directories here  | 1 GiB free                               | 128 MiB free
 #pragma once
 

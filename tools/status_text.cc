@@ -90,6 +90,19 @@ std::vector<std::string> scrub_lines(const json& scrub, WallTime now, Detail det
   return {text};
 }
 
+// Of a log that is kept beside what copies need.
+std::vector<std::string> retention_lines(const json& copy, WallTime now, Detail detail) {
+  const json& kept = field(copy, "retention");
+  const std::string policy = text_field(kept, "policy"), taken = text_field(field(copy, "last_backup"), "taken_at");
+  const bool circular = policy.empty() || policy == "circular";
+  if (detail != Detail::full || (circular && taken.empty())) return {};
+  std::string text = "log: " + (circular ? "circular" : escaped(policy));
+  if (!circular) text += ", from " + generation_text(field(kept, "keeps_from")) + " on";
+  if (flag_field(kept, "broken")) text += ", log_budget took what was before";
+  text += taken.empty() ? ", no backup is known" : ", last backup " + rough_age_text(seconds_since(taken, now)) + " ago";
+  return {text};
+}
+
 // "delayed 1h, holds 12m 03s, next in 0.4s"
 std::string delay_text(const json& delay) {
   const std::optional<double> lag = number_field(delay, "seconds"), behind = number_field(delay, "behind_seconds");
@@ -134,6 +147,7 @@ TextTable::Row row_of(const std::string& database, const json& copy, WallTime no
   if (!hint.empty()) row.notes.push_back("hint: " + hint);
   for (std::string& line : connection_lines(field(copy, "connection"), detail)) row.notes.push_back(std::move(line));
   for (std::string& line : scrub_lines(field(copy, "scrub"), now, detail)) row.notes.push_back(std::move(line));
+  for (std::string& line : retention_lines(copy, now, detail)) row.notes.push_back(std::move(line));
   for (std::string& line : shipped_lines(field(copy, "shipped"), detail)) row.notes.push_back(std::move(line));
   return row;
 }

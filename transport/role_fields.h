@@ -17,6 +17,9 @@ void role_fields(A& a, Entry& entry) {
   a.flag(entry.serving);
   a.position(entry.end);
   a.u64(entry.commit);
+  a.position(entry.backup);
+  a.u64(entry.backup_epoch);
+  a.wall(entry.backup_taken);
 }
 
 inline void role_list(BodyWriter& a, const std::vector<RoleEntry>& entries) {
@@ -32,7 +35,7 @@ inline void role_list(BodyReader& a, std::vector<RoleEntry>& entries) {
   for (std::uint16_t i = 0; i < count && a.ok(); ++i) {
     RoleEntry entry;
     role_fields(a, entry);
-    a.require(entry.epoch <= epoch_max, "an epoch that has no next one");
+    a.require(entry.epoch <= epoch_max && entry.backup_epoch <= epoch_max, "an epoch that has no next one");
     a.require(!entry.database.empty() && !entry.active.empty(), "a role of no database or of no node");
     entries.push_back(std::move(entry));
   }

@@ -34,6 +34,9 @@ struct RoleEntry {
   bool serving = false; // this node's copy is mounted
   Position end;         // of this node's log, as far as it is known to be durable; generation 0: not known
   CommitNumber commit = 0;
+  Position backup;         // the newest one that is known here, of any copy; generation 0: none
+  Epoch backup_epoch = 0;  // in which it was taken
+  WallTime backup_taken{};
   bool operator==(const RoleEntry&) const = default;
 };
 

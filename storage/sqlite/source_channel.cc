@@ -28,8 +28,9 @@ bool SourceChannel::push(SourcePiece piece) {
       while (!stopped_ && queued_bytes_ > queued_bytes_low) {
         if (room_.wait_for(lock, room_tick) == std::cv_status::no_timeout || !while_full_) continue;
         lock.unlock();
-        while_full_();
+        const bool goes_on = while_full_();
         lock.lock();
+        if (!goes_on) return false;
       }
     }
     if (stopped_) return false;

@@ -1,7 +1,8 @@
 // SourceChannel is the bounded queue between a source's worker thread and the engine's thread: pieces one way, requests the other.
 //
 // push() waits while more than queued_bytes_max are queued, which is how a slow engine slows the capture; answers to page reads and
-// standings pass without waiting (there are at most reads_in_flight_max of the former). After stop() push() says false and nothing waits.
+// standings pass without waiting (there are at most reads_in_flight_max of the former). After stop() push() says false and nothing waits; and where
+// the worker waits no longer (while_full).
 // Each piece carries the age of what is in it (stamp), so that a commit that waits here is not taken for one that arrived.
 // take() is the engine's: nullopt when nothing is queued, and then `notify` is called (on the worker) once something is.
 #pragma once
@@ -59,7 +60,8 @@ class SourceChannel {
   SourceChannel(std::function<void()> notify, std::function<void()> wake_worker);
 
   // The worker's side.
-  void while_full(std::function<void()> look) { while_full_ = std::move(look); }  // called each room_tick while push() waits
+  // Called each room_tick while push() waits; false: it waits no longer, and nothing was pushed.
+  void while_full(std::function<bool()> goes_on) { while_full_ = std::move(goes_on); }
   void stamp(Instant since) { since_ = since; }  // what is pushed from now on was not committed before; 0: as of the push
   bool push(SourcePiece piece);
   bool take_request(SourceRequest& into);  // false: none is waiting
@@ -81,7 +83,7 @@ class SourceChannel {
   std::function<void()> wake_worker_;
   mutable std::mutex mutex_;
   std::condition_variable room_;
-  std::function<void()> while_full_;
+  std::function<bool()> while_full_;
   Instant since_;  // the worker's
   struct Queued {
     SourcePiece piece;

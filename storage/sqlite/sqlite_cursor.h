@@ -60,7 +60,7 @@ struct ResumeFacts {
 struct ResumeVerdict {
   enum class How : std::uint8_t { same_wal, after_reset, whole_wal, lost };
   How how = How::lost;
-  std::string reason;  // of `lost`: first_start, file_replaced, wal_gap
+  std::string reason;  // of `lost`: first_start, file_replaced, wal_gap, wal_budget
   std::string cause;
 };
 ResumeVerdict judge_resume(const std::optional<SqliteCursor>& cursor, const ResumeFacts& facts);

@@ -103,6 +103,7 @@ class SqliteSource final : public LogSource {
     SqliteWorker::Options worker;
     worker.path = options.path;
     worker.wal_limit_bytes = options.wal_limit_bytes;
+    worker.wal_budget_bytes = options.wal_budget_bytes;
     if (options.cursor) worker.cursor = decode_cursor(*options.cursor);
     return worker;
   }

@@ -40,6 +40,7 @@ struct SqliteSourceOptions {
   static constexpr std::uint64_t wal_limit_bytes_default = 16 * MiB;
 
   std::string path;
+  std::uint64_t wal_budget_bytes = 0;  // behind by more while the engine takes nothing, it gives up the rest and lets the WAL go; 0: never
   std::uint64_t wal_limit_bytes = wal_limit_bytes_default;  // above it the worker holds nothing for a moment, so that a reset can happen
   std::optional<SourceCursor> cursor;  // of the last commit in the log; none: standing `lost`, first_start
 };

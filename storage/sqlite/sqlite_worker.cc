@@ -14,7 +14,7 @@ bool same_checkpoint(const WalIndex& a, const WalIndex& b) {
 
 SqliteWorker::SqliteWorker(Options options, Clock& clock, SourceChannel& channel, WalWatch& watch, Facts& facts)
     : options_(std::move(options)), clock_(clock), channel_(channel), watch_(watch), facts_(facts), cursor_(options_.cursor) {
-  channel_.while_full([this] { look_around(); });
+  channel_.while_full([this] { return look_around(); });
 }
 
 void SqliteWorker::run() {
@@ -156,9 +156,10 @@ bool SqliteWorker::capture_to(WalIndex& index) {
       case WalCapture::Pass::stopped:
         return false;
       case WalCapture::Pass::torn:
-        fail("the WAL of " + options_.path + " was reset under a commit that was being read");
+        fail(over_budget_ ? given_up_text() : "the WAL of " + options_.path + " was reset under a commit that was being read");
         return false;
       case WalCapture::Pass::gap:
+        if (over_budget_) return lose("wal_budget", given_up_text()) && false;
         return lose("wal_gap", "commits passed unseen: the WAL was reset before it could be read") && false;
       case WalCapture::Pass::boundary:
         if (!serve_between(index)) return false;
@@ -231,6 +232,7 @@ bool SqliteWorker::lose(const std::string& reason, const std::string& cause) {
 
 bool SqliteWorker::announce_loss(const std::string& reason, const std::string& cause) {
   ++losses_;
+  over_budget_ = false;
   loss_ = ResumeVerdict{ResumeVerdict::How::lost, reason, cause};
   return channel_.push(SourceStanding{SourceStanding::Kind::lost, reason, cause, ""});
 }
@@ -288,10 +290,17 @@ void SqliteWorker::note_place() {
   channel_.stamp(ages_.oldest());
 }
 
-// Also while the queue is full.
-void SqliteWorker::look_around() {
-  if (!session_ || !capture_ || worker_now() - seen_at_ < gauge_tick) return;
+// Also while the queue is full. False: no longer, the WAL has grown beyond its budget meanwhile.
+bool SqliteWorker::look_around() {
+  if (!session_ || !capture_ || worker_now() - seen_at_ < gauge_tick) return true;
   if (const std::optional<WalIndex> index = session_->look()) note_look(*index);
+  const std::uint64_t behind = seen_.last_frame - std::min(seen_.last_frame, seen_.salts == capture_->salts() ? capture_->taken_frame() : 0);
+  over_budget_ = options_.wal_budget_bytes != 0 && behind * frame_bytes(facts_.page_size.load()) > options_.wal_budget_bytes;
+  return !over_budget_;
+}
+
+std::string SqliteWorker::given_up_text() const {
+  return "the log took nothing while the WAL of " + options_.path + " grew beyond " + std::to_string(options_.wal_budget_bytes) + " bytes (wal_budget)";
 }
 
 void SqliteWorker::fail(const std::string& message) {

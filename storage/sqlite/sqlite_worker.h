@@ -2,7 +2,8 @@
 //
 // It opens the database as soon as it can be served and looks again every second while it cannot; it opens it anew when the path leads
 // elsewhere (the file, its WAL or its wal-index were replaced or removed), and then the cursor of the last delivered commit decides
-// whether continuity holds. A file written while no checkpoint ran was overwritten in place: that is a replacement too.
+// whether continuity holds. Where the engine takes nothing and the WAL grows behind our hold beyond its budget, continuity is given up for the
+// program's sake: its WAL can be reset again, and the engine compares pages when it comes back. A file written while no checkpoint ran was overwritten in place: that is a replacement too.
 //
 // Threads: run() is the worker thread; stop by SourceChannel::stop() and WalWatch::wake(); Facts are read by anyone. This is a seam file.
 #pragma once
@@ -34,6 +35,7 @@ class SqliteWorker {
   struct Options {
     std::string path;
     std::uint64_t wal_limit_bytes = 0;
+    std::uint64_t wal_budget_bytes = 0;  // 0: none
     std::optional<SqliteCursor> cursor;
   };
 
@@ -78,7 +80,8 @@ class SqliteWorker {
   bool overwritten();
   void note_look(const WalIndex& index);
   void note_place();
-  void look_around();
+  bool look_around();
+  std::string given_up_text() const;
   void fail(const std::string& message);
 
   Options options_;
@@ -95,6 +98,7 @@ class SqliteWorker {
   std::string refused_;       // reason of the standing refusal; empty: none
   std::optional<ResumeVerdict> loss_;  // not made good yet: the next session begins with it, whatever the cursor says
   std::uint64_t losses_ = 0;
+  bool over_budget_ = false;  // what the engine did not take was given up
   bool failed_ = false;       // an error was delivered: nothing follows
   Instant unclear_since_;
   Instant identity_checked_;

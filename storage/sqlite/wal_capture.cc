@@ -135,7 +135,9 @@ WalCapture::Pass WalCapture::take(const WalCommit& commit, WalWindow& window, bo
   place_.page_count = commit.page_count;
   ++place_.change;
   if (delivering_) {
+    in_hand_from_ = before.shape.salts == place_.shape.salts ? before.frame : 0;
     const Pass delivered = deliver(RecordKind::commit, images, &window);
+    in_hand_from_.reset();
     if (delivered == Pass::moved_on) place_ = before;
     return delivered;
   }
@@ -186,8 +188,11 @@ WalCapture::Pass WalCapture::deliver(RecordKind kind, const std::vector<PageFram
       if (images[next + i].page == 1) place_.change_counter = change_counter_of(into);
       batch.pages.push_back(images[next + i].page);
     }
+    const bool first = next == 0;
     next += count;
-    if (!channel_.push(std::exchange(batch, ImageBatch{}))) return Pass::stopped;
+    if (channel_.push(std::exchange(batch, ImageBatch{}))) continue;
+    if (channel_.stopped()) return Pass::stopped;
+    return first ? Pass::gap : Pass::torn;
   } while (next < images.size());
   return Pass::caught_up;
 }

@@ -34,8 +34,9 @@ class WalCapture {
     need_hold,  // a commit longer than the window, or an engine to wait for: take an anchor, look again, advance again
     moved_on,   // the WAL is not as the look said: look again
     boundary,   // the worker wanted to be called between two commits
-    gap,        // commits are missing: lose()
-    torn,       // the WAL was reset under a commit that was half delivered, against our hold: the source must be opened anew
+    gap,        // commits are missing, or one could not be delivered that the channel did not wait for: lose()
+    torn,       // a commit is half delivered, and the rest is not to be had: the WAL was reset under it, against our hold, or the channel did not
+                // wait for it; the source must be opened anew
     stopped,    // the channel was closed
   };
 
@@ -65,6 +66,7 @@ class WalCapture {
   const SqliteCursor& cursor() const noexcept { return place_; }
   WalSalts salts() const noexcept { return place_.shape.salts; }
   std::uint32_t frame() const noexcept { return place_.frame; }
+  std::uint32_t taken_frame() const noexcept { return in_hand_from_.value_or(place_.frame); }  // not before a commit in hand was taken whole
   void set_change_counter(std::uint32_t counter) noexcept { place_.change_counter = counter; }
 
  private:
@@ -99,6 +101,7 @@ class WalCapture {
   NewestPages newest_;
   WalWindow window_;
   bool delivering_ = false;
+  std::optional<std::uint32_t> in_hand_from_;  // the place before a commit that is being delivered
   std::function<bool()> at_boundary_;
   std::optional<WalIndex> view_;
   bool view_in_file_ = false;  // all of the view is in the file, and nothing was captured since

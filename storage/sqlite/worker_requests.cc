@@ -99,7 +99,8 @@ void SqliteWorker::serve(const SourceRequest& request) {
     loss_.reset();
     channel_.push(SourceStanding{SourceStanding::Kind::serving, "", "", ""});
   }
-  if (pass == WalCapture::Pass::torn) fail("reading pages of " + options_.path + " failed");
+  if (pass == WalCapture::Pass::torn || pass == WalCapture::Pass::gap)
+    fail(over_budget_ ? given_up_text() : "reading pages of " + options_.path + " failed");
 }
 
 // Programs first, since a lock would only let them wait; again under the lock, for who came in between.

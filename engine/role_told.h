@@ -1,0 +1,16 @@
+// What a node tells its peers of a copy of its own, and what it takes from their telling beside the role itself (engine/roles.h).
+#pragma once
+
+#include "engine/hosted.h"
+#include "transport/role_messages.h"
+
+namespace ccr::engine {
+
+Signature signature_of(const Hosted& hosted);
+Role role_of(const Hosted& hosted);  // an epoch that came with the handshake of the log is of the same active node
+// Its log's end as far as it is known to be durable.
+transport::RoleEntry told_of(const Hosted& hosted);
+// A newer backup of this history and of `epoch`, the one in force: what was backed up before may have been left by a fork since.
+void hear_of_backup(Hosted& hosted, const transport::RoleEntry& entry, Epoch epoch);
+
+}  // namespace ccr::engine
