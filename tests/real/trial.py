@@ -29,6 +29,7 @@ TRIALS = {
     "drill": "drill",
     "flood": "flood",
     "handover": "handover",
+    "sqlite-backups": "sqlite_backups",
     "sqlite-handover": "sqlite_handover",
     "kill": "kill",
     "many": "many",
