@@ -110,7 +110,7 @@ class ActiveCopy final : private ReplayObserver {
   // With programs kept from the database: the table and the state are those of the log's end, as a passive copy wants them.
   Task<Result<void>> close_books();
   void seed_pin_changed() { changed_.notify(); }
-  bool note_backup(const storage::BackupMark& mark);  // true: it is news, and kept with the next save of the state
+  void note_backup(const storage::BackupMark& mark);  // kept, durably soon
 
  private:
   struct Read {

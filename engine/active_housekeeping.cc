@@ -103,10 +103,8 @@ Task<Result<void>> ActiveCopy::close_books() {
   co_return co_await checkpoint();
 }
 
-bool ActiveCopy::note_backup(const storage::BackupMark& mark) {
-  const bool news = mark.at <= tip_.durable && take_backup_mark(keeper_.state(), mark);
-  if (news) tip_changed_.notify();
-  return news;
+void ActiveCopy::note_backup(const storage::BackupMark& mark) {
+  if (mark.at <= tip_.durable && take_backup_mark(keeper_.state(), mark)) tip_changed_.notify();
 }
 
 }  // namespace ccr::engine

@@ -43,9 +43,22 @@ Task<Result<void>> Application::bring(std::string from) {
   const Result<std::vector<std::string>> aside = co_await set_aside_beside(context_.disk, paths_.page_file, keeper_.state().epoch);
   if (!aside.ok()) co_return aside.error();
   for (const std::string& file : *aside) tell("file_set_aside", {{"file", file}});
+  co_await give_access(from);
   CCR_CO_TRY(co_await move_file(context_.disk, from, paths_.page_file));
   tell("database_in_place", {{"path", paths_.page_file}, {"epoch", std::to_string(keeper_.state().epoch)}});
   co_return Result<void>();
+}
+
+// As on the node before, and before it has its name. What this node may not do, or does not know, is a person's, who reads why.
+Task<void> Application::give_access(std::string file) {
+  const storage::FileAccess wanted = keeper_.state().access;
+  if (!wanted.known()) co_return;
+  const Result<storage::FileAccess> now = co_await context_.disk.access(file);
+  if (now.ok() && *now == wanted) co_return;
+  const Result<void> given = co_await context_.disk.give_access(file, wanted);
+  const std::string text = wanted.text();
+  tell(given.ok() ? "access_given" : "access_not_given", {{"access", text}, {"outcome", given.ok() ? "ok" : given.error().message}});
+  if (!given.ok()) access_cause_ = "the file could not be given to " + text + ", as it was on the node before: " + given.error().message;
 }
 
 Task<Result<void>> Application::start() {

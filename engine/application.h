@@ -45,11 +45,12 @@ class Application {
   bool away() const noexcept { return away_; }
   bool starting() const noexcept { return starting_; }
   bool given_back() const noexcept { return given_back_; }
-  const std::string& cause() const noexcept { return cause_; }  // why the application is not as it should be; empty: it is
+  const std::string& cause() const noexcept { return cause_.empty() ? access_cause_ : cause_; }  // why the application is not as it should be; empty: it is
   void parted(Result<void> outcome);                            // the source's answer
 
  private:
   Task<Result<void>> run_command(const std::string& key, const std::string& command);
+  Task<void> give_access(std::string file);
   Task<Result<void>> part();
   Task<Result<void>> move_away();
   void tell(const char* event, std::vector<std::pair<std::string, std::string>> fields);
@@ -62,7 +63,7 @@ class Application {
   ActiveCopy& copy_;
   Signal changed_;
   std::optional<Result<void>> answer_;  // of the source
-  std::string cause_;
+  std::string cause_, access_cause_;
   bool demoted_ = false;  // on_demote ended well in this life
   bool away_ = false, leaving_ = false, starting_ = false, given_back_ = false;
 };

@@ -28,6 +28,8 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.kind = name_of(hosted->config.kind);
     facts.copies = hosted->config.copies;
     facts.active = hosted->is_active_here;
+    facts.active_node = hosted->role.active;
+    facts.epoch = hosted->role.epoch;
     facts.ready = service_of(*hosted, hello.purpose) != nullptr;
     if (hello.purpose == Purpose::pages && !hosted->is_active_here) {
       put_source_facts(*hosted->passive, facts);

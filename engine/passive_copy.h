@@ -69,6 +69,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Duration lag() const;          // since the oldest tip heard that is not durable here; call when connected
   Duration replay_wait() const;  // since the oldest log that is not replayed was inspected here
   Lags lags() const;  // engine/passive_delay.cc, as what follows
+  Position came() const { return delay_.kept_from(database_.retention.keep, context_.clock.now()); }  // engine/retention.h
   bool held() const;  // what came is not replayed because of replay_lag
   std::optional<Duration> replay_due_in() const;  // nullopt: nothing is held
   void pace_replay();  // as far as the lags in force let it go
@@ -78,8 +79,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   std::uint64_t log_bytes_received() const noexcept { return log_bytes_received_; }  // since this node started; what connections took for it:
   std::uint64_t wire_bytes_received() const noexcept { return wire_bytes_received_; }
   std::optional<storage::TruncationFacts> truncation_facts() const;  // nullopt: no log is open
-  bool note_backup(const storage::BackupMark& mark);  // true: it is news, and kept with the next save of the state
-  Position came() const { return delay_.kept_from(database_.retention.keep, context_.clock.now()); }  // engine/retention.h
+  void note_access(storage::FileAccess access);  // both are kept, durably soon
+  void note_backup(const storage::BackupMark& mark);
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
   Signal& changed() noexcept override { return changed_; }
   const CopyStanding& standing() const noexcept override { return standing_; }
@@ -115,8 +116,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> check_place();
   Task<Result<void>> judge_verification(const VerifyReport& report);
 
-  Task<Result<void>> contact(); Task<Result<void>> follow();
-  void make_replayer();
+  Task<Result<void>> contact(); Task<Result<void>> follow(); void make_replayer();
   Task<Result<void>> copy_log(bool in_seed);
   Task<Result<void>> copy_once(bool in_seed, Backoff& backoff);  // ok: go on over a better path
   Task<Result<void>> exchange(PeerSession& session, storage::IncomingLog* log);  // until the session ends; ok: a better path is up

@@ -96,7 +96,15 @@ Task<Result<void>> PassiveCopy::truncate() {
   co_return Result<void>();
 }
 
-bool PassiveCopy::note_backup(const storage::BackupMark& mark) { return take_backup_mark(keeper_.state(), mark); }
+void PassiveCopy::note_backup(const storage::BackupMark& mark) {
+  if (take_backup_mark(keeper_.state(), mark)) changed_.notify();
+}
+
+void PassiveCopy::note_access(storage::FileAccess access) {
+  if (keeper_.state().access == access) return;
+  keeper_.state().access = std::move(access);
+  changed_.notify();
+}
 
 void PassiveCopy::forget_log_times() {
   delay_.clear();

@@ -365,7 +365,8 @@ Task<Result<void>> PassiveCopy::keep_house() {
   Position seen = saved.min_required;
   bool rested = false;
   for (;;) {
-    const auto moves = [&] { return !at_rest() || files_->replayer->position() != seen || files_->replayer->base_marker_met(); };
+    const auto told = [&] { return state_now.access != saved.access || state_now.backup != saved.backup; };  // by another node
+    const auto moves = [&] { return !at_rest() || files_->replayer->position() != seen || files_->replayer->base_marker_met() || told(); };
     const bool ages = held() || delay_.keeps(kept_for(), state_now.min_required, context_.clock.now());
     if (rested && !ages && !moves()) co_await wait_for(context_.clock, rest_turn, changed_, moves);
     co_await context_.clock.sleep(turn);

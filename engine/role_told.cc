@@ -57,6 +57,12 @@ void hear_of_backup(Hosted& hosted, const RoleEntry& entry, Epoch epoch) {
   else hosted.passive->note_backup(mark);
 }
 
+void hear_of_access(Hosted& hosted, const RoleEntry& entry) {
+  const storage::CopyState* state = live_state(hosted);
+  if (hosted.is_active_here || state == nullptr || !entry.serving || entry.file_owner.empty() || entry.signature != state->signature || entry.epoch < state->epoch) return;
+  hosted.passive->note_access({entry.file_owner, entry.file_group, entry.file_mode, entry.file_label});
+}
+
 RoleEntry told_of(const Hosted& hosted) {
   RoleEntry entry;
   entry.database = hosted.config.name;

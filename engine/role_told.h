@@ -13,4 +13,7 @@ transport::RoleEntry told_of(const Hosted& hosted);
 // A newer backup of this history and of `epoch`, the one in force: what was backed up before may have been left by a fork since.
 void hear_of_backup(Hosted& hosted, const transport::RoleEntry& entry, Epoch epoch);
 
+// Of the active copy's file, while it is served: who may use it.
+void hear_of_access(Hosted& hosted, const transport::RoleEntry& entry);
+
 }  // namespace ccr::engine

@@ -105,8 +105,21 @@ std::vector<RoleEntry> Roles::shared_with(const std::string& peer) const {
   return entries;
 }
 
+// Who may use the file of an sqlite database that is served here: a copy that takes over gives its own the same.
+Task<void> Roles::tell_access(RoleEntry& entry) {
+  const auto found = databases_.find(entry.database);
+  if (found == databases_.end() || !entry.serving || found->second->config.kind != DatabaseKind::sqlite) co_return;
+  const Result<storage::FileAccess> access = co_await context_.disk.access(found->second->config.path);
+  if (!access.ok()) co_return;  // its source says what is the matter
+  entry.file_owner = access->owner;
+  entry.file_group = access->group;
+  entry.file_label = access->label;
+  entry.file_mode = access->mode;
+}
+
 Task<Result<void>> Roles::tell(transport::FramedConnection& connection, std::string peer) {
-  const std::vector<RoleEntry> entries = shared_with(peer);
+  std::vector<RoleEntry> entries = shared_with(peer);
+  for (RoleEntry& entry : entries) co_await tell_access(entry);
   std::size_t at = 0;
   do {
     RolesTold told;
@@ -234,6 +247,7 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   if (there.epoch > now.epoch + epoch_jump_max) return;  // no history gets there by activations
   if (entry.signature == signature_of(hosted)) hosted.highest_epoch = std::max(hosted.highest_epoch, there.epoch);
   hear_of_backup(hosted, entry, now.epoch);
+  hear_of_access(hosted, entry);
   switch (compare_roles(now, signature_of(hosted), there, entry.signature)) {
     case RoleVerdict::same:
     case RoleVerdict::older:

@@ -57,6 +57,7 @@ class Roles {
 
  private:
   std::vector<transport::RoleEntry> shared_with(const std::string& peer) const;
+  Task<void> tell_access(transport::RoleEntry& entry);
   void hear(const std::string& peer, const transport::RoleEntry& entry);
   PeerTold& hear_of(const std::string& peer, Digest64 configuration);
   void hear_all(const std::string& peer, const std::vector<transport::RoleEntry>& entries);

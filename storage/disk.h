@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/task.h"
+#include "storage/file_access.h"
 
 namespace ccr::storage {
 
@@ -87,6 +88,9 @@ class Disk {
   virtual Task<Result<void>> remove(std::string path) = 0;                  // ErrorKind::not_found when it is not there
   virtual Task<Result<std::vector<DirectoryEntry>>> list(std::string path) = 0;  // sorted by name; without . and ..
   virtual Task<Result<DiskSpace>> space(std::string path) = 0;
+  // Who may use a file. By default a disk keeps nothing of the kind: what it answers is not known(), and what it is given is nothing to it.
+  virtual Task<Result<FileAccess>> access(std::string) { co_return FileAccess{}; }
+  virtual Task<Result<void>> give_access(std::string, FileAccess) { co_return Result<void>(); }  // as give_access_to_path()
   virtual std::string_view name() const = 0;  // "io_uring", "threads", "simulated"
 };
 

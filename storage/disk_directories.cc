@@ -34,4 +34,12 @@ Task<Result<DiskSpace>> DiskDirectories::space(std::string path) {
   return pool_.run([path = std::move(path)] { return space_of_path(path); });
 }
 
+Task<Result<FileAccess>> DiskDirectories::access(std::string path) {
+  return pool_.run([path = std::move(path)] { return access_of_path(path); });
+}
+
+Task<Result<void>> DiskDirectories::give_access(std::string path, FileAccess access) {
+  return pool_.run([path = std::move(path), access = std::move(access)] { return give_access_to_path(path, access); });
+}
+
 }  // namespace ccr::storage

@@ -22,6 +22,8 @@ class DiskDirectories {
   Task<Result<void>> remove(std::string path);
   Task<Result<std::vector<DirectoryEntry>>> list(std::string path);
   Task<Result<DiskSpace>> space(std::string path);
+  Task<Result<FileAccess>> access(std::string path);
+  Task<Result<void>> give_access(std::string path, FileAccess access);
 
  private:
   CallPool& pool_;

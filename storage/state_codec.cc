@@ -18,7 +18,7 @@ constexpr std::size_t fixed_bytes_max = 512;  // everything of a CopyState that 
 constexpr std::size_t pin_bytes_max = 2 + 2 + CopyState::name_bytes_max + position_bytes;
 constexpr std::size_t age_bytes = position_bytes + 8;
 static_assert(slot_header_bytes + fixed_bytes_max + CopyState::comment_bytes_max + CopyState::cause_bytes_max +
-                  3 * CopyState::name_bytes_max + CopyState::pins_max * pin_bytes_max + 2 * CopyState::ages_max * age_bytes <=
+                  3 * CopyState::name_bytes_max + 2 * FileAccess::name_bytes_max + FileAccess::label_bytes_max + CopyState::pins_max * pin_bytes_max + 2 * CopyState::ages_max * age_bytes <=
               StateFile::state_bytes_max);
 static_assert(StateFile::state_bytes_max % slot_block_bytes == 0);
 
@@ -169,6 +169,21 @@ std::vector<LogAge> get_ages(Decoder& in, bool& legal) {
   return ages;
 }
 
+void put(Encoder& out, const FileAccess& access) {
+  put(out, access.owner, FileAccess::name_bytes_max);
+  put(out, access.group, FileAccess::name_bytes_max);
+  out.u32(access.mode);
+  put(out, access.label, FileAccess::label_bytes_max);
+}
+FileAccess get_access(Decoder& in, bool& legal) {
+  FileAccess access;
+  access.owner = get_text(in, FileAccess::name_bytes_max, legal);
+  access.group = get_text(in, FileAccess::name_bytes_max, legal);
+  access.mode = in.u32();
+  access.label = get_text(in, FileAccess::label_bytes_max, legal);
+  return access;
+}
+
 void put(Encoder& out, const CopyState& state) {
   out.bytes(state.signature.bytes);
   out.u64(state.epoch);
@@ -205,6 +220,7 @@ void put(Encoder& out, const CopyState& state) {
   for (const Pin& pin : state.pins) put(out, pin);
   put(out, state.received_ages);
   put(out, state.replayed_ages);
+  put(out, state.access);
   put(out, state.backup.at);
   out.u64(state.backup.epoch);
   put(out, state.backup.taken);
@@ -248,6 +264,7 @@ CopyState get_state(Decoder& in, bool& legal) {
   for (std::size_t i = 0; i < pins && legal && in.ok(); ++i) state.pins.push_back(get_pin(in, legal));
   state.received_ages = get_ages(in, legal);
   state.replayed_ages = get_ages(in, legal);
+  state.access = get_access(in, legal);
   state.backup.at = get_position(in);
   state.backup.epoch = in.u64();
   state.backup.taken = get_time(in);

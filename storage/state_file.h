@@ -106,6 +106,7 @@ struct CopyState {
   std::vector<Pin> pins;  // active
   std::vector<LogAge> received_ages;  // passive, with a replay_lag: what is not replayed
   std::vector<LogAge> replayed_ages;  // with a truncation_lag, or log that is kept for a time: what is
+  FileAccess access;  // passive, sqlite: of the programs' file on the active node, as last heard
   BackupMark backup;
   Position log_given_up;  // the log budget took what the retention policy would have kept, up to here; not known: it took nothing
   bool operator==(const CopyState&) const = default;

@@ -110,6 +110,8 @@ class UringDisk final : public Disk {
   Task<Result<void>> remove(std::string path) override { return directories_.remove(std::move(path)); }
   Task<Result<std::vector<DirectoryEntry>>> list(std::string path) override { return directories_.list(std::move(path)); }
   Task<Result<DiskSpace>> space(std::string path) override { return directories_.space(std::move(path)); }
+  Task<Result<FileAccess>> access(std::string path) override { return directories_.access(std::move(path)); }
+  Task<Result<void>> give_access(std::string path, FileAccess access) override { return directories_.give_access(std::move(path), std::move(access)); }
   std::string_view name() const override { return "io_uring"; }
 
  private:

@@ -147,6 +147,39 @@ TEST_P(SystemDiskTest, FilesAndDirectoriesBelongToTheOwnerAlone) {
   EXPECT_EQ(mode_of(at("one/two")), 0700u);
 }
 
+TEST_P(SystemDiskTest, AFileIsGivenToWhoIsNamed) {
+  run([&](Disk& disk) -> Task<void> {
+    const Result<std::unique_ptr<File>> file = co_await disk.open(at("a"), OpenMode::create);
+    EXPECT_TRUE(file.ok());
+    const Result<FileAccess> own = co_await disk.access(at("a"));
+    EXPECT_TRUE(own.ok());
+    if (!own.ok()) co_return;
+    EXPECT_TRUE(own->known());
+    EXPECT_EQ(own->mode, 0600u);
+    FileAccess wanted = *own;
+    wanted.mode = 0640;
+    Result<void> given = co_await disk.give_access(at("a"), wanted);
+    EXPECT_TRUE(given.ok()) << given.error().message;
+    Result<FileAccess> now = co_await disk.access(at("a"));
+    EXPECT_TRUE(now.ok() && *now == wanted) << now->text();
+    wanted.owner = "no-such-user-of-this-host";
+    given = co_await disk.give_access(at("a"), wanted);
+    EXPECT_FALSE(given.ok());
+    EXPECT_NE(given.error().message.find("no user 'no-such-user-of-this-host'"), std::string::npos) << given.error().message;
+    now = co_await disk.access(at("a"));
+    EXPECT_TRUE(now.ok() && now->owner == own->owner && now->mode == 0640);
+    if (::geteuid() == 0) {
+      const FileAccess others{"daemon", "mail", 0604, own->label};
+      given = co_await disk.give_access(at("a"), others);
+      EXPECT_TRUE(given.ok()) << given.error().message;
+      now = co_await disk.access(at("a"));
+      EXPECT_TRUE(now.ok() && *now == others) << now->text();
+    }
+    const Result<FileAccess> missing = co_await disk.access(at("b"));
+    EXPECT_EQ(missing.ok() ? ErrorKind::io : missing.error().kind, ErrorKind::not_found);
+  });
+}
+
 TEST_P(SystemDiskTest, NoDescriptorReachesAnotherProgram) {
   run([this](Disk& disk) -> Task<void> {
     const auto file = co_await opened(disk, at("a"), OpenMode::create);

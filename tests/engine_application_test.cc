@@ -80,6 +80,49 @@ TEST_F(Applications, AMoveTakesTheFileAndTheApplicationAlongAndBackAgain) {
   EXPECT_TRUE(cluster.events_of("fork").empty());
 }
 
+TEST_F(Applications, TheFileIsGivenToWhoHadItOnTheOtherNodeAndStaysSo) {
+  const std::string file = "/data/orders.pages";
+  const storage::FileAccess programs{"app", "users", 0640, "app_t"};
+  cluster.host("alpha").disk().access()[file] = programs;
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  ASSERT_TRUE(move("alpha", "beta").ok()) << cluster.story();
+  ASSERT_TRUE(settled("beta"));
+  EXPECT_EQ(cluster.host("beta").disk().access()[file], programs) << cluster.story();
+  EXPECT_EQ(cluster.events_of("access_given").size(), 1u);
+  ASSERT_TRUE(move("beta", "alpha").ok());
+  ASSERT_TRUE(settled("alpha"));
+  EXPECT_EQ(cluster.host("alpha").disk().access()[file], programs);
+  EXPECT_EQ(cluster.events_of("access_given").size(), 1u) << "it was theirs before";
+}
+
+TEST_F(Applications, AFileThatCannotBeGivenAwayIsServedAndSaysWhy) {
+  cluster.host("alpha").disk().access()["/data/orders.pages"] = {"app", "users", 0640, ""};
+  cluster.host("beta").disk().fail_access("chown: Operation not permitted (EPERM)");
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  ASSERT_TRUE(move("alpha", "beta").ok()) << cluster.story();
+  ASSERT_TRUE(settled("beta"));
+  EXPECT_EQ(row_of("beta", "beta")["cause"], "the file could not be given to app:users 0640, as it was on the node before: chown: Operation not permitted (EPERM)");
+  EXPECT_EQ(desk.commands.back(), "beta start");
+}
+
+TEST_F(Applications, AnActivationGivesTheFileAsItWasHeardOfLastAlsoAfterARestart) {
+  const storage::FileAccess programs{"app", "users", 0640, ""};
+  cluster.host("alpha").disk().access()["/data/orders.pages"] = programs;
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  write("alpha", 5);
+  world.run_for(40s);
+  cluster.host("alpha").kill(draw_power_cut(random));
+  cluster.host("beta").kill(draw_power_cut(random));
+  cluster.host("beta").start();
+  world.run_for(5s);
+  ASSERT_TRUE(activate("beta", "force").ok()) << cluster.story();
+  ASSERT_TRUE(world.run_until([&] { return cluster.state("beta") == "mounted"; }, 60s) == Ended::reached) << cluster.story();
+  EXPECT_EQ(cluster.host("beta").disk().access()["/data/orders.pages"], programs);
+}
+
 TEST_F(Applications, AFileThatAProgramHasOpenIsNotMovedAndTheApplicationRunsAgain) {
   cluster.start_all();
   ASSERT_TRUE(settled("alpha"));

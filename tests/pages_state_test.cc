@@ -45,6 +45,7 @@ CopyState full_state() {
   state.damaged_pages = 16;
   state.pages_at_rest = {4096, 17, -18};
   state.scrub = {19, {20}, {-21}, 22, 23};
+  state.access = {"app", "users", 0640, "system_u:object_r:app_t:s0"};
   state.backup = {at(6, 8192), 3, {24}};
   state.log_given_up = at(5, 4096);
   state.pins = {{Pin::Kind::copy, "beta", at(4, 4096), false}, {Pin::Kind::seed, "gamma", at(3, 4096), true}};

@@ -65,8 +65,11 @@ std::optional<Refuse> refuse_database(const Hello& hello, const ActiveFacts& act
   }
   const bool repair = hello.purpose == Purpose::repair;
   if (!active.active && !repair && hello.purpose != Purpose::pages) {
-    return refuse(RefuseReason::not_active, active.database + "@" + active.node + " is not the active copy",
-                  "ccr status shows which copy is");
+    const std::string text = active.database + "@" + active.node + " is not the active copy";
+    if (active.active_node != hello.from_node) return refuse(RefuseReason::not_active, text, "ccr status shows which copy is");
+    return refuse(RefuseReason::not_active, text + "; it knows of epoch " + std::to_string(active.epoch) + ", in which " + copy_text(hello) + " is",
+                  "the disk of " + hello.from_node + " is an older one: `ccr activate " + active.database + " --on " + hello.from_node +
+                      " --dial force` lets it serve what it has, with --on " + active.node + " what is there");
   }
   if (hello.kind != active.kind) {
     return refuse(RefuseReason::kind,

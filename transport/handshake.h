@@ -57,6 +57,7 @@ struct ActiveFacts {
   std::string cluster, node, database, kind;
   std::string proven_peer;          // what the connection's certificate names; empty: TLS is off
   bool active = false;              // this node's copy of the database is the active one
+  std::string active_node;          // as this node knows it
   bool ready = false;               // its log is open; of a passive copy: it is healthy; to repair: it has proven pages
   std::vector<std::string> copies;  // nodes that may have a copy; for no database, all nodes
   Signature signature;

@@ -20,6 +20,10 @@ void role_fields(A& a, Entry& entry) {
   a.position(entry.backup);
   a.u64(entry.backup_epoch);
   a.wall(entry.backup_taken);
+  a.name(entry.file_owner);
+  a.name(entry.file_group);
+  a.name(entry.file_label);
+  a.u32(entry.file_mode);
 }
 
 inline void role_list(BodyWriter& a, const std::vector<RoleEntry>& entries) {
@@ -35,6 +39,7 @@ inline void role_list(BodyReader& a, std::vector<RoleEntry>& entries) {
   for (std::uint16_t i = 0; i < count && a.ok(); ++i) {
     RoleEntry entry;
     role_fields(a, entry);
+    a.require(entry.file_mode <= 0777, "a mode that is none of a file");
     a.require(entry.epoch <= epoch_max && entry.backup_epoch <= epoch_max, "an epoch that has no next one");
     a.require(!entry.database.empty() && !entry.active.empty(), "a role of no database or of no node");
     entries.push_back(std::move(entry));

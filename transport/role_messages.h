@@ -37,6 +37,9 @@ struct RoleEntry {
   Position backup;         // the newest one that is known here, of any copy; generation 0: none
   Epoch backup_epoch = 0;  // in which it was taken
   WallTime backup_taken{};
+  // Of an sqlite database's file here, while it is served: who may use it. No owner: not known.
+  std::string file_owner, file_group, file_label;
+  std::uint32_t file_mode = 0;
   bool operator==(const RoleEntry&) const = default;
 };
 

@@ -113,6 +113,26 @@ Task<Result<void>> MountedDisk::rename(std::string from, std::string to) {
   operation.path_to = std::move(to);
   co_await run(session_, operation);
   if (operation.error) co_return *operation.error;
+  if (session_->disk == nullptr) co_return Result<void>();
+  auto moved = session_->disk->access().extract(operation.path);
+  session_->disk->access().erase(operation.path_to);
+  if (!moved.empty()) {
+    moved.key() = operation.path_to;
+    session_->disk->access().insert(std::move(moved));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<storage::FileAccess>> MountedDisk::access(std::string path) {
+  if (session_->disk == nullptr) co_return storage::FileAccess{};
+  const auto found = session_->disk->access().find(path);
+  co_return found == session_->disk->access().end() ? storage::FileAccess{} : found->second;
+}
+
+Task<Result<void>> MountedDisk::give_access(std::string path, storage::FileAccess access) {
+  if (session_->disk == nullptr) co_return Result<void>();
+  if (!session_->disk->access_error().empty()) co_return Error{ErrorKind::refused, session_->disk->access_error(), ""};
+  session_->disk->access()[path] = std::move(access);
   co_return Result<void>();
 }
 

@@ -54,6 +54,8 @@ class MountedDisk final : public storage::Disk {
   Task<Result<void>> remove(std::string path) override;
   Task<Result<std::vector<storage::DirectoryEntry>>> list(std::string path) override;
   Task<Result<storage::DiskSpace>> space(std::string path) override;
+  Task<Result<storage::FileAccess>> access(std::string path) override;
+  Task<Result<void>> give_access(std::string path, storage::FileAccess access) override;
   std::string_view name() const override { return "simulated"; }
 
  private:

@@ -71,6 +71,10 @@ class SimDisk {
   DiskOptions& options() noexcept { return options_; }
   const DiskState& state() const noexcept { return state_; }
   void restore(DiskState state);  // a backup, another machine's disk, an empty one; nothing may be mounted
+  // Who may use which file, by its present name; kept through crashes. What a test does not set is not known.
+  std::map<std::string, storage::FileAccess>& access() noexcept { return access_; }
+  void fail_access(std::string why) { access_error_ = std::move(why); }  // of every give_access(); empty: they pass
+  const std::string& access_error() const noexcept { return access_error_; }
   std::uint64_t operations() const noexcept { return operations_; }
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
 
@@ -107,6 +111,8 @@ class SimDisk {
   std::vector<DiskPlan> plans_;
   std::shared_ptr<Session> session_;  // of the present mount; its files share it
   Instant stalled_until_;
+  std::map<std::string, storage::FileAccess> access_;
+  std::string access_error_;
   std::uint64_t operations_ = 0;
   std::uint64_t bytes_read_ = 0;
 };

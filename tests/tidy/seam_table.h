@@ -29,6 +29,7 @@ inline constexpr Seam seams[] = {
     {"library/node.cc", Reach::threads, "a program's node has a thread of its own, on which other threads wait"},
     {"storage/cpu_threads.cc", Reach::threads, "the CPU pool of production: how many processors there are"},
     {"storage/directory_lock.cc", Reach::system, "locks a directory against a second process before any Disk exists"},
+    {"storage/file_access.cc", Reach::system, "the Disk seam of production"},
     {"storage/posix_directory_calls.cc", Reach::system, "the Disk seam of production"},
     {"storage/posix_file_calls.cc", Reach::system, "the Disk seam of production"},
     {"storage/cache_footprint.cc", Reach::system, "the page cache under the Disk seam of production, and under SQLite's own file"},
