@@ -9,13 +9,6 @@ namespace {
 
 constexpr std::array<const char*, 4> dial_names{"lossless", "good", "best", "force"};
 
-// Generations of which something lies between the two.
-std::uint64_t generations_between(Position from, Position to) {
-  if (to <= from) return 0;
-  const std::uint64_t begun = to.offset > Position::first_offset ? 1 : 0;
-  return std::max<std::uint64_t>(1, to.generation.number - from.generation.number + begun);
-}
-
 void refuse(ActivationVerdict& verdict, std::string reason, std::string hint) {
   verdict.allowed = false;
   verdict.reason = std::move(reason);
@@ -39,6 +32,12 @@ void count_missing(const ActivationFacts& facts, ActivationVerdict& verdict) {
 }
 
 }  // namespace
+
+std::uint64_t generations_between(Position from, Position to) noexcept {
+  if (to <= from) return 0;
+  const std::uint64_t begun = to.offset > Position::first_offset ? 1 : 0;
+  return std::max<std::uint64_t>(1, to.generation.number - from.generation.number + begun);
+}
 
 std::optional<Dial> dial_of(const std::string& name) noexcept {
   for (std::size_t i = 0; i < dial_names.size(); ++i)
@@ -72,12 +71,12 @@ ActivationVerdict decide_activation(const ActivationFacts& facts, Dial dial) {
   } else if (facts.failed) {
     refuse(verdict, "it failed, and what it has is in doubt", "--dial force takes it as it is");
   } else if (facts.answers && facts.serves) {
-    refuse(verdict, "the active copy serves", "ccr move loses nothing; --dial force takes the copy over as it is");
+    refuse(verdict, "the active copy serves", facts.until ? "--dial force ends it there, and gives up what is later" : "ccr move loses nothing; --dial force takes the copy over as it is");
   } else if (!verdict.known) {
     refuse(verdict, "what is missing is unknown since " + (facts.tip_heard.known() ? to_rfc3339(facts.tip_heard) : std::string("ever")),
            "make sure that the other node is down and stays down, then --dial force");
   } else if (verdict.generations > generations_allowed(dial)) {
-    refuse(verdict, std::to_string(verdict.generations) + " generations are missing, " + name_of(dial) + " allows " + std::to_string(generations_allowed(dial)),
+    refuse(verdict, std::to_string(verdict.generations) + " generations are " + (facts.until ? "given up, " : "missing, ") + name_of(dial) + " allows " + std::to_string(generations_allowed(dial)),
            std::string("--dial ") + enough_for(verdict.generations));
   }
   return verdict;

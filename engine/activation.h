@@ -38,6 +38,7 @@ struct ActivationFacts {
   Position tip;                     // of the active, as heard last, and when
   WallTime tip_heard;
   std::uint64_t generation_bytes = 0;
+  bool until = false;               // as of a point in time: `inspected` is the cut, and what is missing is given up on purpose
 };
 
 struct ActivationVerdict {
@@ -47,6 +48,8 @@ struct ActivationVerdict {
   std::uint64_t generations = 0, bytes = 0;    // missing; where it is not known, at least
   std::optional<std::uint64_t> commits;
 };
+
+std::uint64_t generations_between(Position from, Position to) noexcept;  // of which something lies between the two
 
 ActivationVerdict decide_activation(const ActivationFacts& facts, Dial dial);
 

@@ -69,6 +69,8 @@ class ActiveCopy final : private ReplayObserver {
   bool source_broke_off() const noexcept { return source_broke_off_ || (application_ && application_->given_back()); }
 
   bool ready() const noexcept { return ready_; }
+  Position redo_at() const { return replayer_ ? replayer_->applied() : Position{}; }
+  Position redo_end() const noexcept { return redo_end_; }  // known before that, while log is replayed, from redo_at() on
   TaskGroup& group() noexcept { return group_; }
   const Tip& tip() const noexcept { return tip_; }
   Signal& tip_changed() noexcept { return tip_changed_; }
@@ -123,11 +125,10 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> live();
   Task<Result<void>> mount(), mount_sqlite(bool known);
   Task<Result<bool>> bring_database();
-  Task<Result<void>> redo_pages(), prepare_log(), answer_when_safe(), watch_waiting_commits();
-  Task<Result<void>> mount_pages(bool known);
+  Task<Result<void>> redo_pages(), prepare_log(), answer_when_safe(), watch_waiting_commits(), mount_pages(bool known);
   Task<Result<void>> check_growth(PageNumber before);  // of the page file, by redo
   Task<Result<void>> open_log(bool known, std::uint32_t page_size);
-  Task<Result<void>> redo(storage::ReplayTarget& target);
+  Task<Result<void>> redo(storage::ReplayTarget& target), cut_log(storage::LogDirectory directory);
   Task<Result<void>> capture();
   Task<Result<void>> take(storage::SourceItem item);
   Task<Result<void>> take_commit(storage::SourceCommit commit);
@@ -189,9 +190,8 @@ class ActiveCopy final : private ReplayObserver {
   std::size_t group_bytes_ = 0;
   std::map<std::uint64_t, Read*> reads_;
   std::uint64_t next_read_ = 1;
-  int holds_ = 0;
-  bool writing_ = false;         // somebody is between two syncs of the log
-  Position checkpoint_at_;
+  int holds_ = 0; bool writing_ = false;  // somebody is between two syncs of the log
+  Position checkpoint_at_, redo_end_;
   Instant checkpoint_time_;
 };
 

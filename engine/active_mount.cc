@@ -3,6 +3,8 @@
 
 #include "engine/active_copy.h"
 #include "engine/digest_scan.h"
+#include "engine/retention.h"
+#include "storage/log_cut.h"
 #include "storage/log_handover.h"
 
 namespace ccr::engine {
@@ -47,6 +49,7 @@ Task<Result<void>> ActiveCopy::open_log(bool known, std::uint32_t page_size) {
   }
   options.epoch = state.epoch;
   const storage::LogDirectory directory{paths_.log_directory, state.signature, page_size};
+  if (known && state.cut.known()) CCR_CO_TRY(co_await cut_log(directory));
   if (known) CCR_CO_TRY(co_await storage::take_received_log(context_.disk, directory, state.durable));  // of a copy that was a passive one
   Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(context_.disk, paths_.log_directory);
   if (!files.ok()) co_return files.error();
@@ -71,11 +74,40 @@ Task<Result<void>> ActiveCopy::open_log(bool known, std::uint32_t page_size) {
   co_return Result<void>();
 }
 
+// What this copy received behind the commit as of which it was activated is nobody's log any more. It is told before it is moved: a crash in
+// between tells what is left of it once more.
+Task<Result<void>> ActiveCopy::cut_log(storage::LogDirectory directory) {
+  storage::CopyState& state = keeper_.state();
+  const Position cut = state.cut;
+  if (state.min_required > cut)
+    co_return Error{ErrorKind::corrupt, "the pages hold log to " + to_text(state.min_required) + ", and are to end at " + to_text(cut), "activate another copy, or seed this one"};
+  const Result<storage::BehindCut> behind = co_await storage::look_behind_cut(context_.disk, directory, cut);
+  if (!behind.ok()) co_return behind.error().within("cut the received log");
+  if (behind->first.number != 0) {
+    const Event event{"generations_set_aside", subject_of(database_, context_.config.node),
+                      {{"from", to_text(behind->first)}, {"to", to_text(behind->last)}, {"commits", std::to_string(behind->commits)},
+                       {"cause", "activated as of " + to_text(cut) + ", which ends the log"}}};
+    context_.trace.record(event);
+  }
+  const storage::BehindCut aside = *behind;
+  const Result<Position> end = co_await storage::cut_received_log(context_.disk, directory, cut, aside);
+  if (!end.ok()) co_return end.error().within("cut the received log");
+  if (state.min_required == cut) state.min_required = *end;  // the same content; a block that ends early is full at its place
+  state.min_required = std::min(state.min_required, *end);
+  state.max_required = std::max(state.min_required, std::min(state.max_required, *end));
+  state.durable = *end;
+  cut_backup_mark(state, cut);
+  state.cut = {};
+  co_return co_await keeper_.save();
+}
+
 Task<Result<void>> ActiveCopy::redo(storage::ReplayTarget& target) {
   ReplayObserver& observer = *this;
   replayer_ = std::make_unique<Replayer>(context_.executor, context_.disk, context_.clock, log_directory(), target, keeper_, observer);
   const Position end = log_->durable();
+  redo_end_ = end;
   CCR_CO_TRY(co_await replayer_->replay_to(end));
+  redo_end_ = {};
   if (replayer_->position() != end) {
     co_return Error{ErrorKind::corrupt,
                     "redo of " + paths_.log_directory + " ends at " + to_text(replayer_->position()) + ", expected " + to_text(end), ""};

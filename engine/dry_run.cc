@@ -12,11 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-void add_check(json& answer, std::string check, bool ok, std::string found) {
-  answer["checks"].push_back({{"check", std::move(check)}, {"ok", ok}, {"found", std::move(found)}});
-  answer["allowed"] = answer["allowed"].get<bool>() && ok;
-}
-
 json blank_answer() {
   return {{"schema", 1}, {"dry_run", true}, {"allowed", true}, {"checks", json::array()}, {"plan", json::array()}};
 }
@@ -75,6 +70,11 @@ Task<std::optional<std::uint64_t>> growth_of_seed(NodeContext& context, const Ho
 }
 
 }  // namespace
+
+void add_check(json& answer, std::string check, bool ok, std::string found) {
+  answer["checks"].push_back({{"check", std::move(check)}, {"ok", ok}, {"found", std::move(found)}});
+  answer["allowed"] = answer["allowed"].get<bool>() && ok;
+}
 
 Task<Result<SeedForecast>> forecast_of_seed(const NodeContext& context, const Hosted& hosted, SeedRequest wanted, std::optional<double> link) {
   PassiveCopy& passive = *hosted.passive;

@@ -11,6 +11,8 @@
 
 namespace ccr::engine {
 
+void add_check(nlohmann::json& answer, std::string check, bool ok, std::string found);
+
 // `link`: what the way from the source was last measured to carry, in bytes per second.
 Task<Result<SeedForecast>> forecast_of_seed(const NodeContext& context, const Hosted& hosted, SeedRequest wanted, std::optional<double> link);
 Task<nlohmann::json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest wanted, SeedForecast forecast);

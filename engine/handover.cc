@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/timeout.h"
+#include "engine/dry_run.h"
 #include "engine/status_parts.h"
 
 namespace ccr::engine {
@@ -17,8 +18,6 @@ using transport::HandoverStep;
 using transport::RoleEntry;
 
 namespace {
-
-constexpr Duration look_at_peer = std::chrono::milliseconds(20);
 
 double seconds_since(Clock& clock, Instant begun) { return std::chrono::duration<double>(clock.now() - begun).count(); }
 
@@ -61,24 +60,8 @@ void Handover::end(Result<json> result) {
   ended_ = true;
 }
 
-namespace {
-
-// Only one at a time, and whatever way it ends.
-struct HandingOver {
-  Hosted& hosted;
-  explicit HandingOver(Hosted& h) : hosted(h) { hosted.handing_over = true; }
-  ~HandingOver() { hosted.handing_over = false; }
-};
-
-}  // namespace
-
 Task<Result<void>> Handover::move(std::shared_ptr<Handover> handover, std::string to) {
   handover->end(co_await handover->run_move(std::move(to)));
-  co_return Result<void>();
-}
-
-Task<Result<void>> Handover::activate(std::shared_ptr<Handover> handover, Dial dial) {
-  handover->end(co_await handover->run_activation(dial));
   co_return Result<void>();
 }
 
@@ -228,123 +211,7 @@ Task<Result<json>> Handover::run_move(std::string to) {
                  {"seconds", seconds_since(context_.clock, begun)}};
 }
 
-// --- activate --------------------------------------------------------------------------------------------------------------
-
-Task<Result<ActivationFacts>> Handover::look() {
-  ActivationFacts facts;
-  facts.generation_bytes = hosted_.config.generation_bytes;
-  known_epoch_ = std::max(hosted_.role.epoch, hosted_.highest_epoch);
-  if (hosted_.is_active_here) co_return facts;
-  if (!hosted_.passive->opened()) {
-    co_return Error{ErrorKind::busy, subject_of(hosted_.config, context_.config.node) + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(),
-                    "ccr status " + hosted_.config.name};
-  }
-  const storage::CopyState& state = hosted_.passive->state();
-  const transport::Watermarks marks = hosted_.passive->watermarks();
-  facts.seeded = state.seeded;
-  facts.failed = state.failed;
-  facts.damaged_pages = state.damaged_pages;
-  facts.inspected = marks.inspected.known() ? marks.inspected : state.durable;
-  facts.replayed_commit = state.replayed_commit;
-  facts.replayed_all = facts.inspected == state.min_required;
-  facts.tip = state.tip;
-  facts.tip_heard = hosted_.passive->tip_heard_at();
-  known_epoch_ = std::max(known_epoch_, state.epoch);
-  const Result<RoleEntry> entry = co_await roles_.ask_role(hosted_.role.active, hosted_.config.name);
-  if (!entry.ok()) co_return facts;
-  facts.answers = true;
-  facts.serves = entry->serving;
-  facts.end = entry->end;
-  facts.end_commit = entry->commit;
-  known_epoch_ = std::max(known_epoch_, entry->epoch);
-  co_return facts;
-}
-
-// The copy before gives up, durably. Where it does not answer, only force goes on, and the epoch says so.
-Task<Result<void>> Handover::fence(Dial dial, Epoch epoch, ActivationFacts& facts, bool& forced) {
-  step_ = "fence";
-  // Durable before it is asked: where this node dies behind the answer, it hears of the epoch, and serves.
-  CCR_CO_TRY(co_await hosted_.passive->prepare(epoch));
-  hosted_.prepared = epoch;
-  HandoverAsk yield = step_of(HandoverStep::yield, epoch);
-  yield.forced = dial == Dial::force;
-  const Result<HandoverAnswer> yielded = co_await roles_.ask(hosted_.role.active, yield);
-  forced = !yielded.ok();
-  if (yielded.ok() && yielded->end.known()) {
-    facts.answers = true;
-    facts.end = yielded->end;
-    facts.end_commit = yielded->commit;
-  }
-  if (yielded.ok() || dial == Dial::force) co_return Result<void>();
-  Error error = yielded.error();
-  if (error.kind != ErrorKind::refused) error.message += "; if it gives up after all, this copy serves by itself";
-  co_return error;
-}
-
-namespace {
-
-json missing_json(const ActivationFacts& facts, const ActivationVerdict& verdict) {
-  json missing{{"known", verdict.known},
-               {"unknown_since", verdict.known || !facts.tip_heard.known() ? json(nullptr) : json(to_rfc3339(facts.tip_heard))},
-               {"generations", verdict.generations},
-               {"bytes", verdict.bytes},
-               {"commits", verdict.commits ? json(*verdict.commits) : json(nullptr)}};
-  return missing;
-}
-
-}  // namespace
-
-Task<Result<json>> Handover::run_activation(Dial dial) {
-  if (hosted_.handing_over) co_return Error{ErrorKind::busy, "a handover of " + hosted_.config.name + " is under way", "ccr status " + hosted_.config.name};
-  const std::string own = context_.config.node, before = hosted_.role.active, subject = subject_of(hosted_.config, own);
-  if (hosted_.is_active_here && hosted_.conflict.empty()) co_return Error{ErrorKind::refused, subject + " is the active copy already", "ccr status " + hosted_.config.name};
-  if (hosted_.is_active_here && dial != Dial::force)
-    co_return Error{ErrorKind::refused, subject + ": " + hosted_.conflict, "--dial force goes on with what is here; what another copy alone has is set aside there"};
-  const HandingOver turn(hosted_);
-  Result<ActivationFacts> facts = co_await look();
-  if (!facts.ok()) co_return facts.error();
-  bool forced = true;
-  const bool stays = hosted_.is_active_here;
-  if (!stays) {
-    const ActivationVerdict verdict = decide_activation(*facts, dial);
-    if (!verdict.allowed) co_return Error{ErrorKind::refused, subject + " is not activated: " + verdict.reason, verdict.hint};
-  }
-  const Epoch epoch = known_epoch_ + 1;
-  if (!stays) {
-    const Result<void> fenced = co_await fence(dial, epoch, *facts, forced);
-    if (!fenced.ok()) co_return fenced.error();
-  }
-  step_ = "epoch";
-  const ActivationVerdict loss = decide_activation(*facts, Dial::force);
-  const Role role{epoch, own, forced};
-  if (!roles_.want(hosted_, role)) co_return Error{ErrorKind::busy, "another change of the active copy came first", "ccr status " + hosted_.config.name};
-  const Result<void> kept = co_await roles_.wait_in_force(hosted_, role);
-  if (!kept.ok()) co_return kept.error();
-  tell("activated", {{"epoch", std::to_string(epoch)}, {"before", before}, {"dial", name_of(dial)}, {"forced", forced ? "true" : "false"},
-                     {"log_end", to_text(facts->inspected)}, {"missing_known", loss.known ? "true" : "false"},
-                     {"missing_generations", std::to_string(loss.generations)}, {"missing_bytes", std::to_string(loss.bytes)},
-                     {"missing_to", to_text(loss.known ? facts->end : facts->tip)}});
-  step_ = "activate";
-  const Instant end = context_.clock.now() + serve_limit;
-  while (!hosted_.active || !hosted_.active->ready()) {
-    if (context_.clock.now() >= end)
-      co_return Error{ErrorKind::timeout, subject + " is activated and does not serve yet: " + hosted_.standing->cause(), "ccr status " + hosted_.config.name};
-    co_await context_.clock.sleep(look_at_peer);
-  }
-  co_return json{{"schema", 1},   {"dry_run", false}, {"database", hosted_.config.name}, {"active", own},
-                 {"before", before}, {"epoch", epoch},   {"forced", forced},               {"missing", stays ? json(nullptr) : missing_json(*facts, loss)}};
-}
-
-// --- what they would do -----------------------------------------------------------------------------------------------------
-
-namespace {
-
-void add_check(json& answer, const std::string& check, bool ok, const std::string& found) {
-  answer["checks"].push_back({{"check", check}, {"ok", ok}, {"found", found}});
-  if (!ok) answer["allowed"] = false;
-}
-
-}  // namespace
+// --- what it would do -----------------------------------------------------------------------------------------------------
 
 Task<json> Handover::plan_move(std::string to) {
   json answer{{"dry_run", true}, {"allowed", true}, {"checks", json::array()}, {"plan", json::array()}};
@@ -361,24 +228,6 @@ Task<json> Handover::plan_move(std::string to) {
   answer["plan"] = json::array({"wait until " + there + " is less than a generation behind (" + std::to_string(behind) + " bytes now)", "stop commits here",
                                 "replay the rest there, and compare roots", "raise the epoch to " + std::to_string(epoch) + " here, durably: from here on nothing is undone",
                                 "serve there; this copy becomes a passive one"});
-  co_return answer;
-}
-
-Task<json> Handover::plan_activation(Dial dial) {
-  json answer{{"dry_run", true}, {"allowed", true}, {"checks", json::array()}, {"plan", json::array()}};
-  const Result<ActivationFacts> facts = co_await look();
-  const std::string before = hosted_.role.active, subject = subject_of(hosted_.config, context_.config.node);
-  if (!facts.ok()) {
-    add_check(answer, subject + " is open", false, facts.error().message);
-    co_return answer;
-  }
-  const ActivationVerdict verdict = decide_activation(*facts, dial);
-  const bool stays = hosted_.is_active_here;
-  add_check(answer, subject + " may be activated, dial " + name_of(dial), stays ? dial == Dial::force && !hosted_.conflict.empty() : verdict.allowed,
-            stays ? (hosted_.conflict.empty() ? "it is the active copy already" : hosted_.conflict) : verdict.allowed ? "yes" : verdict.reason);
-  answer["missing"] = stays ? json(nullptr) : missing_json(*facts, verdict);
-  const std::string fence = stays ? "what other copies alone have is set aside there" : facts->answers ? before + " gives up, durably" : before + " does not answer, and is not fenced: make sure that it stays down";
-  answer["plan"] = json::array({fence, "raise the epoch to " + std::to_string(known_epoch_ + 1) + " here, durably", "replay what was received", "serve here"});
   co_return answer;
 }
 

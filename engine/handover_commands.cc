@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/wall_time.h"
+
 namespace ccr::engine {
 
 using nlohmann::json;
@@ -23,7 +25,7 @@ Task<Result<json>> HandoverCommands::watch(std::shared_ptr<Handover> handover, C
   Instant told = context_.clock.now();
   while (!handover->ended()) {
     if (context_.clock.now() - told >= progress_interval) {
-      json progress{{"phase", handover->step()}};
+      json progress = handover->progress();
       CCR_CO_TRY(co_await reply.progress(std::move(progress)));
       told = context_.clock.now();
     }
@@ -68,6 +70,13 @@ Task<Result<json>> HandoverCommands::activate(Hosted& hosted, const ControlReque
   if (!dial_name.ok()) co_return dial_name.error();
   if (!dry.ok()) co_return dry.error();
   CCR_CO_TRY(check_node(hosted, "--on", *on));
+  const Result<std::string> until_text = request.text("until");
+  const Result<bool> hold = request.flag("hold");
+  if (!until_text.ok()) co_return until_text.error();
+  if (!hold.ok()) co_return hold.error();
+  std::optional<WallTime> until;
+  if (!until_text->empty()) until = wall_time_of_rfc3339(*until_text);
+  if (!until_text->empty() && !until) co_return Error{ErrorKind::usage, "--until: expected a time such as 2026-01-02T03:04:05Z, found '" + *until_text + "'", "ccr activate takes local times too"};
   const std::optional<Dial> dial = dial_of(*dial_name);
   if (!dial) co_return Error{ErrorKind::usage, "--dial: expected lossless, good, best or force, found '" + *dial_name + "'", ""};
   if (*on != context_.config.node) {
@@ -76,8 +85,8 @@ Task<Result<json>> HandoverCommands::activate(Hosted& hosted, const ControlReque
   }
   if (hosted.handing_over) co_return Error{ErrorKind::busy, "a handover of " + hosted.config.name + " is under way", "ccr status " + hosted.config.name};
   auto handover = std::make_shared<Handover>(context_, node_.roles(), hosted);
-  if (*dry) co_return co_await handover->plan_activation(*dial);
-  node_.spawn(Handover::activate(handover, *dial));
+  if (*dry) co_return co_await handover->plan_activation(*dial, until, *hold);
+  node_.spawn(Handover::activate(handover, *dial, until));
   co_return co_await watch(handover, reply);
 }
 

@@ -54,8 +54,16 @@ struct Hosted {
   bool handing_over = false;   // a command that changes the role is on its way
   Signature signature;         // of the copy, as it was at the last change of its role
   Epoch prepared = 0;          // as in its state
+  std::optional<Instant> cut_seen;  // when a place where its log may end was first found there, with no command that brings it about
   ActiveCopy::Tip last_tip;    // of the last life of `active`
   Signal role_changed;         // `wanted` or `role`
+};
+
+// Only one handover at a time, and whatever way it ends.
+struct HandingOver {
+  Hosted& hosted;
+  explicit HandingOver(Hosted& h) : hosted(h) { hosted.handing_over = true; }
+  ~HandingOver() { hosted.handing_over = false; }
 };
 
 // An active copy whose file programs use: a life of it brings all of that into the log and takes the file from them, before another role holds.

@@ -49,7 +49,10 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   void spread_seed(std::size_t streams);                              // the same; 0: as configured
   Task<Result<void>> rest_after_seed();                               // the seed that runs ends in a suspension
   Task<Result<VerifyReport>> verify(VerifyRequest request, VerifyWatch& watch);
-  Task<Result<void>> prepare(Epoch epoch);  // this copy will be the active one in it, if it comes to that; 0: not any more
+  // This copy will be the active one in it, if it comes to that, and replays no further than a known `cut`; 0: not any more.
+  Task<Result<void>> prepare(Epoch epoch, Position cut = {});
+  Task<Result<Position>> freeze(Duration lease);  // nothing is replayed before thaw(), at most for so long; to where pages are, or may be
+  void thaw(); bool replay_rests() const;
   Task<void> leave();                       // between two lives: its state is somebody else's until run()
   bool cut_seed();                 // as a link would; the seed goes on over new connections. false: nothing is on its way
   Task<Result<RottenBit>> rot();   // of a page, on the disk, as a failing disk would: what ccr believes of the page stays
@@ -70,8 +73,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Duration replay_wait() const;  // since the oldest log that is not replayed was inspected here
   Lags lags() const;  // engine/passive_delay.cc, as what follows
   Position came() const { return delay_.kept_from(database_.retention.keep, context_.clock.now()); }  // engine/retention.h
-  bool held() const;  // what came is not replayed because of replay_lag
-  std::optional<Duration> replay_due_in() const;  // nullopt: nothing is held
+  bool held() const; std::optional<Duration> replay_due_in() const;  // what came is not replayed because of replay_lag; nullopt: nothing is held
   void pace_replay();  // as far as the lags in force let it go
   void replay_at_once(Duration lease);  // somebody needs the copy whole: until then nothing is delayed
   seed::SeedCounters seed_counters() const;
@@ -87,8 +89,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<std::uint64_t>> foreign_bytes();  // of a file at the copy's path that was there before the copy; a seed asks before it replaces them
   Task<Result<storage::FileFacts>> page_file_facts();  // of what is at its path now; not known: nothing is
   Task<Result<bool>> table_is_doubtful();  // so a seed would read the disk
-  bool opened() const noexcept { return opened_; }  // its directories are its own and its state is known
-  bool idle() const;  // connected, everything heard of is replayed
+  bool opened() const noexcept { return opened_; } bool idle() const;  // its directories are its own and its state is known; connected, everything heard of is replayed
   // As a source of pages for other copies (engine/passive_source.h).
   bool is_source() const;  // healthy: what it holds is the active one's history
   std::shared_ptr<PassiveFiles> files() const { return files_; }
@@ -132,8 +133,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> judge_sources(); Task<Result<void>> adopt(transport::Welcome welcome);
   Task<Result<void>> copy_log_when_open();
   Task<Result<void>> watch_seed(transport::FramedConnection& connection);
-  Task<Result<void>> keep_house();
-  Task<Result<void>> replay_in_time();
+  Task<Result<void>> keep_house(); Task<Result<void>> replay_in_time();
   Task<Result<void>> truncate(); Duration kept_for() const;  // replayed log, on its own account
   Task<Result<void>> watch_quarantine(); Task<Result<void>> quarantine_full(Error error);
   Task<Result<void>> fail_for_good(std::string cause, std::string hint);
@@ -174,7 +174,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   PositionTimes tip_times_;  // when tips were heard
   ReplayDelay delay_;        // when log was inspected here, and replayed
   Signal delay_changed_;
-  Instant at_once_until_, ages_saved_;
+  Instant at_once_until_, ages_saved_; ReplayStop stop_;
   const transport::FramedConnection* connection_ = nullptr;
   Instant contact_lost_at_;  // by a log connection, or an attempt at one
   int inspect_tries_ = 0, source_tries_ = 0;

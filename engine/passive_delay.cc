@@ -21,7 +21,8 @@ void PassiveCopy::pace_replay() {
   const Instant now = context_.clock.now();
   const Position inspected = files_->log->inspected();
   const bool delayed = state.seeded && now >= at_once_until_;
-  const Position limit = delay_.may_replay(inspected, delayed ? lags().replay : Duration::zero(), now);
+  Position limit = stop_.limit(delay_.may_replay(inspected, delayed ? lags().replay : Duration::zero(), now), now);
+  if (state.cut.known()) limit = std::min(limit, state.cut);
   // A batch that a crash cut off goes on: the pages may be there already.
   files_->replayer->set_limit(std::max(limit, std::min(state.max_required, inspected)));
   if (held()) delay_changed_.notify();
@@ -43,6 +44,28 @@ void PassiveCopy::replay_at_once(Duration lease) {
   if (!news) return;
   const Event event{"replay_lag_lifted", subject_of(database_, context_.config.node), {{"from", to_text(keeper_.state().min_required)}, {"to", to_text(files_->log->inspected())}}};
   context_.trace.record(event);
+}
+
+// Between two batches, and what a batch that was cut short promised is promised no more: so that each commit behind it can still be the last one.
+Task<Result<Position>> PassiveCopy::freeze(Duration lease) {
+  PagesHeld held;
+  if (files_ && files_->replayer) {
+    Result<PagesHeld> now = co_await hold_pages();
+    if (!now.ok()) co_return now.error();
+    held = std::move(*now);
+  }
+  storage::CopyState& state = keeper_.state();
+  if (files_ && files_->replayer && files_->replayer->exact()) state.max_required = state.min_required;
+  stop_ = {std::max(state.min_required, state.max_required), std::max(stop_.until, context_.clock.now() + lease)};
+  pace_replay();
+  co_return stop_.at;
+}
+
+bool PassiveCopy::replay_rests() const { return keeper_.state().cut.known() || context_.clock.now() < stop_.until; }
+
+void PassiveCopy::thaw() {
+  stop_ = {};
+  pace_replay();
 }
 
 Task<Result<void>> PassiveCopy::replay_in_time() {
@@ -110,6 +133,8 @@ void PassiveCopy::forget_log_times() {
   delay_.clear();
   keeper_.state().received_ages.clear();
   keeper_.state().replayed_ages.clear();
+  if (keeper_.state().cut.known()) keeper_.state().prepared = 0;  // what was agreed to was a place in that log
+  keeper_.state().cut = {};
 }
 
 // What a restart must know goes into the state now and then, and with it to the disk.

@@ -74,9 +74,12 @@ Task<Result<void>> PassiveCopy::take_own_log() {
   co_return co_await storage::give_written_log(context_.disk, directory);
 }
 
-Task<Result<void>> PassiveCopy::prepare(Epoch epoch) {
+Task<Result<void>> PassiveCopy::prepare(Epoch epoch, Position cut) {
   keeper_.state().prepared = epoch;
-  co_return co_await keeper_.save();
+  keeper_.state().cut = cut;
+  CCR_CO_TRY(co_await keeper_.save());
+  pace_replay();
+  co_return Result<void>();
 }
 
 // The copy was, or will be, something else meanwhile: the next life begins with what is on the disk.
@@ -92,6 +95,7 @@ Task<void> PassiveCopy::leave() {
   tip_times_.clear();
   delay_.clear();
   at_once_until_ = {};
+  stop_ = {};
   difference_reason_.clear();
   quarantine_.reset();
   changed_.notify();

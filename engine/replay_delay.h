@@ -23,6 +23,13 @@ struct Lags {
   bool operator==(const Lags&) const = default;
 };
 
+// Replay goes no further than this while somebody decides; a decision that does not come holds it no longer than its lease.
+struct ReplayStop {
+  Position at;
+  Instant until;
+  Position limit(Position wanted, Instant now) const { return now < until ? std::min(wanted, at) : wanted; }
+};
+
 class ReplayDelay {
  public:
   void received(Position inspected, Instant now) { received_.reached(inspected, now); }

@@ -23,6 +23,7 @@ Replayer::Replayer(const Executor& executor, storage::Disk& disk, Clock& clock, 
       limit_(keeper.state().min_required),
       position_(keeper.state().min_required),
       applied_position_(position_),
+      doubtful_(std::max(position_, keeper.state().max_required)),
       commit_(keeper.state().replayed_commit),
       applied_commit_(commit_) {}
 
@@ -104,6 +105,7 @@ Task<Result<bool>> Replayer::batch() {
     keeper_.state().max_required = limit_;
     CCR_CO_TRY(co_await keeper_.save());
   }
+  const Position doubt = std::exchange(doubtful_, std::max(doubtful_, keeper_.state().max_required));
   std::size_t bytes = 0;
   bool applied = false;
   while (record->has_value()) {
@@ -137,6 +139,7 @@ Task<Result<bool>> Replayer::batch() {
     position_ = applied_position_;
     commit_ = applied_commit_;
   }
+  doubtful_ = doubt;
   co_return applied && !blocked;
 }
 

@@ -48,7 +48,9 @@ class Replayer {
   void release();
 
   Position position() const noexcept { return position_; }  // durable: min_required
+  Position applied() const noexcept { return applied_position_; }       // what is on its way to the disk too
   CommitNumber commit() const noexcept { return commit_; }
+  bool exact() const noexcept { return !busy_ && position_ >= doubtful_; }  // the pages are those of position(), and nowhere ahead of it
   // A base marker was met: pages cannot be brought further by log, the difference must be taken.
   bool base_marker_met() const noexcept { return base_marker_; }
   Signal& changed() noexcept { return changed_; }
@@ -68,6 +70,7 @@ class Replayer {
   storage::LogReader reader_;
   Signal changed_;
   Position limit_, position_, applied_position_;
+  Position doubtful_;  // a batch that did not end may have brought pages as far as this
   Position hurried_;  // the limit when somebody was in a hurry
   CommitNumber commit_ = 0, applied_commit_ = 0;
   int holds_ = 0;

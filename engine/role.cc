@@ -21,13 +21,28 @@ Role role_of(const storage::CopyState& state, const std::string& configured) {
   return {state.epoch, state.active.empty() ? configured : state.active, state.forced};
 }
 
+namespace {
+
+// The log of a copy that was agreed to be activated as of a commit ends there, for nobody but that activation.
+void keep_cut(storage::CopyState& state, bool agreed, bool was_active) {
+  if (!state.cut.known()) return;
+  if (!agreed && was_active) state.durable = {};  // it may be cut already
+  if (!agreed) state.cut = {};
+  if (!agreed) return;
+  state.durable = std::min(state.durable, state.cut);
+  state.received_ages.clear();
+}
+
+}  // namespace
+
 void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,
                Generation first) {
+  const bool active = role.active == own;
+  keep_cut(state, active && (was_active || role.epoch == state.prepared), was_active);
   state.epoch = role.epoch;
   state.active = role.active;
   state.forced = role.forced;
   state.prepared = 0;
-  const bool active = role.active == own;
   const bool rotten = was_active && !active && state.cause.rfind("PAGE", 0) == 0;
   const std::string damage = state.cause;
   if (active || was_active) {

@@ -129,6 +129,23 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   co_return granted;
 }
 
+// A restart, or an answer that was lost, left it open whether the one before gave up: until that is known replay goes no further than the cut. It is
+// not held for ever: then the copy is as it was before, and an epoch that comes all the same is for a person.
+Task<void> Roles::drop_old_cuts() {
+  for (const auto& [name, hosted] : databases_) {
+    PassiveCopy& passive = *hosted->passive;
+    const bool pending = !hosted->is_active_here && passive.opened() && passive.state().cut.known();
+    if (!pending) hosted->cut_seen.reset();
+    if (!pending || hosted->wanted || hosted->handing_over) continue;
+    if (!hosted->cut_seen) hosted->cut_seen = context_.clock.now();
+    if (context_.clock.now() - *hosted->cut_seen < cut_kept_max) continue;
+    const Event event{"activation_dropped", subject_of(hosted->config, context_.config.node), {{"epoch", std::to_string(passive.state().prepared)}, {"log_end", to_text(passive.state().cut)}}};
+    context_.trace.record(event);
+    static_cast<void>(co_await passive.prepare(0));  // where the disk does not take it, the copy shows that
+    hosted->prepared = 0;
+  }
+}
+
 Task<Result<void>> Roles::wait_in_force(Hosted& hosted, Role role) {
   const Epoch epoch = role.epoch;
   const auto in_force = [&hosted, epoch] { return hosted.role.epoch >= epoch; };

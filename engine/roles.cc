@@ -23,6 +23,8 @@ bool has_copy(const Hosted& hosted, const std::string& node) {
   return std::find(copies.begin(), copies.end(), node) != copies.end();
 }
 
+Epoch prepared_of(const Hosted& hosted) { return !hosted.is_active_here && hosted.passive->opened() ? hosted.passive->state().prepared : hosted.prepared; }
+
 // A whole list; its clock is that of the first message, which came at `heard`.
 struct RolesHeard {
   RolesTold told;
@@ -67,6 +69,7 @@ Task<Result<void>> Roles::watch(std::string peer) {
     unanswered_.erase(peer);
     if (unanswered_.empty()) first_round_over_ = true;
     changed_.notify();
+    co_await drop_old_cuts();
     // A handover is over in less than the interval of doubt, and its end is of interest.
     co_await context_.clock.sleep(doubt_interval);
     const Instant calm_until = context_.clock.now() + (calm_interval - doubt_interval);
@@ -262,7 +265,7 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   if (mine && !signature_of(hosted).known()) return;  // a node without a history: an empty mount, say, which its directories will tell
   if (mine && hosted.is_active_here)
     return stop(hosted, peer + " knows of epoch " + std::to_string(there.epoch) + " of this node, and its own state of " + std::to_string(now.epoch) + ": this node's disk is an older one");
-  if (mine && hosted.prepared != there.epoch) return;  // that agreement is not here: an older disk, say. A person activates it
+  if (mine && prepared_of(hosted) != there.epoch) return;  // that agreement is not here: an older disk, say. A person activates it
   if (hosted.is_active_here) there.forced = true;  // whatever came before: this node was not asked
   static_cast<void>(want(hosted, there));
 }

@@ -36,6 +36,10 @@ json active_here(const Node& node, const Hosted& hosted, WallTime now) {
   json copy = blank_copy(hosted.config.copies.front(), "active");
   put_standing(copy, *hosted.standing);
   put_log(copy, hosted.config);
+  if (hosted.active && hosted.active->redo_end().known()) {
+    const std::uint64_t left = distance(hosted.active->redo_at(), hosted.active->redo_end(), hosted.config.generation_bytes).value;
+    copy["cause"] = "replays the log that is here: " + std::to_string(left) + " bytes are left";
+  }
   if (!hosted.active || !hosted.active->ready()) return copy;
   const ActiveCopy& active = *hosted.active;
   const ActiveCopy::Tip& tip = active.tip();
@@ -64,14 +68,14 @@ bool is_copy(const transport::Watermarks& marks) { return marks.root_equal_at.kn
 
 // As this node's configuration says, which every node has.
 LagShown lag_there(const Hosted& hosted, const std::string& node, const transport::Watermarks& marks) {
-  LagShown shown{{lag_of(hosted.config.replay_lag, node), lag_of(hosted.config.truncation_lag, node)}, std::nullopt, std::nullopt};
+  LagShown shown{{lag_of(hosted.config.replay_lag, node), lag_of(hosted.config.truncation_lag, node)}, std::nullopt, std::nullopt, false};
   const Duration waited(static_cast<std::int64_t>(marks.replay_queue_ns));
   if (shown.lags.replay > Duration::zero() && marks.replayed < marks.inspected) shown.due_in = std::max(Duration::zero(), shown.lags.replay - waited);
   return shown;
 }
 
 LagShown lag_here(const PassiveCopy& passive) {
-  LagShown shown{passive.lags(), std::nullopt, passive.replay_due_in()};
+  LagShown shown{passive.lags(), std::nullopt, passive.replay_due_in(), passive.replay_rests()};
   const storage::CopyState& state = passive.state();
   const bool counted = passive.tip() && passive.watermarks().inspected == passive.tip()->durable && passive.tip()->commit >= state.replayed_commit;
   if (counted) shown.commits = passive.tip()->commit - state.replayed_commit;

@@ -76,7 +76,8 @@ void put_lag(json& copy, const LagShown& shown) {
                         {"held_bytes", nullptr},
                         {"held_commits", shown.commits ? json(*shown.commits) : json(nullptr)},
                         {"behind_seconds", nullptr},
-                        {"due_in_seconds", shown.due_in ? json(seconds(*shown.due_in)) : json(nullptr)}};
+                        {"due_in_seconds", shown.due_in ? json(seconds(*shown.due_in)) : json(nullptr)},
+                        {"rests", shown.rests}};
   const json& queue = copy["replay_queue"];
   if (!queue.is_object() || shown.lags.replay == Duration::zero()) return;
   copy["replay_lag"]["held_bytes"] = queue["bytes"];

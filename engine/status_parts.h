@@ -27,6 +27,7 @@ struct LagShown {
   Lags lags;
   std::optional<std::uint64_t> commits;   // held; nullopt: not known
   std::optional<Duration> due_in;         // until more of it is replayed
+  bool rests = false;                     // it is not, because a person decides as of when the copy becomes the active one
 };
 void put_lag(nlohmann::json& copy, const LagShown& shown);
 // Nothing is in the replay queue, or nothing but what its lag holds back.

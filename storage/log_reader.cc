@@ -46,7 +46,7 @@ struct LogReader::State {
 
   Disk& disk;
   LogDirectory directory;
-  Position position;
+  Position position, start;
   Position limit;             // of the last next()
 
   // Where the blocks come from.
@@ -79,6 +79,7 @@ LogReader::LogReader(Disk& disk, LogDirectory directory, Position from)
 LogReader::~LogReader() = default;
 
 Position LogReader::position() const { return state_->position; }
+Position LogReader::start() const { return state_->start; }
 
 void LogReader::give_back() {
   State& state = *state_;
@@ -269,6 +270,7 @@ Task<Result<std::optional<RecordHeader>>> LogReader::State::next(Position until)
     if (*outcome == Outcome::not_yet) co_return none;
     dropping = *outcome == Outcome::abandoned;
     if (dropping) continue;
+    start = position;
     body_left = header->body_bytes(directory.page_size);
     if (body_left == 0) end_record();
     co_return std::optional<RecordHeader>(*header);

@@ -54,6 +54,7 @@ class LogReader {
   void give_back();
 
   Position position() const;  // canonical: behind the last record whose pages were all taken (or skipped); start of the next
+  Position start() const;     // of the record that next() answered last
   // Seals passed by position() since the last call, in order. Behind a record and its seals: canonical position, then root compare.
   // A seal inside a record is passed with the record's last page; its last_commit is then older than what was read: compare a root
   // only where last_commit is the last commit applied.

@@ -68,6 +68,10 @@ Task<Result<void>> check_quarantine(Disk& disk, std::string directory, Generatio
 
 Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Generation from) {
   CCR_CO_TRY(co_await check_quarantine(disk, directory, from));
+  co_return co_await move_generations_aside(disk, directory, from);
+}
+
+Task<Result<void>> move_generations_aside(Disk& disk, std::string directory, Generation from) {
   Result<std::vector<GenerationFile>> files = co_await files_from(disk, directory, from);
   if (!files.ok()) co_return files.error();
   if (files->empty()) co_return Result<void>();

@@ -36,6 +36,9 @@ Task<Result<void>> check_quarantine(Disk& disk, std::string directory, Generatio
 // that cannot be opened any more, too.
 Task<Result<void>> set_aside_generations(Disk& disk, std::string directory, Generation from);
 
+// The same, where the room was looked for before: what was agreed to then goes on after a crash, whatever lies there by now.
+Task<Result<void>> move_generations_aside(Disk& disk, std::string directory, Generation from);
+
 inline constexpr std::size_t pages_set_aside_max = 256;
 
 // The bytes that were found where a page should be, as quarantine/pages/<8 hex: page>-<16 hex: digest of them>.page, durable at completion.

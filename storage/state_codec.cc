@@ -8,7 +8,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
-constexpr std::uint32_t version = 7;
+constexpr std::uint32_t version = 7, oldest_version = 6;  // 6: without access, what is kept for a backup or a time, and a cut
 constexpr std::size_t slot_block_bytes = 4096;
 constexpr std::size_t checksum_at = 24;
 constexpr std::size_t slot_header_bytes = 32;
@@ -225,8 +225,9 @@ void put(Encoder& out, const CopyState& state) {
   out.u64(state.backup.epoch);
   put(out, state.backup.taken);
   put(out, state.log_given_up);
+  put(out, state.cut);
 }
-CopyState get_state(Decoder& in, bool& legal) {
+CopyState get_state(Decoder& in, std::uint32_t written_as, bool& legal) {
   CopyState state;
   const ByteView signature = in.bytes(state.signature.bytes.size());
   std::copy(signature.begin(), signature.end(), state.signature.bytes.begin());
@@ -264,11 +265,13 @@ CopyState get_state(Decoder& in, bool& legal) {
   for (std::size_t i = 0; i < pins && legal && in.ok(); ++i) state.pins.push_back(get_pin(in, legal));
   state.received_ages = get_ages(in, legal);
   state.replayed_ages = get_ages(in, legal);
+  if (written_as < 7) return state;
   state.access = get_access(in, legal);
   state.backup.at = get_position(in);
   state.backup.epoch = in.u64();
   state.backup.taken = get_time(in);
   state.log_given_up = get_position(in);
+  state.cut = get_position(in);
   return state;
 }
 
@@ -304,10 +307,8 @@ Result<std::pair<CopyState, std::uint64_t>> decode_state(ByteView slot) {
   const std::uint32_t payload_bytes = header.u32();
   const std::uint64_t sequence = header.u64();
   if (header.u64() != checksum_of(slot)) return bad_slot("checksum fails");
-  if (found != version) {
-    return Error{ErrorKind::unsupported,
-                 "state slot: version " + std::to_string(found) + ", this build serves " + std::to_string(version), ""};
-  }
+  if (found < oldest_version || found > version)
+    return Error{ErrorKind::unsupported, "state slot: version " + std::to_string(found) + ", this build serves " + std::to_string(version), ""};
   const ByteView rest = slot.subspan(slot_header_bytes);
   if (payload_bytes > rest.size() || whole_blocks(slot_header_bytes + payload_bytes) != slot.size())
     return bad_slot("length does not fit");
@@ -316,7 +317,7 @@ Result<std::pair<CopyState, std::uint64_t>> decode_state(ByteView slot) {
   if (!zeros) return bad_slot("bytes behind its end");
   Decoder payload(rest.first(payload_bytes));
   bool legal = true;
-  CopyState state = get_state(payload, legal);
+  CopyState state = get_state(payload, found, legal);
   if (!legal || !payload.finished()) return bad_slot("a field is out of range");
   return std::pair<CopyState, std::uint64_t>(std::move(state), sequence);
 }

@@ -109,6 +109,9 @@ struct CopyState {
   FileAccess access;  // passive, sqlite: of the programs' file on the active node, as last heard
   BackupMark backup;
   Position log_given_up;  // the log budget took what the retention policy would have kept, up to here; not known: it took nothing
+  // Where the log is to end for the activation that `prepared` names: passive, it is replayed no further; active, what was received behind
+  // it goes to quarantine/ before this log is written on (storage/log_cut.h). Not known: it goes on where it ends.
+  Position cut;
   bool operator==(const CopyState&) const = default;
 };
 
@@ -138,7 +141,8 @@ class StateFile {
 
 // A comment or cause that is too long is cut at a character; names and pins within their bounds are the caller's promise.
 Bytes encode_state(const CopyState& state, std::uint64_t sequence);
-// Every bit counts: magic, version, lengths, checksum, every enum and flag, the zeros behind the payload, nothing after them.
+// Every bit counts: magic, version, lengths, checksum, every enum and flag, the zeros behind the payload, nothing after them. A slot of one of
+// the two versions before this one is read too.
 Result<std::pair<CopyState, std::uint64_t>> decode_state(ByteView slot);
 void seal_state(ByteSpan slot);  // writes the checksum of a slot into it; for encode_state() and for fuzzing behind the checksum
 

@@ -14,8 +14,12 @@ namespace ccr::sim {
 
 class Heard final : public engine::ControlReply {
  public:
-  Task<Result<void>> progress(nlohmann::json) override { co_return Result<void>(); }
+  Task<Result<void>> progress(nlohmann::json fields) override {
+    lines.push_back(std::move(fields));
+    co_return Result<void>();
+  }
   Task<Result<void>> event(nlohmann::json) override { co_return Result<void>(); }
+  std::vector<nlohmann::json> lines;  // of progress
 };
 
 class AskedNodes : public TwoNodes {

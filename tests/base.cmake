@@ -1,1 +1,1 @@
-ccr_test(base SOURCES base_test.cc LIBS ccr_base)
+ccr_test(base SOURCES base_test.cc wall_time_test.cc LIBS ccr_base)

@@ -1,6 +1,7 @@
 // An SQLite database and its application change the node: whole nodes in the simulator, a file for the database, a desk for its programs.
 #include <gtest/gtest.h>
 
+#include "base/wall_time.h"
 #include "tests/asked_nodes.h"
 #include "tests/file_source.h"
 
@@ -17,9 +18,9 @@ struct DeskHolder {
 
 class Applications : public DeskHolder, public AskedNodes {
  protected:
-  Applications() : AskedNodes(options(desk)) { desk.running["alpha"] = true; }
+  explicit Applications(Duration lag = 0s) : AskedNodes(options(desk, lag)) { desk.running["alpha"] = true; }
 
-  static ClusterOptions options(Desk& desk) {
+  static ClusterOptions options(Desk& desk, Duration lag) {
     ClusterOptions made;
     made.page_size = Desk::page_bytes;
     made.seed_auto = true;
@@ -27,7 +28,8 @@ class Applications : public DeskHolder, public AskedNodes {
     made.sqlite = [&desk](engine::NodeContext& context, const engine::DatabaseConfig& database, std::optional<storage::SourceCursor>) {
       return std::unique_ptr<storage::LogSource>(std::make_unique<FileSource>(context, database.path, desk));
     };
-    made.configure = [](const std::string&, engine::Config& config) {
+    made.configure = [lag](const std::string&, engine::Config& config) {
+      config.databases[Cluster::database].replay_lag["beta"] = lag;
       config.databases[Cluster::database].on_demote = "stop";
       config.databases[Cluster::database].on_promote = "start";
     };
@@ -184,6 +186,42 @@ TEST_F(Applications, ADeposedCopyGivesItsFileUpWhenNoProgramHasItAndLosesNothing
   ASSERT_TRUE(resumed.ok()) << resumed.error().message;
   ASSERT_TRUE(settled("beta"));
   EXPECT_FALSE(cluster.events_of("generations_set_aside").empty());
+}
+
+class LaggedApplications : public Applications {
+ protected:
+  LaggedApplications() : Applications(600s) {}
+};
+
+TEST_F(LaggedApplications, AMistakeIsUndoneAsOfAPointInTime) {
+  cluster.start_all();
+  const auto ready = [&] { return cluster.state("alpha") == "mounted" && cluster.state("beta") == "healthy"; };
+  ASSERT_TRUE(world.run_until(ready, 60s) == Ended::reached) << cluster.story();
+  write("alpha", 30);
+  world.run_for(2s);
+  const ClockState told;
+  const std::string before = to_rfc3339_exact(SimClock(world, told).wall_now());
+  const std::map<PageNumber, std::byte> good = desk.written;
+  world.run_for(2s);
+  write("alpha", 40);
+  world.run_for(2s);
+  ASSERT_NE(desk.written, good);
+  desk.open_in = "process 7 (app)";
+  const json line{{"command", "activate"}, {"on", "beta"}, {"dial", "force"}, {"until", before}};
+  const std::shared_ptr<Asked> asked = ask("beta", line);
+  world.run_for(10s);
+  EXPECT_FALSE(asked->answer.has_value()) << "alpha gives its file up when no program has it";
+  EXPECT_TRUE(cluster.passive("beta")->state().cut.known());
+  desk.open_in.clear();
+  ASSERT_TRUE(world.run_until([&] { return asked->answer.has_value(); }, 60s) == Ended::reached) << cluster.story();
+  ASSERT_TRUE(asked->answer->ok()) << asked->answer->error().message << "\n" << cluster.story();
+  desk.written = good;
+  ASSERT_TRUE(settled("beta"));
+  expect_content("beta");
+  EXPECT_EQ(desk.commands, (std::vector<std::string>{"alpha stop", "beta start"}));
+  write("beta", 10);
+  ASSERT_TRUE(settled("beta"));
+  expect_content("beta");
 }
 
 // Whoever dies, and when: afterwards one node serves all that was committed, its application runs there, and the other one follows.

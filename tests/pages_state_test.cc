@@ -49,6 +49,7 @@ CopyState full_state() {
   state.backup = {at(6, 8192), 3, {24}};
   state.log_given_up = at(5, 4096);
   state.pins = {{Pin::Kind::copy, "beta", at(4, 4096), false}, {Pin::Kind::seed, "gamma", at(3, 4096), true}};
+  state.cut = at(9, 8256);
   return state;
 }
 
@@ -133,6 +134,29 @@ TEST(StateBytes, ANewerVersionIsUnsupported) {
   slot[8] = static_cast<std::byte>(static_cast<int>(slot[8]) + 1);
   seal_state(slot);
   EXPECT_EQ(kind_of(decode_state(slot)), ErrorKind::unsupported);
+}
+
+// Nodes are brought to a newer version one after another.
+TEST(StateBytes, TheVersionBeforeIsReadToo) {
+  constexpr std::size_t version_at = 8, length_at = 12, header_bytes = 32;
+  constexpr std::size_t access_bytes = 3 * 2 + 4, kept_bytes = 16 + 8 + 8 + 16, cut_bytes = 16, newer_bytes = access_bytes + kept_bytes + cut_bytes;
+  CopyState state = full_state();
+  state.access = {};
+  state.backup = {};
+  state.log_given_up = state.cut = Position{};
+  const auto read_as = [&state](int version) {
+    Bytes slot = encode_state(state, 5);
+    const std::uint32_t length = Decoder(ByteView(slot).subspan(length_at)).u32();
+    std::fill_n(slot.begin() + static_cast<std::ptrdiff_t>(header_bytes + length - newer_bytes), newer_bytes, std::byte{0});
+    Encoder(ByteSpan(slot).subspan(length_at)).u32(static_cast<std::uint32_t>(length - newer_bytes));
+    slot[version_at] = static_cast<std::byte>(version);
+    seal_state(slot);
+    return decode_state(slot);
+  };
+  const Result<std::pair<CopyState, std::uint64_t>> six = read_as(6);
+  ASSERT_TRUE(six.ok()) << six.error().message;
+  EXPECT_TRUE(six->first == state);
+  EXPECT_EQ(kind_of(read_as(5)), ErrorKind::unsupported);
 }
 
 // With the checksum repaired each byte of the payload is set to each value: what decodes encodes to the same bytes again.

@@ -185,6 +185,7 @@ void CommandLine::add_handovers() {
   activate->add_option("database", activate_.database, "the database")->type_name("DB")->required();
   activate->add_option("--on", activate_.on, "the node whose copy it is")->type_name("NODE")->required();
   activate->add_option("--dial", activate_.dial, "generations that may be missing: lossless (0), good (6), best (12), or force, which asks nobody [good]")->type_name("DIAL");
+  activate->add_option("--until", activate_.until, "as of this time: 14:04 or 14:04:30 today, '2026-01-02 14:04' (local time), 2026-01-02T14:04:00Z. The log ends before the first commit, in its order, that is later; clocks that were put back count as they stood. What came later goes to quarantine/")->type_name("TIME");
   activate->add_flag("--yes", activate_.yes, "do not ask where it may lose something");
   activate->add_flag("--dry-run", activate_.dry_run, "print checks and plan, change nothing");
 }

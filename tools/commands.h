@@ -91,7 +91,7 @@ struct MoveOptions {
   bool dry_run = false;
 };
 struct ActivateOptions {
-  std::string database, on, dial = "good";
+  std::string database, on, dial = "good", until;
   bool yes = false, dry_run = false;
 };
 struct EventsOptions {

@@ -4,10 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/wall_time.h"
 #include "tools/amounts.h"
 #include "tools/json_fields.h"
 #include "tools/status_text.h"
 #include "tools/text_table.h"
+#include "tools/typed_time.h"
 
 namespace ccr::tools {
 namespace {
@@ -154,17 +156,43 @@ std::string missing_text(const json& missing) {
   if (generations == 0) return "nothing is missing";
   const std::optional<std::uint64_t> commits = count_field(missing, "commits");
   return fmt::format("{} generation{} ({}{}) {} missing", generations, generations == 1 ? "" : "s", size_text(count_field(missing, "bytes").value_or(0)),
-                     commits ? fmt::format(", {} commits", *commits) : "", generations == 1 ? "is" : "are");
+                     commits ? fmt::format(", {} commit{}", *commits, *commits == 1 ? "" : "s") : "", generations == 1 ? "is" : "are");
+}
+
+namespace {
+
+std::string typed_text(const json& object) {
+  const std::optional<WallTime> time = wall_time_of_rfc3339(text_field(object, "time"));
+  return time ? local_time_text(*time) : std::string("a time that is not known");
+}
+
+std::string point_text(const json& until) {
+  const json& cut = field(until, "cut");
+  const json& given_up = field(until, "given_up");
+  const std::optional<std::uint64_t> commit = count_field(cut, "commit");
+  const std::uint64_t commits = count_field(given_up, "commits").value_or(0), generations = count_field(given_up, "generations").value_or(0);
+  const std::string last = commit ? fmt::format("commit {} of {} is the last", *commit, typed_text(cut)) : std::string("its pages as they are");
+  const std::string text = fmt::format("as of {}, {}; ", typed_text(until), last);
+  if (commits == 0 && generations == 0) return text + "nothing that came to it is later";
+  return text + fmt::format("{} commit{} that came to it later ({} in {} generation{}) {} given up, and kept in quarantine/", commits, commits == 1 ? "" : "s",
+                            size_text(count_field(given_up, "bytes").value_or(0)), generations, generations == 1 ? "" : "s", commits == 1 ? "is" : "are");
+}
+
+}  // namespace
+
+std::string loss_text(const json& result) {
+  const std::string missing = missing_text(field(result, "missing"));
+  return field(result, "until").is_object() ? point_text(result["until"]) + ". Of the log of the one before: " + missing : missing;
 }
 
 std::string activate_text(const std::string& database, const json& result) {
   if (flag_field(result, "dry_run")) {
     std::string text = plan_text(database, result);
-    if (result.contains("missing")) text += "  " + missing_text(result["missing"]) + "\n";
+    if (result.contains("missing")) text += "  " + loss_text(result) + "\n";
     return text;
   }
   const std::string active = escaped(text_field(result, "active")), before = escaped(text_field(result, "before"));
-  std::string text = fmt::format("{} is active on {} now, epoch {}: {}\n", database, active, count_field(result, "epoch").value_or(0), missing_text(field(result, "missing")));
+  std::string text = fmt::format("{} is active on {} now, epoch {}: {}\n", database, active, count_field(result, "epoch").value_or(0), loss_text(result));
   if (flag_field(result, "forced") && before != active)
     text += fmt::format("hint: {} was not asked and is not fenced: until it hears of this it may go on; what it then has alone is kept for you to decide\n", before);
   return text;

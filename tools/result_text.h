@@ -17,6 +17,8 @@ std::string move_text(const std::string& database, const nlohmann::json& result)
 std::string activate_text(const std::string& database, const nlohmann::json& result);
 // What an activation leaves out, of its "missing": "nothing is missing", "3 generations (2.1 MiB) are missing", "what is missing is unknown since …".
 std::string missing_text(const nlohmann::json& missing);
+// The same of the whole answer: where the log ends by a point in time, that too.
+std::string loss_text(const nlohmann::json& result);
 std::string backup_text(const std::string& copy, const nlohmann::json& result);
 std::string load_text(const std::string& database, const nlohmann::json& result);
 

@@ -109,6 +109,7 @@ std::string delay_text(const json& delay) {
   if (!lag || *lag <= 0) return "";
   std::string text = "delayed " + age_text(*lag);
   if (behind) text += ", holds " + (*behind > 0 ? age_text(*behind) : "nothing");
+  if (flag_field(delay, "rests")) return text + ", replay rests: an activation --until may follow";
   if (const std::optional<double> due = number_field(delay, "due_in_seconds")) text += ", next in " + age_text(*due);
   return text;
 }

@@ -35,6 +35,7 @@ TRIALS = {
     "many": "many",
     "measure": "measure",
     "memory": "memory",
+    "mistake": "mistake",
     "paths": "paths",
     "rounds": "rounds",
     "scrub": "scrub",

@@ -45,6 +45,7 @@ inline constexpr Seam seams[] = {
     {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},
     {"tests/swarm_test.cc", Reach::environment, "how many seeds to run"},
     {"tests/swarm_test.cc", Reach::system, "steps back behind the daemons that are tested beside it"},
+    {"tests/tools_time_test.cc", Reach::environment, "plays a host of a time zone with summer time"},
     {"tools/certificate_directory.cc", Reach::system, "a command writes keys and certificates"},
     {"tools/commands_check.cc", Reach::files, "asks how much room the disks of a node have"},
     {"tools/commands_copy.cc", Reach::environment, "who suspends, for the comment"},
