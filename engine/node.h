@@ -42,6 +42,7 @@ class Node final : public ControlHandler {
   Hosted* find(const std::string& database);
   const transport::HistoryBudget& histories() const noexcept { return histories_; }
   const PathTable& paths() const noexcept { return paths_; }
+  Contacts& contacts() noexcept { return contacts_; }
   const PeersTold& peers() const noexcept { return roles_.peers(); }
   std::string_view disk_name() const { return context_.disk.name(); }
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
@@ -83,6 +84,7 @@ class Node final : public ControlHandler {
   transport::HistoryBudget histories_;
   PathTable paths_;
   Pulses pulses_;
+  Contacts contacts_;
   NodeContext context_;
   EventFile event_file_;
   SourceFactory factory_;
