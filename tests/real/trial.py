@@ -35,6 +35,7 @@ TRIALS = {
     "many": "many",
     "measure": "measure",
     "memory": "memory",
+    "outages": "outages",
     "paths": "paths",
     "rounds": "rounds",
     "scrub": "scrub",
