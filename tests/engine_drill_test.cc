@@ -163,5 +163,57 @@ TEST_F(Parted, OnlyAnotherNodeIsPartedAndForABoundedTime) {
   EXPECT_EQ(cluster.state("beta"), "healthy");
 }
 
+class Filled : public Drilling {
+ protected:
+  Result<json> fill(const std::string& node, const std::string& what, double seconds) {
+    return answer_of(node, {{"command", "drill"}, {"step", "fill"}, {"what", what}, {"seconds", seconds}});
+  }
+};
+
+TEST_F(Filled, ACopyWithoutRoomSaysWhatIsFullAndHasEverythingOnceThereIsRoom) {
+  seed();
+  const std::size_t passes_before = passes();
+  for (const std::string what : {"log", "pages"}) {
+    ASSERT_TRUE(drain());
+    const Result<json> filled = fill("beta", what, 10);
+    ASSERT_TRUE(filled.ok()) << filled.error().message;
+    write(100);
+    ASSERT_TRUE(wait_for("beta", "failed", 5s));
+    const std::string cause = status()["cause"], place = (*filled)["place"];
+    EXPECT_TRUE(cause.find(place) != std::string::npos && cause.find("no space left, by a drill for another") != std::string::npos) << cause;
+    EXPECT_EQ(cluster.state("alpha"), "mounted") << "commits go on";
+    write(100);
+    ASSERT_TRUE(wait_for("beta", "healthy", 40s));
+    EXPECT_EQ(passes(), passes_before) << "log is all that was missing";
+  }
+  expect_equal();
+}
+
+TEST_F(Filled, AnActiveNodeWithoutRoomAcknowledgesNothingAndLosesNothing) {
+  seed();
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(fill("alpha", "log", 5).ok());
+  for (int i = 0; i < 20; ++i) cluster.commit(random, some_pages(random, 3000));
+  ASSERT_TRUE(wait_for("alpha", "dismounted", 5s));
+  const std::string cause = row_of("alpha", "alpha")["cause"];
+  EXPECT_NE(cause.find("no space left, by a drill"), std::string::npos) << cause;
+  ASSERT_TRUE(wait_for("alpha", "mounted", 40s));
+  ASSERT_TRUE(wait_for("beta", "healthy", 20s));
+  write(100);
+  expect_equal();
+}
+
+TEST_F(Filled, AnyRoomComesBackWhenItIsAskedForAndOnlyOnePlaceIsFullAtATime) {
+  seed();
+  ASSERT_TRUE(fill("beta", "log", 600).ok());
+  expect_error(fill("beta", "pages", 5), ErrorKind::busy);
+  write(50);
+  ASSERT_TRUE(wait_for("beta", "failed", 5s));
+  ASSERT_TRUE(answer_of("beta", {{"command", "drill"}, {"step", "empty"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy", 40s));
+  EXPECT_EQ(fill("beta", "log", 601).error().kind, ErrorKind::usage);
+  EXPECT_EQ(fill("beta", "memory", 5).error().kind, ErrorKind::usage);
+}
+
 }  // namespace
 }  // namespace ccr::sim::engine_drill_test
