@@ -126,6 +126,23 @@ TEST(PairVerdict, SilenceIsNoticedWithinTheLimitOfHeartbeats) {
   EXPECT_EQ(broken(facts), "alpha notices that beta is silent: not while it lasted");
 }
 
+TEST(PairVerdict, AFullDiskIsNamedWithItsPlace) {
+  for (const bool active : {false, true}) {
+    DrillFacts facts = good(DrillKind::disk_full);
+    facts.pair->full_node = active ? "alpha" : "beta";
+    facts.pair->full_what = "log";
+    facts.pair->full_place = "/srv/orders-log";
+    facts.pair->commits_meanwhile = active ? 0 : 50;
+    EXPECT_EQ(broken(facts), (active ? "status on alpha says what is full: nothing" : "status on beta says what is full: disconnected since 2026-01-02T03:04:06Z: a drill keeps beta and alpha apart for another 2 s"));
+    std::string& cause = active ? facts.pair->noticed->active_cause : facts.pair->noticed->copy.cause;
+    (active ? facts.pair->noticed->active_since : facts.pair->noticed->since) = "2026-01-02T03:04:06Z";
+    cause = "/srv/orders-log/5.log: no space left, by a drill for another 2 s";
+    EXPECT_EQ(broken(facts), "");
+    cause = "/srv/other/5.log: no space left";
+    EXPECT_NE(broken(facts), "") << "another place";
+  }
+}
+
 TEST(PairVerdict, HealingHasABoundThatGrowsWithTheBacklog) {
   DrillFacts facts = good(DrillKind::outage);
   facts.pair->healthy_seconds = 6.2;
@@ -189,10 +206,10 @@ TEST(PairVerdict, AForkWhoseLogIsNotInQuarantineIsDamage) {
   EXPECT_EQ(judge(facts).exit_code(), ExitCode::damage);
   facts = forked();
   facts.pair->fork->set_aside_to = early;
-  EXPECT_EQ(broken(facts), "what alpha had alone is in quarantine: 0 to 7+4096, 2 files, 1.0 MiB") << "not all of it";
+  EXPECT_EQ(broken(facts), "what alpha had alone is in quarantine: all to 7+4096, 2 files, 1.0 MiB") << "not all of it";
   facts = forked();
   facts.pair->fork->quarantine_files = 0;
-  EXPECT_EQ(broken(facts), "what alpha had alone is in quarantine: 0 to 8+8192, 0 files, 1.0 MiB");
+  EXPECT_EQ(broken(facts), "what alpha had alone is in quarantine: all to 8+8192, 0 files, 1.0 MiB");
 }
 
 TEST(PairVerdict, AForkThatKeptSomethingOfTheLoadOrBroughtTooMuchFails) {
@@ -239,7 +256,7 @@ TEST(PairReport, HasRowsSeriesAndAPage) {
 
 TEST(PairPlan, SaysWhatIsStoppedAndWhatIsLost) {
   const std::vector<std::string> fork = pair_plan(forked(), 2'000'000);
-  EXPECT_NE(fork.at(2).find("from here on the load's commits are lost"), std::string::npos);
+  EXPECT_NE(fork.at(2).find("the load's commits are lost by that"), std::string::npos);
   const std::vector<std::string> outage = pair_plan(good(DrillKind::outage), 2'000'000);
   EXPECT_NE(outage.at(0).find("what they hold is lost"), std::string::npos);
   EXPECT_NE(outage.at(1).find("for 2 s, of all databases that both have"), std::string::npos);

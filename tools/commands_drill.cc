@@ -29,7 +29,7 @@ Result<DrillKind> kind_named(const std::string& name) {
   for (const DrillKind kind : drill_kinds) names.emplace_back(name_of(kind));
   const std::optional<std::string> near = engine::did_you_mean(name, names);
   return Error{ErrorKind::usage, "no drill is called '" + name + "'",
-               near ? "did you mean '" + *near + "'?" : "reseed, reseed-under-load, interrupted-reseed, rot, outage, frozen-node, failover or fork"};
+               near ? "did you mean '" + *near + "'?" : "reseed, reseed-under-load, interrupted-reseed, rot, outage, frozen-node, disk-full, failover or fork"};
 }
 
 Result<double> link_seconds_of(const std::string& text) {
@@ -74,6 +74,9 @@ Result<PairDrill::Options> pair_options_of(const DrillOptions& typed, const Dril
   const double most = read.kind == DrillKind::frozen_node ? seconds_of(DrillGuard::freeze_max) : pair_seconds_max;
   if (*seconds < 1 || *seconds > most)
     return Error{ErrorKind::usage, "--seconds: expected 1 to " + std::to_string(static_cast<int>(most)) + ", found '" + typed.seconds + "'", ""};
+  if (typed.full != "log" && typed.full != "pages") return Error{ErrorKind::usage, "--full: expected log or pages, found '" + typed.full + "'", ""};
+  options.full = typed.full;
+  options.on_active = typed.on_active && read.kind == DrillKind::disk_full;
   options.kind = read.kind;
   options.copy = read.copy;
   options.seconds = *seconds;

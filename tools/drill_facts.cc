@@ -24,6 +24,8 @@ const char* name_of(DrillKind kind) noexcept {
       return "outage";
     case DrillKind::frozen_node:
       return "frozen-node";
+    case DrillKind::disk_full:
+      return "disk-full";
     case DrillKind::failover:
       return "failover";
     case DrillKind::fork:

@@ -14,9 +14,9 @@
 
 namespace ccr::tools {
 
-enum class DrillKind { reseed, reseed_under_load, interrupted_reseed, rot, outage, frozen_node, failover, fork };
+enum class DrillKind { reseed, reseed_under_load, interrupted_reseed, rot, outage, frozen_node, disk_full, failover, fork };
 inline constexpr DrillKind drill_kinds[] = {DrillKind::reseed, DrillKind::reseed_under_load, DrillKind::interrupted_reseed, DrillKind::rot,
-                                            DrillKind::outage, DrillKind::frozen_node,       DrillKind::failover,           DrillKind::fork};
+                                            DrillKind::outage, DrillKind::frozen_node,       DrillKind::disk_full,          DrillKind::failover, DrillKind::fork};
 inline bool of_two_nodes(DrillKind kind) noexcept { return kind >= DrillKind::outage; }
 
 const char* name_of(DrillKind kind) noexcept;  // as it is typed

@@ -54,10 +54,7 @@ Result<void> PairDrill::turn_there() {
 Result<void> PairDrill::verify_home_copy(DrillTurn& turn) {
   if (peer_socket_.empty()) return {};
   phase_ = "verify " + facts_.database + "@" + facts_.active;
-  const auto home_healthy = [this](const PairLook&) {
-    const Result<json> status = ask_peer({{"command", "wait"}, {"node", facts_.active}, {"timeout_seconds", 5}});
-    return status.ok();
-  };
+  const auto home_healthy = [](const PairLook& seen) { return seen.active_state == "healthy"; };
   constexpr double healthy_limit = 60;
   const Result<PairLook> healthy = until(home_healthy, healthy_limit, facts_.database + "@" + facts_.active + " is healthy");
   if (!healthy) return healthy.error();

@@ -157,6 +157,7 @@ std::vector<std::string> drill_plan(const DrillFacts& facts, const std::string& 
               "verify " + copy + ", which must find that page and no other", "repair it, and compare the roots", "verify again, which must find nothing"};
     case DrillKind::outage:
     case DrillKind::frozen_node:
+    case DrillKind::disk_full:
     case DrillKind::failover:
     case DrillKind::fork: break;  // tools/pair_text.h
   }

@@ -68,6 +68,10 @@ PairLook pair_look_of(const json& own, const json& other, const std::string& dat
   look.other_state = text_field(shown, "state");
   look.other_cause = text_field(shown, "cause");
   look.other_since = text_field(shown, "since");
+  const json& active = copy_in(other, database, text_field(other, "node"));
+  look.active_state = text_field(active, "state");
+  look.active_cause = text_field(active, "cause");
+  look.active_since = text_field(active, "since");
   for (const json* status : {&own, &other}) {
     const std::string name = text_field(*status, "node");
     const json& there = copy_in(*status, database, name);

@@ -88,7 +88,7 @@ std::string text_of(const DrillFacts& facts, const DrillVerdict& verdict) {
     return fmt::format("FAIL: {}: {}: expected {}, found {}", subject, broken->name, broken->expected, broken->found);
   }
   if (facts.pair) {
-    const std::string turned = facts.kind == DrillKind::outage || facts.kind == DrillKind::frozen_node ? "" : facts.active + " serves again, ";
+    const std::string turned = facts.pair->turns.empty() ? "" : facts.active + " serves again, ";
     return fmt::format("PASS: {}: {}healthy {:.1f} s behind it, root equal at {}", subject, turned, facts.pair->healthy_seconds.value_or(0), to_text(facts.after->root_at));
   }
   const std::string repaired = facts.rot ? fmt::format("page {} was found and repaired, ", facts.rot->page) : "";

@@ -34,7 +34,8 @@ PairDrill::PairDrill(const CommonOptions& common, const engine::Config& config, 
   facts_.pair = PairFacts{};
   pair().wanted_seconds = options_.seconds;
   constexpr double heal_seconds = 6, fork_heal_seconds = 30;  // a fork's old active copy is opened, resumed and compared
-  pair().healthy_seconds_max = options_.kind == DrillKind::fork ? fork_heal_seconds : heal_seconds;
+  constexpr double full_heal_seconds = 36;  // a copy that failed is tried again after half a minute at most
+  pair().healthy_seconds_max = options_.kind == DrillKind::fork ? fork_heal_seconds : options_.kind == DrillKind::disk_full ? full_heal_seconds : heal_seconds;
 }
 
 PairDrill::~PairDrill() = default;
@@ -122,14 +123,16 @@ Result<PairLook> PairDrill::until(const Seen& seen, double limit, const std::str
   }
 }
 
-Result<void> PairDrill::for_seconds(double seconds, bool stop_when_noticed) {
+Result<void> PairDrill::for_seconds(double seconds) {
   const double end = now() + seconds;
   while (now() < end) {
     const Result<PairLook> present = look();
     if (!present) return present.error();
-    const bool shown_here = present->copy.state == "disconnected" || own_silent_, shown_there = present->other_state == "disconnected" || peer_socket_.empty();
-    if (!pair().noticed && pair().fault_began && shown_here && shown_there) pair().noticed = *present;
-    if (pair().noticed && stop_when_noticed) return {};
+    if (pair().fault_began && shows_fault(*present)) {
+      const double first = pair().noticed ? pair().noticed->copy.at_seconds : present->copy.at_seconds;
+      pair().noticed = *present;  // what is shown last says most: contact is lost first, and then not made
+      pair().noticed->copy.at_seconds = first;
+    }
     if (!pause()) return left_early();
   }
   return {};
@@ -176,6 +179,10 @@ Result<void> PairDrill::check() {
   find_peer();
   pair().other_asked = !peer_socket_.empty();
   pair().writes = options_.load || options_.kind == DrillKind::fork;
+  if (options_.kind == DrillKind::disk_full) {
+    pair().full_node = options_.on_active ? facts_.active : facts_.node;
+    pair().full_what = options_.full;
+  }
   return add_gates();
 }
 
@@ -185,10 +192,12 @@ Result<void> PairDrill::add_gates() {
   gate("it is healthy before", present->copy.cause.empty() ? present->copy.state : present->copy.state + ": " + present->copy.cause, present->copy.healthy());
   gate("both nodes had one root", present->copy.root.empty() ? "not known yet" : present->copy.root, !present->copy.root.empty());
   const DrillKind kind = facts_.kind;
-  const bool peer_needed = kind == DrillKind::fork || kind == DrillKind::frozen_node || options_.load;
+  const bool peer_needed = kind == DrillKind::fork || kind == DrillKind::frozen_node || options_.load || options_.on_active;
   if (peer_needed)
     gate("the daemon of " + facts_.active + " can be asked", peer_socket_.empty() ? "it is not on this host: ssh -L brings its control socket here, --peer-socket names it" : peer_socket_, !peer_socket_.empty());
   if (pair().writes) gate("ccr load can write into it", "kind " + facts_.database_kind, facts_.database_kind == "pages");
+  if (kind == DrillKind::disk_full && options_.on_active && options_.full == "pages")
+    gate("the file of pages is ccr's own", "kind " + facts_.database_kind, facts_.database_kind == "pages");
   if (kind == DrillKind::frozen_node) {
     Result<ControlClient> daemon = ControlClient::connect(config_.control_socket);
     const std::optional<int> process = daemon ? daemon->peer_process() : std::nullopt;
@@ -276,6 +285,7 @@ Result<void> PairDrill::play() {
   switch (facts_.kind) {
     case DrillKind::outage: CCR_TRY(outage()); break;
     case DrillKind::frozen_node: CCR_TRY(frozen_node()); break;
+    case DrillKind::disk_full: CCR_TRY(disk_full()); break;
     case DrillKind::failover: CCR_TRY(failover()); break;
     default: CCR_TRY(fork()); break;
   }
@@ -326,7 +336,11 @@ Result<void> PairDrill::undo() {
     const Result<json> joined = ask_own({{"command", "drill"}, {"step", "join"}, {"node", facts_.node}, {"peer", facts_.active}});
     if (!joined) return joined.error();
   }
-  parted_ = moved_ = false;
+  if (filled_) {
+    const Result<json> emptied = ask(full_socket(), {{"command", "drill"}, {"step", "empty"}, {"database", facts_.database}, {"node", pair().full_node}});
+    if (!emptied) return emptied.error();
+  }
+  parted_ = moved_ = filled_ = false;
   return {};
 }
 

@@ -1,4 +1,4 @@
-// PairDrill plays one drill with two nodes: outage, frozen-node, failover or fork (tools/drill_outage.cc, drill_failover.cc, drill_fork.cc).
+// PairDrill plays one drill with two nodes: outage, frozen-node, disk-full, failover or fork (tools/drill_outage.cc, drill_failover.cc, drill_fork.cc).
 //
 // It runs where the passive copy is, and asks the active node's daemon too: over its socket on this host, or over --peer-socket, which ssh can bring here.
 // check() asks what must hold before anything is changed. run() completes when the drill is over, however that was, with the state of before: what
@@ -32,6 +32,8 @@ class PairDrill {
     double seconds = 10;  // of the fault, or of the load
     bool load = false;
     std::uint64_t load_bytes_per_second = 2'000'000;
+    std::string full = "log";  // or pages: what has no room in disk-full
+    bool on_active = false;    // there, instead of the copy
     std::string peer_socket;  // of the other node's daemon; empty: as its configuration here says
     Duration longest = std::chrono::hours(1);
   };
@@ -61,7 +63,7 @@ class PairDrill {
   void learn(const PairLook& look);
   bool pause();                                                   // a look's time; false: interrupted
   Result<PairLook> until(const Seen& seen, double limit, const std::string& what);  // timeout: not within `limit` seconds
-  Result<void> for_seconds(double seconds, bool stop_when_noticed = false);
+  Result<void> for_seconds(double seconds);
   Result<void> settle();  // the copy is healthy, and all that is known of now is replayed and compared
   void find_peer();
   void gate(std::string name, std::string found, bool holds) { facts_.gates.push_back({std::move(name), std::move(found), holds}); }
@@ -77,6 +79,9 @@ class PairDrill {
 
   Result<void> outage();       // tools/drill_outage.cc
   Result<void> frozen_node();
+  Result<void> disk_full();
+  const std::string& full_socket() const { return options_.on_active ? peer_socket_ : config_.control_socket; }
+  bool shows_fault(const PairLook& look) const;
   Result<void> behind_fault();
   Result<void> failover();     // tools/drill_failover.cc
   Result<void> turn_there();
@@ -105,7 +110,7 @@ class PairDrill {
   std::uint32_t page_size_ = 0;
   std::optional<double> moved_at_;  // when the last move was answered
   bool own_silent_ = false;         // this node's daemon is stopped by the drill
-  bool parted_ = false, moved_ = false, undone_ = false;
+  bool parted_ = false, filled_ = false, moved_ = false, undone_ = false;
   Position forked_end_;
   std::uint64_t event_before_ = 0, peer_event_before_ = 0;  // the last ones before the drill
   double advanced_at_ = 0;          // when commits were seen to go on

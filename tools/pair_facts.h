@@ -1,4 +1,4 @@
-// What a drill with two nodes saw (outage, frozen-node, failover, fork), for its verdict (tools/pair_verdict.h) and its report. Nothing here asks anybody.
+// What a drill with two nodes saw (outage, frozen-node, disk-full, failover, fork), for its verdict (tools/pair_verdict.h) and its report. Nothing here asks anybody.
 #pragma once
 
 #include <optional>
@@ -17,6 +17,7 @@ struct PairLook {
   DrillLook copy;  // the copy of the drill, as its own node tells
   std::string since;
   std::string other_state, other_cause, other_since;  // the same copy, as the other node shows it
+  std::string active_state, active_cause, active_since;  // of the other node's copy, as it tells of itself
   std::string serves;                                 // the node that serves the database
   std::optional<CommitNumber> commit;                 // there
   std::optional<std::uint64_t> log_bytes, wire_bytes;  // of log that came to the copy since its node started, and what it took on the wire
@@ -62,6 +63,7 @@ struct PairFacts {
   std::optional<double> commit_pause_most;        // between two looks that showed commits, the drill's own load writing
   std::uint64_t seed_passes = 0;                  // that were opened meanwhile
   std::optional<std::uint64_t> log_came, wire_came;  // to the copy, behind the fault
+  std::string full_node, full_what, full_place;   // whose log or pages had no room, and where that is
   std::vector<DrillTurn> turns;
   std::optional<DrillFork> fork;
   std::vector<PairLook> samples;  // one each sample_seconds

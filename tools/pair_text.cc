@@ -43,6 +43,17 @@ std::vector<std::string> frozen_plan(const DrillFacts& facts) {
           "wait until it is healthy, and see that the log alone came, and the roots are equal"};
 }
 
+std::vector<std::string> full_plan(const DrillFacts& facts) {
+  const PairFacts& pair = *facts.pair;
+  const bool active = pair.full_node == facts.active;
+  const std::string what = fmt::format("let every write to the {} of {}@{} fail for {:.0f} s, as on a full volume; nothing is filled, and {} ends that by itself", pair.full_what == "log" ? "log" : "file of pages",
+                                       facts.database, pair.full_node, pair.wanted_seconds, pair.full_node);
+  return {what,
+          active ? fmt::format("see that {} says so, and acknowledges nothing meanwhile: commits fail or wait, up to half a minute longer", facts.active)
+                 : fmt::format("see that {} says so, and that {} goes on committing; until it is healthy {}@{} is no standby", facts.node, facts.active, facts.database, facts.node),
+          "wait until it is healthy, and see that the log alone came, and the roots are equal"};
+}
+
 std::vector<std::string> failover_plan(const DrillFacts& facts) {
   const std::string programs = facts.database_kind == "sqlite" ? "; on_demote and on_promote run, and another program that has the file open refuses it" : "";
   return {fmt::format("move {} from {} to {} (ccr move): commits wait for a moment{}", facts.database, facts.active, facts.node, programs),
@@ -54,7 +65,7 @@ std::vector<std::string> failover_plan(const DrillFacts& facts) {
 std::vector<std::string> fork_plan(const DrillFacts& facts, std::uint64_t load) {
   return {fmt::format("close every connection between {} and {}, of all databases that both have, until the fork is made", facts.node, facts.active),
           fmt::format("write into {} on {} alone for {:.0f} s with ccr load at {:.1f} MB/s, over pages that are there", facts.database, facts.active, facts.pair->wanted_seconds, static_cast<double>(load) / 1e6),
-          fmt::format("activate {} on {} by force: from here on the load's commits are lost, and everything that anybody else commits on {} until the nodes meet again", facts.database, facts.node, facts.active),
+          fmt::format("activate {} on {} by force: the load's commits are lost by that, and nobody else may write on {} until the nodes meet again", facts.database, facts.node, facts.active),
           fmt::format("let them meet: set aside {}'s own log in its quarantine/, where it stays for you to remove, and take what differs from {}", facts.active, facts.node),
           fmt::format("move it back to {}, and see that its root is the one of before the load; where {} has commits that the load did not make, nothing is given up, and a person decides", facts.active, facts.active)};
 }
@@ -72,6 +83,7 @@ std::vector<std::string> pair_plan(const DrillFacts& facts, std::uint64_t load) 
   switch (facts.kind) {
     case DrillKind::outage: plan = outage_plan(facts); break;
     case DrillKind::frozen_node: plan = frozen_plan(facts); break;
+    case DrillKind::disk_full: plan = full_plan(facts); break;
     case DrillKind::failover: plan = failover_plan(facts); break;
     case DrillKind::fork: return fork_plan(facts, load);
     default: return {};
@@ -143,6 +155,7 @@ json pair_json(const DrillFacts& facts) {
                 {"commits_meanwhile", pair.commits_meanwhile},
                 {"commit_most", known(pair.commit_most)},
                 {"longest_seconds_without_commit", known(pair.commit_pause_most)},
+                {"full", pair.full_node.empty() ? json(nullptr) : json{{"node", pair.full_node}, {"what", pair.full_what}, {"place", pair.full_place}}},
                 {"turns", std::move(turns)},
                 {"fork", nullptr}};
   if (const std::optional<DrillFork>& fork = pair.fork) {

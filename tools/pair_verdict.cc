@@ -36,6 +36,15 @@ void add_noticed(const DrillFacts& facts, Checks& checks) {
                     seen && pair.noticed->other_state == "disconnected" && after <= pair.notice_seconds_max});
 }
 
+void add_full(const DrillFacts& facts, Checks& checks) {
+  const PairFacts& pair = *facts.pair;
+  const PairLook seen = pair.noticed.value_or(PairLook{});
+  const bool active = pair.full_node == facts.active;
+  const std::string &state = active ? seen.active_state : seen.copy.state, &since = active ? seen.active_since : seen.since, &cause = active ? seen.active_cause : seen.copy.cause;
+  const bool says = !pair.full_place.empty() && cause.find(pair.full_place) != std::string::npos && cause.find("no space") != std::string::npos && !since.empty();
+  checks.push_back({"status on " + pair.full_node + " says what is full", "no space in " + pair.full_place, shown_text(state, since, cause), says});
+}
+
 void add_commits(const DrillFacts& facts, Checks& checks) {
   const PairFacts& pair = *facts.pair;
   if (!pair.writes && pair.commits_meanwhile == 0) return;  // nobody wrote: a warning
@@ -45,7 +54,7 @@ void add_commits(const DrillFacts& facts, Checks& checks) {
 void add_healthy(const DrillFacts& facts, Checks& checks) {
   const PairFacts& pair = *facts.pair;
   const double most = pair.healthy_seconds_max + static_cast<double>(pair.backlog_bytes) / pair.backlog_bytes_per_second;
-  checks.push_back({"it is healthy in time", fmt::format("within {:.1f} s, a backlog of {} in it", most, size_text(pair.backlog_bytes)),
+  checks.push_back({"it is healthy in time", fmt::format("within {:.1f} s", most) + (pair.backlog_bytes > 0 ? ", a backlog of " + size_text(pair.backlog_bytes) + " in it" : ""),
                     pair.healthy_seconds ? fmt::format("after {:.1f} s", *pair.healthy_seconds) : "not known", pair.healthy_seconds && *pair.healthy_seconds <= most});
 }
 
@@ -94,7 +103,7 @@ void add_fork(const DrillFacts& facts, Checks& checks) {
                     fork.load_commits > 0 && fork.end > fork.from});
   const bool aside = fork.set_aside_to.known() && fork.set_aside_from <= fork.end && fork.set_aside_to >= fork.end && fork.quarantine_files.value_or(0) > 0;
   checks.push_back({"what " + facts.active + " had alone is in quarantine", "log to " + to_text(fork.end),
-                    fork.set_aside_to.known() ? fmt::format("{} to {}, {} files, {}", to_text(fork.set_aside_from.generation), to_text(fork.set_aside_to),
+                    fork.set_aside_to.known() ? fmt::format("{} to {}, {} files, {}", fork.set_aside_from.generation.number == 0 ? "all" : to_text(fork.set_aside_from.generation), to_text(fork.set_aside_to),
                                                               fork.quarantine_files.value_or(0), size_text(fork.quarantine_bytes.value_or(0)))
                                                 : "nothing was set aside",
                     aside, ExitCode::damage});
@@ -111,10 +120,11 @@ std::vector<DrillCheck> pair_checks(const DrillFacts& facts) {
   Checks checks;
   if (!facts.pair) return checks;
   const DrillKind kind = facts.kind;
-  const bool fault = kind == DrillKind::outage || kind == DrillKind::frozen_node;
+  const bool fault = kind == DrillKind::outage || kind == DrillKind::frozen_node || kind == DrillKind::disk_full;
   if (kind == DrillKind::outage) add_shown(facts, checks);
   if (kind == DrillKind::frozen_node) add_noticed(facts, checks);
-  if (fault && facts.pair->other_asked) add_commits(facts, checks);
+  if (kind == DrillKind::disk_full) add_full(facts, checks);
+  if (fault && facts.pair->other_asked && facts.pair->full_node != facts.active) add_commits(facts, checks);
   if (kind == DrillKind::failover || kind == DrillKind::fork) add_turns(facts, checks);
   if (kind == DrillKind::fork) add_fork(facts, checks);
   add_healthy(facts, checks);

@@ -4,10 +4,11 @@
 //   ----------------------------------------------------------+----------------------+--------------------
 //   status shows it: the state, since when, and why           | outage               | 11
 //   the other node notices within the heartbeats' limit       | frozen-node          | 11
-//   the active node goes on committing                        | frozen-node, where anything is written; outage, with its load | 11
+//   status says what is full and where, and since when        | disk-full            | 11
+//   the active node goes on committing                        | outage, frozen-node, disk-full of the copy: where anything is written | 11
 //   healthy in time, behind the fault or the last move        | all                  | 11
-//   log alone comes, no pages                                 | outage, frozen-node  | 11
-//   no commit is lost                                         | outage, frozen-node, failover | 5
+//   log alone comes, no pages                                 | outage, frozen-node, disk-full | 11
+//   no commit is lost                                         | all but fork         | 5
 //   it serves there, then here again                          | failover, fork       | 11
 //   commits wait for less than held_seconds_max               | failover             | 11
 //   a verification finds nothing on either side               | failover             | 5

@@ -6,7 +6,7 @@
   const page = document.getElementById("page");
   const titles = { bench_link: "Link", bench_log: "Disk of the log", bench_ship: "The whole pipe", bench_seed: "Seeding", tune: "Tuning a link",
                    drill_reseed: "Drill: reseed", drill_reseed_under_load: "Drill: reseed under load", drill_interrupted_reseed: "Drill: interrupted reseed", drill_rot: "Drill: rot",
-                   drill_outage: "Drill: outage", drill_frozen_node: "Drill: frozen node", drill_failover: "Drill: failover", drill_fork: "Drill: fork" };
+                   drill_outage: "Drill: outage", drill_frozen_node: "Drill: frozen node", drill_disk_full: "Drill: disk full", drill_failover: "Drill: failover", drill_fork: "Drill: fork" };
   const palette = ["#2f6fde", "#e07b28", "#2a9d62", "#b04bc2", "#c93c56", "#17909c", "#8a7a1f", "#6c63d8", "#d2578f", "#5f7f95", "#a0522d", "#3f9b3f"];
 
   function element(tag, name, text, parent) {
