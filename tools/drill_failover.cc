@@ -68,7 +68,7 @@ Result<void> PairDrill::turn_home() {
   phase_ = "move to " + facts_.active;
   DrillTurn turn;
   const double began = now();
-  const Result<json> home = bring_home();
+  const Result<json> home = bring_home(options_.longest);
   if (!home) return home.error();
   moved_ = false;
   turn.to = facts_.active;

@@ -50,7 +50,7 @@ Result<void> PairDrill::fork() {
   phase_ = "contact again, and back";
   const double began = now();
   pair().fault_ended = began;
-  const Result<json> home = bring_home();
+  const Result<json> home = bring_home(options_.longest);
   if (!home) return home.error();
   parted_ = moved_ = false;
   DrillTurn turn;

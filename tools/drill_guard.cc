@@ -132,7 +132,7 @@ Result<std::unique_ptr<DrillGuard>> DrillGuard::make() {
 DrillGuard::~DrillGuard() {
   static_cast<void>(thaw());
   ::close(socket_);
-  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {}
+  while (over_ && ::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {}
 }
 
 Result<void> DrillGuard::ask(const json& order) {
@@ -166,6 +166,9 @@ Result<void> DrillGuard::thaw() {
   return {};
 }
 
-void DrillGuard::over() { static_cast<void>(ask({{"over", true}})); }
+void DrillGuard::over() {
+  over_ = true;
+  static_cast<void>(ask({{"over", true}}));
+}
 
 }  // namespace ccr::tools

@@ -23,7 +23,7 @@ class DrillGuard {
   static constexpr Duration answer_max = std::chrono::seconds(10);
 
   static Result<std::unique_ptr<DrillGuard>> make();
-  ~DrillGuard();  // without over() what was kept is undone now, and waited for
+  ~DrillGuard();  // without over() the guard goes on with what was kept, and nobody waits for it
   DrillGuard(const DrillGuard&) = delete;
   DrillGuard& operator=(const DrillGuard&) = delete;
 
@@ -39,6 +39,7 @@ class DrillGuard {
 
   int socket_, process_;
   int frozen_ = 0;
+  bool over_ = false;
 };
 
 }  // namespace ccr::tools

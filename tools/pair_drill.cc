@@ -264,7 +264,8 @@ void PairDrill::run(int interrupt) {
   interrupt_ = -1;
   const Result<void> restored = undo();
   undone_ = restored.ok();
-  if (guard_ && undone_) guard_->over();
+  const bool for_a_person = !restored.ok() && restored.error().kind == ErrorKind::refused;
+  if (guard_ && (undone_ || for_a_person)) guard_->over();
   guard_.reset();
   if (!played.ok()) facts_.ended = played.error();
   if (!restored.ok() && !interrupted()) facts_.ended = restored.error();
@@ -311,9 +312,9 @@ ReturnPlan PairDrill::way_home() const {
   return plan;
 }
 
-Result<json> PairDrill::bring_home() {
+Result<json> PairDrill::bring_home(Duration longest) {
   ReturnOptions options;
-  options.longest = options_.longest;
+  options.longest = longest;
   options.between = [this] {
     static_cast<void>(look());
     return pause();
@@ -330,7 +331,7 @@ Result<void> PairDrill::undo() {
   if (guard_) CCR_TRY(guard_->thaw());
   own_silent_ = false;
   if (moved_) {
-    const Result<json> home = bring_home();
+    const Result<json> home = bring_home(std::min(options_.longest, undo_max));
     if (!home) return home.error();
   } else if (parted_) {
     const Result<json> joined = ask_own({{"command", "drill"}, {"step", "join"}, {"node", facts_.node}, {"peer", facts_.active}});

@@ -2,7 +2,7 @@
 //
 // It runs where the passive copy is, and asks the active node's daemon too: over its socket on this host, or over --peer-socket, which ssh can bring here.
 // check() asks what must hold before anything is changed. run() completes when the drill is over, however that was, with the state of before: what
-// it did is undone at its end, on Ctrl-C, on a failure, and by its guard (tools/drill_guard.h) when it is killed. facts().ended says why it is not at
+// it did is undone at its end, on Ctrl-C, on a failure (within undo_max), and by its guard (tools/drill_guard.h) when it is killed. facts().ended says why it is not at
 // its end. Bounds: each wait ends after Options::longest in all; the fault after Options::seconds, in the node itself or in the guard. Blocking; threads: the one that made it.
 #pragma once
 
@@ -38,6 +38,8 @@ class PairDrill {
     Duration longest = std::chrono::hours(1);
   };
 
+  static constexpr Duration undo_max = std::chrono::minutes(10);  // then the guard goes on with it
+
   PairDrill(const CommonOptions& common, const engine::Config& config, Options options);
   ~PairDrill();
 
@@ -58,7 +60,7 @@ class PairDrill {
   Result<nlohmann::json> ask_own(nlohmann::json request, Duration silence_max = std::chrono::seconds(10));
   Result<nlohmann::json> ask_peer(nlohmann::json request);
   Result<nlohmann::json> ask_looking(const std::string& socket, const nlohmann::json& request);  // looks go on until the answer is there
-  Result<nlohmann::json> bring_home();
+  Result<nlohmann::json> bring_home(Duration longest);
   Result<PairLook> look();
   void learn(const PairLook& look);
   bool pause();                                                   // a look's time; false: interrupted
