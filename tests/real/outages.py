@@ -196,27 +196,41 @@ def sqlite(trial):
         trial.check("sqlite: a fork is refused", "ccr load can write into it" in broken, broken)
 
 
+def play_apart(trial, play, told):
+    """In a process of its own, which ends with its parent, or is ended by it and clears up behind itself."""
+    end_with_parent()
+    try:
+        trial.checks = trial.failures = trial.skips = 0
+        trial.attempt(play.__name__, play)
+        os.write(told, json.dumps([trial.checks, trial.failures, trial.skips]).encode())
+    finally:
+        os._exit(0)
+
+
 def beside(trial, plays):
-    """Each in a process of its own, which ends with this one; what they found is counted here."""
+    """Each apart; what they found is counted here."""
     ends = []
-    for play in plays:
-        here, there = os.pipe()
-        child = os.fork()
-        if child == 0:
-            end_with_parent()
-            trial.checks = trial.failures = trial.skips = 0
-            trial.attempt(play.__name__, play)
-            os.write(there, json.dumps([trial.checks, trial.failures, trial.skips]).encode())
-            os._exit(0)
-        os.close(there)
-        ends.append((play.__name__, child, here))
-    for name, child, here in ends:
-        with os.fdopen(here) as told:
+    try:
+        for play in plays:
+            here, there = os.pipe()
+            child = os.fork()
+            if child == 0:
+                play_apart(trial, play, there)
+            os.close(there)
+            ends.append((play.__name__, child, os.fdopen(here)))
+        for name, _, told in ends:
             counts = told.read()
-        os.waitpid(child, 0)
-        trial.require(f"{name} came to its end", counts)
-        checks, failures, skips = json.loads(counts)
-        trial.checks, trial.failures, trial.skips = trial.checks + checks, trial.failures + failures, trial.skips + skips
+            trial.require(f"{name} came to its end", counts)
+            checks, failures, skips = json.loads(counts)
+            trial.checks, trial.failures, trial.skips = trial.checks + checks, trial.failures + failures, trial.skips + skips
+    except BaseException:
+        for _, child, _ in ends:
+            os.kill(child, signal.SIGTERM)
+        raise
+    finally:
+        for _, child, told in ends:
+            told.close()
+            os.waitpid(child, 0)
 
 
 def run(trial):
