@@ -9,17 +9,71 @@ namespace ccr::engine {
 
 using nlohmann::json;
 
+namespace {
+
+// A step between two nodes: no copy of this one need be passive for it.
+Result<json> part_or_join(Node& node, const ControlRequest& request, bool part) {
+  const Result<std::string> peer = request.text("peer");
+  CCR_TRY(peer);
+  const Result<double> seconds = request.number("seconds", 0);
+  CCR_TRY(seconds);
+  if (*peer == node.config().node || !node.config().nodes.contains(*peer))
+    return Error{ErrorKind::usage, "no other node is called '" + *peer + "'", "ccr config show names the nodes"};
+  constexpr double most = std::chrono::duration<double>(Contacts::part_max).count();
+  if (part && !(*seconds > 0 && *seconds <= most))
+    return Error{ErrorKind::usage, "two nodes are parted for more than 0 and at most " + std::to_string(static_cast<int>(most)) + " s", ""};
+  const bool parted = node.contacts().parted(*peer).has_value();
+  if (part) {
+    node.contacts().part(*peer, duration_of(*seconds));
+  } else {
+    node.contacts().join(*peer);
+  }
+  return json{{"schema", 1}, {"parted", part}, {"parted_before", parted}};
+}
+
+// A place of the copy, in either role. An active SQLite file is written by its programs, whose room is not ccr's to take.
+Result<json> fill(Node& node, NodeContext& context, Hosted& hosted, const ControlRequest& request) {
+  const Result<std::string> what = request.text("what", "log");
+  CCR_TRY(what);
+  const Result<double> seconds = request.number("seconds", 0);
+  CCR_TRY(seconds);
+  constexpr double most = std::chrono::duration<double>(storage::FillableDisk::fill_max).count();
+  if (*what != "log" && *what != "pages") return Error{ErrorKind::usage, "what is full: expected log or pages, found '" + *what + "'", ""};
+  if (!(*seconds > 0 && *seconds <= most))
+    return Error{ErrorKind::usage, "a disk is full for more than 0 and at most " + std::to_string(static_cast<int>(most)) + " s", ""};
+  const std::string subject = subject_of(hosted.config, node.config().node);
+  if (node.fillable_disk().filled()) return Error{ErrorKind::busy, "a drill has a disk of this node full already", "wait for its end"};
+  if (*what == "pages" && hosted.is_active_here && hosted.config.kind == DatabaseKind::sqlite)
+    return Error{ErrorKind::refused, "the file of " + subject + " is its programs'", "its log can be full: what = log"};
+  const CopyPaths paths = paths_of(node.config(), hosted.config, hosted.is_active_here);
+  const std::string place = *what == "log" ? paths.log_directory : paths.page_file;
+  node.fillable_disk().fill(place, duration_of(*seconds));
+  const Event event{"disk_filled", subject, {{"place", place}, {"seconds", std::to_string(static_cast<int>(*seconds))}}};
+  context.trace.record(event);
+  return json{{"schema", 1}, {"place", place}};
+}
+
+}  // namespace
+
 // A page that was damaged on purpose is looked for at once, by the node itself: it is found and shown also when whoever asked is gone.
 Task<Result<json>> Commands::drill(const ControlRequest& request, ControlReply& reply) {
-  const Result<PassiveCopy*> passive = passive_of(request);
-  if (!passive.ok()) co_return passive.error();
   const Result<std::string> step = request.text("step");
   if (!step.ok()) co_return step.error();
+  if (*step == "part" || *step == "join") co_return part_or_join(node_, request, *step == "part");
+  if (*step == "fill" || *step == "empty") {
+    const Result<Hosted*> hosted = hosted_of(request);
+    if (!hosted.ok()) co_return hosted.error();
+    if (*step == "fill") co_return fill(node_, context_, **hosted, request);
+    node_.fillable_disk().empty();
+    co_return json{{"schema", 1}};
+  }
+  const Result<PassiveCopy*> passive = passive_of(request);
+  if (!passive.ok()) co_return passive.error();
   if (*step == "cut") {
     const bool cut = (*passive)->cut_seed();
     co_return json{{"schema", 1}, {"cut", cut}};
   }
-  if (*step != "rot") co_return Error{ErrorKind::usage, "no step of a drill is called '" + *step + "'", "cut or rot"};
+  if (*step != "rot") co_return Error{ErrorKind::usage, "no step of a drill is called '" + *step + "'", "cut, rot, part, join, fill or empty"};
   Hosted& hosted = *node_.find(request.database());
   if (hosted.verification != nullptr && !hosted.verification->ended())
     co_return Error{ErrorKind::busy, "a verification of " + subject_of(hosted.config, node_.config().node) + " is running", "wait for its end"};

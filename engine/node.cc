@@ -28,7 +28,9 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       histories_(config_.transport.compression_memory_bytes),
       paths_(executor, clock, events_, config_.node),
       pulses_(clock, config_.transport.silence_max(), config_.transport.heartbeat_interval * PeerWatch::rest_intervals),
-      context_{executor_, clock, disk, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_, pulses_, programs},
+      contacts_(clock, events_, config_.node),
+      disk_(disk, clock),
+      context_{executor_, clock, disk_, network, random_, events_, config_, cpu != nullptr ? *cpu : own_cpu_, histories_, paths_, pulses_, contacts_, programs},
       event_file_(disk, clock, config_.state_dir, events_, trace, config_.node),
       factory_(std::move(factory)),
       roles_(context_, databases_),
@@ -192,9 +194,12 @@ Task<Result<void>> Node::greet(std::unique_ptr<transport::Connection> raw, bool&
   CCR_CO_TRY(co_await with_timeout(context_.clock, tls_timeout, "TLS handshake with " + peer, raw->prove()));
   std::string proven_peer = raw->proven_node();
   proven = !proven_peer.empty();
-  auto connection = std::make_unique<transport::FramedConnection>(executor_, std::move(raw));
+  std::unique_ptr<Contacts::Attached> attached = contacts_.attach(std::move(raw));
+  Contacts::Attached& contact = *attached;
+  auto connection = std::make_unique<transport::FramedConnection>(executor_, std::move(attached));
   Result<transport::Hello> hello = co_await with_timeout(context_.clock, hello_timeout, "hello of " + peer, receive_hello(*connection));
   if (!hello.ok()) co_return hello.error();
+  CCR_CO_TRY(contact.belongs_to(hello->from_node));
   Result<transport::HandshakeAnswer> answer = co_await answer_hello(*hello, std::move(proven_peer));
   if (!answer.ok()) co_return answer.error();
   if (answer->refuse) {

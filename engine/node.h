@@ -21,6 +21,7 @@
 #include "engine/measure_service.h"
 #include "engine/roles.h"
 #include "seed/seed_source.h"
+#include "storage/fillable_disk.h"
 #include "storage/token_bucket.h"
 #include "transport/handshake.h"
 
@@ -42,6 +43,8 @@ class Node final : public ControlHandler {
   Hosted* find(const std::string& database);
   const transport::HistoryBudget& histories() const noexcept { return histories_; }
   const PathTable& paths() const noexcept { return paths_; }
+  Contacts& contacts() noexcept { return contacts_; }
+  storage::FillableDisk& fillable_disk() noexcept { return disk_; }
   const PeersTold& peers() const noexcept { return roles_.peers(); }
   std::string_view disk_name() const { return context_.disk.name(); }
   std::optional<transport::OwnCertificate> own_certificate() const { return context_.network.own_certificate(); }
@@ -83,6 +86,8 @@ class Node final : public ControlHandler {
   transport::HistoryBudget histories_;
   PathTable paths_;
   Pulses pulses_;
+  Contacts contacts_;
+  storage::FillableDisk disk_;
   NodeContext context_;
   EventFile event_file_;
   SourceFactory factory_;

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/trace.h"
 #include "engine/config.h"
+#include "engine/contacts.h"
 #include "engine/path_table.h"
 #include "engine/pulse.h"
 #include "seed/seed_work.h"
@@ -28,6 +29,7 @@ struct NodeContext {
   transport::HistoryBudget& histories;  // of packed log, in both directions
   PathTable& paths;
   Pulses& pulses;
+  Contacts& contacts;
   Programs* programs = nullptr;  // none: commands of the user's are not run
   seed::ExtentBudget seed_extents = {};  // in memory, of all seeds into this node
 };

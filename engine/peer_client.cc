@@ -32,6 +32,7 @@ Task<Result<PeerSession>> greet(NodeContext& context, std::unique_ptr<transport:
 
 // A connection to that address which has proven to be to that node.
 Task<Result<std::unique_ptr<transport::Connection>>> reach(NodeContext& context, transport::Endpoint address, std::string node, Duration limit) {
+  if (const std::optional<Error> parted = context.contacts.refusal(node)) co_return *parted;
   const std::string where = address.text();
   Result<std::unique_ptr<transport::Connection>> connected =
       co_await with_timeout(context.clock, limit, "connect to " + where, context.network.connect(address));
@@ -39,7 +40,10 @@ Task<Result<std::unique_ptr<transport::Connection>>> reach(NodeContext& context,
   CCR_CO_TRY(co_await with_timeout(context.clock, tls_timeout, "TLS handshake with " + node + " at " + where, (*connected)->prove()));
   const std::string proven = (*connected)->proven_node();
   if (!proven.empty() && proven != node) co_return Error{ErrorKind::identity, where + " is " + proven + ", expected " + node, ""};
-  co_return std::move(*connected);
+  std::unique_ptr<Contacts::Attached> attached = context.contacts.attach(std::move(*connected));
+  CCR_CO_TRY(attached->belongs_to(node));
+  std::unique_ptr<transport::Connection> reached = std::move(attached);
+  co_return std::move(reached);
 }
 
 // Nobody is there, or nothing comes back: the path, and not what the node says.

@@ -108,5 +108,112 @@ TEST_F(Drilling, OnlyAWholePassiveCopyIsDamaged) {
   expect_equal();
 }
 
+class Parted : public Drilling {
+ protected:
+  Result<json> part(const std::string& node, const std::string& peer, double seconds) {
+    return answer_of(node, {{"command", "drill"}, {"step", "part"}, {"peer", peer}, {"seconds", seconds}});
+  }
+};
+
+TEST_F(Parted, NodesFindEachOtherAgainByThemselvesAndOnlyTheBacklogComes) {
+  seed();
+  const std::size_t passes_before = passes();
+  for (const auto& [node, peer] : {std::pair("beta", "alpha"), std::pair("alpha", "beta")}) {
+    ASSERT_TRUE(drain());
+    ASSERT_TRUE(part(node, peer, 5).ok());
+    ASSERT_TRUE(wait_for("beta", "disconnected", 2s));
+    world.run_for(3s);
+    write(100);
+    EXPECT_EQ(cluster.state("beta"), "disconnected") << "commits go on without it";
+    EXPECT_EQ(row_of("alpha", "beta")["state"], "disconnected");
+    ASSERT_TRUE(wait_for("beta", "healthy", 8s));
+    EXPECT_EQ(passes(), passes_before) << "log is all that was missing";
+  }
+  EXPECT_EQ(cluster.events_of("outage_begun").size(), 2u);
+  EXPECT_EQ(cluster.events_of("outage_ended").size(), 2u) << cluster.story();
+  expect_equal();
+}
+
+TEST_F(Parted, WhoIsAskedSaysThatItIsADrillAndWhenItEnds) {
+  seed();
+  ASSERT_TRUE(part("beta", "alpha", 30).ok());
+  ASSERT_TRUE(wait_for("beta", "disconnected", 2s));
+  world.run_for(5s);
+  const std::string cause = status()["cause"];
+  EXPECT_TRUE(cause.starts_with("a drill keeps beta and alpha apart for another 2")) << cause;
+}
+
+TEST_F(Parted, AnOutageEndsBeforeItsTimeWhenItIsAskedTo) {
+  seed();
+  ASSERT_TRUE(part("beta", "alpha", 600).ok());
+  ASSERT_TRUE(wait_for("beta", "disconnected", 2s));
+  const Result<json> joined = answer_of("beta", {{"command", "drill"}, {"step", "join"}, {"peer", "alpha"}});
+  ASSERT_TRUE(joined.ok());
+  EXPECT_EQ((*joined)["parted_before"], true);
+  ASSERT_TRUE(wait_for("beta", "healthy", 6s));
+}
+
+TEST_F(Parted, OnlyAnotherNodeIsPartedAndForABoundedTime) {
+  seed();
+  expect_error(part("beta", "beta", 1), ErrorKind::usage);
+  expect_error(part("beta", "gamma", 1), ErrorKind::usage);
+  EXPECT_EQ(part("beta", "alpha", 601).error().message, "two nodes are parted for more than 0 and at most 600 s");
+  EXPECT_EQ(part("beta", "alpha", 0).error().kind, ErrorKind::usage);
+  world.run_for(3s);
+  EXPECT_EQ(cluster.state("beta"), "healthy");
+}
+
+class Filled : public Drilling {
+ protected:
+  Result<json> fill(const std::string& node, const std::string& what, double seconds) {
+    return answer_of(node, {{"command", "drill"}, {"step", "fill"}, {"what", what}, {"seconds", seconds}});
+  }
+};
+
+TEST_F(Filled, ACopyWithoutRoomSaysWhatIsFullAndHasEverythingOnceThereIsRoom) {
+  seed();
+  const std::size_t passes_before = passes();
+  for (const std::string what : {"log", "pages"}) {
+    ASSERT_TRUE(drain());
+    const Result<json> filled = fill("beta", what, 10);
+    ASSERT_TRUE(filled.ok()) << filled.error().message;
+    write(100);
+    ASSERT_TRUE(wait_for("beta", "failed", 5s));
+    const std::string cause = status()["cause"], place = (*filled)["place"];
+    EXPECT_TRUE(cause.find(place) != std::string::npos && cause.find("no space left, by a drill for another") != std::string::npos) << cause;
+    EXPECT_EQ(cluster.state("alpha"), "mounted") << "commits go on";
+    write(100);
+    ASSERT_TRUE(wait_for("beta", "healthy", 40s));
+    EXPECT_EQ(passes(), passes_before) << "log is all that was missing";
+  }
+  expect_equal();
+}
+
+TEST_F(Filled, AnActiveNodeWithoutRoomAcknowledgesNothingAndLosesNothing) {
+  seed();
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(fill("alpha", "log", 5).ok());
+  for (int i = 0; i < 20; ++i) cluster.commit(random, some_pages(random, 3000));
+  ASSERT_TRUE(wait_for("alpha", "dismounted", 5s));
+  const std::string cause = row_of("alpha", "alpha")["cause"];
+  EXPECT_NE(cause.find("no space left, by a drill"), std::string::npos) << cause;
+  ASSERT_TRUE(wait_for("alpha", "mounted", 40s));
+  ASSERT_TRUE(wait_for("beta", "healthy", 20s));
+  write(100);
+  expect_equal();
+}
+
+TEST_F(Filled, AnyRoomComesBackWhenItIsAskedForAndOnlyOnePlaceIsFullAtATime) {
+  seed();
+  ASSERT_TRUE(fill("beta", "log", 600).ok());
+  expect_error(fill("beta", "pages", 5), ErrorKind::busy);
+  write(50);
+  ASSERT_TRUE(wait_for("beta", "failed", 5s));
+  ASSERT_TRUE(answer_of("beta", {{"command", "drill"}, {"step", "empty"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy", 40s));
+  EXPECT_EQ(fill("beta", "log", 601).error().kind, ErrorKind::usage);
+  EXPECT_EQ(fill("beta", "memory", 5).error().kind, ErrorKind::usage);
+}
+
 }  // namespace
 }  // namespace ccr::sim::engine_drill_test

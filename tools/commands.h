@@ -83,8 +83,9 @@ struct ScrubOptions {
 struct DrillOptions {
   std::string name, target, report;
   std::string seed_rate, load_rate = "2MB/s", timeout = "1h", link_seconds = "4";
+  std::string seconds = "10", peer_socket, full = "log";  // of drills with two nodes
   unsigned cuts = 3;
-  bool yes = false, dry_run = false;
+  bool load = false, on_active = false, yes = false, dry_run = false;
 };
 struct MoveOptions {
   std::string database, to;

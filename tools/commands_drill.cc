@@ -10,6 +10,7 @@
 #include "tools/drill_run.h"
 #include "tools/drill_text.h"
 #include "tools/interrupts.h"
+#include "tools/pair_drill.h"
 #include "tools/report_page.h"
 #include "tools/result_text.h"
 
@@ -20,6 +21,7 @@ using nlohmann::json;
 namespace {
 
 constexpr unsigned cuts_max = 100;
+constexpr double pair_seconds_max = 540;  // of an outage, whose node allows ten minutes
 
 Result<DrillKind> kind_named(const std::string& name) {
   if (const std::optional<DrillKind> kind = drill_of(name)) return *kind;
@@ -27,7 +29,7 @@ Result<DrillKind> kind_named(const std::string& name) {
   for (const DrillKind kind : drill_kinds) names.emplace_back(name_of(kind));
   const std::optional<std::string> near = engine::did_you_mean(name, names);
   return Error{ErrorKind::usage, "no drill is called '" + name + "'",
-               near ? "did you mean '" + *near + "'?" : "reseed, reseed-under-load, interrupted-reseed or rot"};
+               near ? "did you mean '" + *near + "'?" : "reseed, reseed-under-load, interrupted-reseed, rot, outage, frozen-node, disk-full, failover or fork"};
 }
 
 Result<double> link_seconds_of(const std::string& text) {
@@ -65,9 +67,29 @@ Result<DrillRun::Options> options_of(const DrillOptions& typed) {
   return options;
 }
 
-json plan_of(const DrillRun& drill) {
-  json plan{{"dry_run", true}, {"allowed", true}, {"checks", json::array()}, {"plan", drill_plan(drill.facts(), drill.load_text())}};
-  for (const DrillGate& gate : drill.facts().gates) {
+Result<PairDrill::Options> pair_options_of(const DrillOptions& typed, const DrillRun::Options& read) {
+  PairDrill::Options options;
+  const Result<double> seconds = parse_seconds(typed.seconds);
+  if (!seconds) return seconds.error().within("--seconds");
+  const double most = read.kind == DrillKind::frozen_node ? seconds_of(DrillGuard::freeze_max) : pair_seconds_max;
+  if (*seconds < 1 || *seconds > most)
+    return Error{ErrorKind::usage, "--seconds: expected 1 to " + std::to_string(static_cast<int>(most)) + ", found '" + typed.seconds + "'", ""};
+  if (typed.full != "log" && typed.full != "pages") return Error{ErrorKind::usage, "--full: expected log or pages, found '" + typed.full + "'", ""};
+  options.full = typed.full;
+  options.on_active = typed.on_active && read.kind == DrillKind::disk_full;
+  options.kind = read.kind;
+  options.copy = read.copy;
+  options.seconds = *seconds;
+  options.load = typed.load && read.kind != DrillKind::fork;  // which has its own
+  options.load_bytes_per_second = read.load_bytes_per_second;
+  options.peer_socket = typed.peer_socket;
+  options.longest = read.longest;
+  return options;
+}
+
+json plan_of(const DrillFacts& facts, const std::vector<std::string>& steps) {
+  json plan{{"dry_run", true}, {"allowed", true}, {"checks", json::array()}, {"plan", steps}};
+  for (const DrillGate& gate : facts.gates) {
     plan["checks"].push_back({{"check", gate.name}, {"ok", gate.holds}, {"found", gate.found}});
     plan["allowed"] = plan["allowed"].get<bool>() && gate.holds;
   }
@@ -84,11 +106,11 @@ ExitCode show_plan(const CommonOptions& common, const std::string& copy, const j
 }
 
 // What may lose something: the standby meanwhile, and with a load what it overwrites.
-Result<void> agreed(const DrillOptions& options, const DrillRun& drill) {
+Result<void> agreed(const DrillOptions& options, const std::string& database, const std::vector<std::string>& steps) {
   if (options.yes) return {};
   std::string what = "ccr drill " + options.name + " will";
-  for (const std::string& step : drill_plan(drill.facts(), drill.load_text())) what += "\n  " + step;
-  if (confirmed(what, drill.facts().database)) return {};
+  for (const std::string& step : steps) what += "\n  " + step;
+  if (confirmed(what, database)) return {};
   return Error{ErrorKind::refused, "the drill was not agreed to", "on a terminal type the database's name; elsewhere add --yes"};
 }
 
@@ -99,9 +121,9 @@ Result<void> write_drill_page(const json& document, const std::string& file) {
   return write_page(*page, file);
 }
 
-ExitCode show(const CommonOptions& common, const DrillOptions& options, const DrillRun& drill) {
-  const DrillVerdict verdict = judge(drill.facts());
-  const json document = drill_json(drill.facts(), verdict);
+ExitCode show(const CommonOptions& common, const DrillOptions& options, const DrillFacts& facts) {
+  const DrillVerdict verdict = judge(facts);
+  const json document = drill_json(facts, verdict);
   if (common.json) {
     print_json(document);
   } else {
@@ -112,14 +134,37 @@ ExitCode show(const CommonOptions& common, const DrillOptions& options, const Dr
     if (!written.ok()) return report(written.error());
     note("ccr: " + options.report + " is a page of its own: open it in any browser");
   }
-  const std::optional<Error>& ended = drill.facts().ended;
-  if (drill.interrupted()) {
-    note(drill.seed_asked() ? "ccr: the drill ended; the seed of " + options.target + " goes on in the daemon" : "ccr: the drill ended; nothing was changed");
-    if (drill.seed_asked()) note("hint: ccr seed " + options.target + " attaches to it, ccr status " + options.target + " shows it");
-    return ExitCode::interrupted;
-  }
-  if (ended && !ended->hint.empty()) note("hint: " + ended->hint);
+  if (facts.ended && !facts.ended->hint.empty()) note("hint: " + facts.ended->hint);
   return verdict.exit_code();
+}
+
+void tell_left(const DrillOptions& options, const DrillRun& drill) {
+  note(drill.seed_asked() ? "ccr: the drill ended; the seed of " + options.target + " goes on in the daemon" : "ccr: the drill ended; nothing was changed");
+  if (drill.seed_asked()) note("hint: ccr seed " + options.target + " attaches to it, ccr status " + options.target + " shows it");
+}
+
+void tell_left(const DrillOptions& options, const PairDrill& drill) {
+  note(drill.undone() ? "ccr: the drill ended; what it did is undone" : "ccr: the drill ended, and not all that it did could be undone");
+  if (!drill.undone()) note("hint: ccr status " + drill.facts().database + " on both nodes shows what is left of " + options.target);
+}
+
+template <class Drill>
+ExitCode play(const CommonOptions& common, const DrillOptions& typed, const engine::Config& config, const typename Drill::Options& options) {
+  Drill drill(common, config, options);
+  const Result<void> checked = drill.check();
+  if (!checked.ok()) return report(checked.error());
+  const json plan = plan_of(drill.facts(), drill.plan());
+  if (typed.dry_run) return show_plan(common, typed.target, plan);
+  if (plan["allowed"] == true) {
+    const Result<void> agreed_to = agreed(typed, drill.facts().database, drill.plan());
+    if (!agreed_to.ok()) return report(agreed_to.error());
+    const Interrupts interrupts;
+    drill.run(interrupts.descriptor());
+  }
+  const ExitCode code = show(common, typed, drill.facts());
+  if (!drill.interrupted()) return code;
+  tell_left(typed, drill);
+  return ExitCode::interrupted;
 }
 
 }  // namespace
@@ -129,18 +174,10 @@ ExitCode run_drill(const CommonOptions& common, const DrillOptions& typed) {
   if (!options) return report(options.error());
   const Result<engine::Config> config = load_config(common.config_file, common.node);
   if (!config) return report(config.error());
-  DrillRun drill(common, *config, *options);
-  const Result<void> checked = drill.check();
-  if (!checked.ok()) return report(checked.error());
-  const json plan = plan_of(drill);
-  if (typed.dry_run) return show_plan(common, typed.target, plan);
-  if (plan["allowed"] == true) {
-    const Result<void> agreed_to = agreed(typed, drill);
-    if (!agreed_to.ok()) return report(agreed_to.error());
-    const Interrupts interrupts;
-    drill.run(interrupts.descriptor());
-  }
-  return show(common, typed, drill);
+  if (!of_two_nodes(options->kind)) return play<DrillRun>(common, typed, *config, *options);
+  const Result<PairDrill::Options> pair = pair_options_of(typed, *options);
+  if (!pair) return report(pair.error());
+  return play<PairDrill>(common, typed, *config, *pair);
 }
 
 }  // namespace ccr::tools

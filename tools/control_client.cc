@@ -20,7 +20,7 @@ namespace {
 
 using engine::ControlLine;
 
-Error ended() { return {ErrorKind::disconnected, "the daemon closed the control connection", "ccr status"}; }
+Error closed_early() { return {ErrorKind::disconnected, "the daemon closed the control connection", "ccr status"}; }
 
 }  // namespace
 
@@ -95,7 +95,7 @@ Result<std::string> ControlClient::read_line(const Watch& watch) {
     std::array<char, 64 * KiB> piece;
     const ssize_t count = ::recv(descriptor_, piece.data(), piece.size(), 0);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return ended();
+    if (count <= 0) return closed_early();
     received_.append(piece.data(), static_cast<std::size_t>(count));
   }
 }
@@ -133,17 +133,29 @@ Result<void> ControlClient::begin(const nlohmann::json& request) {
   return send(request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
-Result<bool> ControlClient::goes_on() {
+Result<std::optional<nlohmann::json>> ControlClient::ended() {
   for (;;) {
     pollfd there{descriptor_, POLLIN, 0};
     const bool line_there = received_.find('\n', searched_) != std::string::npos;
-    if (!line_there && ::poll(&there, 1, 0) <= 0) return true;
+    if (!line_there && ::poll(&there, 1, 0) <= 0) return std::optional<nlohmann::json>();
     const Result<std::string> text = read_line({});
     if (!text) return text.error();
-    const Result<std::optional<nlohmann::json>> result = take(*text, {});
-    if (!result) return result.error();
-    if (*result) return false;
+    Result<std::optional<nlohmann::json>> result = take(*text, {});
+    if (!result || *result) return result;
   }
+}
+
+Result<bool> ControlClient::goes_on() {
+  const Result<std::optional<nlohmann::json>> result = ended();
+  if (!result) return result.error();
+  return !*result;
+}
+
+std::optional<int> ControlClient::peer_process() const {
+  ucred peer{};
+  socklen_t bytes = sizeof peer;
+  if (::getsockopt(descriptor_, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0 || peer.pid <= 0) return std::nullopt;
+  return peer.pid;
 }
 
 }  // namespace ccr::tools

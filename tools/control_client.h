@@ -40,6 +40,8 @@ class ControlClient {
   // ended it in order, else its error.
   Result<void> begin(const nlohmann::json& request);
   Result<bool> goes_on();
+  Result<std::optional<nlohmann::json>> ended();  // the same; its result once it is there
+  std::optional<int> peer_process() const;        // of the daemon; nullopt: in another namespace
 
  private:
   explicit ControlClient(int descriptor) : descriptor_(descriptor) {}

@@ -1,4 +1,4 @@
-// What a drill saw, for its verdict (tools/drill_verdict.h) and its report. Filled by DrillRun; nothing here asks anybody.
+// What a drill saw, for its verdict (tools/drill_verdict.h) and its report. Filled by DrillRun and PairDrill; nothing here asks anybody.
 #pragma once
 
 #include <cstdint>
@@ -8,33 +8,19 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "base/position.h"
 #include "base/result.h"
+#include "tools/drill_look.h"
+#include "tools/pair_facts.h"
 
 namespace ccr::tools {
 
-enum class DrillKind { reseed, reseed_under_load, interrupted_reseed, rot };
-inline constexpr DrillKind drill_kinds[] = {DrillKind::reseed, DrillKind::reseed_under_load, DrillKind::interrupted_reseed, DrillKind::rot};
+enum class DrillKind { reseed, reseed_under_load, interrupted_reseed, rot, outage, frozen_node, disk_full, failover, fork };
+inline constexpr DrillKind drill_kinds[] = {DrillKind::reseed, DrillKind::reseed_under_load, DrillKind::interrupted_reseed, DrillKind::rot,
+                                            DrillKind::outage, DrillKind::frozen_node,       DrillKind::disk_full,          DrillKind::failover, DrillKind::fork};
+inline bool of_two_nodes(DrillKind kind) noexcept { return kind >= DrillKind::outage; }
 
 const char* name_of(DrillKind kind) noexcept;  // as it is typed
 std::optional<DrillKind> drill_of(const std::string& name);
-
-// A passive copy at one moment, as its node's status tells it; what is not known is empty.
-struct DrillLook {
-  double at_seconds = 0;  // since the drill began
-  std::string state, cause;
-  std::string root;  // that both nodes had at root_at
-  Position root_at, generated, durable;
-  std::optional<CommitNumber> commit;  // replayed
-  std::optional<double> lag_seconds;   // of the log, also while pages come
-  bool seeding = false;
-  std::uint64_t done_bytes = 0, total_bytes = 0, wire_bytes = 0, logical_bytes = 0, extents_sent = 0, extents_equal = 0;
-  std::optional<std::uint64_t> cuts, extents_again;
-  bool healthy() const { return state == "healthy"; }
-  // Bytes of log that the active node has and this one has not; nullopt where either end is not known.
-  std::optional<std::uint64_t> log_behind(std::uint64_t generation_bytes) const;
-};
-DrillLook look_of(const nlohmann::json& copy, double at_seconds);
 
 // A precheck, as the daemon's dry run tells it.
 struct DrillGate {
@@ -67,6 +53,7 @@ struct DrillFacts {
   std::uint64_t cuts_wanted = 0, cuts_made = 0;
   std::uint64_t extents_in_flight_max = 0;      // what one cut may cost
   std::optional<DrillRot> rot;
+  std::optional<PairFacts> pair;  // of the drills with two nodes
   std::optional<Error> ended;  // why the drill did not come to its end
 };
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "tools/pair_text.h"
+
 namespace ccr::tools {
 namespace {
 
@@ -112,7 +114,7 @@ json drill_json(const DrillFacts& facts, const DrillVerdict& verdict) {
                 {"root_before", root_of(facts.before)},
                 {"root_after", root_of(facts.after)},
                 {"percentiles", json::array()},
-                {"series", series(facts)},
+                {"series", facts.pair ? pair_series(facts) : series(facts)},
                 {"limits", json::array()},
                 {"shares", json::array()},
                 {"verdict", {{"pass", verdict.pass}, {"text", verdict.text}}}};
@@ -123,6 +125,12 @@ json drill_json(const DrillFacts& facts, const DrillVerdict& verdict) {
                         {"extents_in_flight_max", facts.extents_in_flight_max}};
   }
   put_rot(document, facts);
+  if (facts.pair) {
+    document["pair"] = pair_json(facts);
+    document["amount_rows"] = pair_rows(facts);
+    document["amounts"]["seconds_to_healthy"] = told(facts.pair->healthy_seconds);
+    document["amounts"]["wire_bytes"] = told(facts.pair->fork ? facts.pair->fork->wire_bytes : facts.pair->wire_came);
+  }
   if (facts.link_bytes_per_second) {
     const std::string link = "link, " + facts.active + " to " + facts.node;
     document["limits"].push_back({{"name", link}, {"bytes_per_second", *facts.link_bytes_per_second}});
@@ -147,6 +155,11 @@ std::vector<std::string> drill_plan(const DrillFacts& facts, const std::string& 
     case DrillKind::rot:
       return {"change one bit of a random page in the file of " + copy + "; until it is repaired " + copy + " is no standby",
               "verify " + copy + ", which must find that page and no other", "repair it, and compare the roots", "verify again, which must find nothing"};
+    case DrillKind::outage:
+    case DrillKind::frozen_node:
+    case DrillKind::disk_full:
+    case DrillKind::failover:
+    case DrillKind::fork: break;  // tools/pair_text.h
   }
   return {};
 }

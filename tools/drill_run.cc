@@ -10,6 +10,7 @@
 #include "seed/seed_plan.h"
 #include "tools/config_file.h"
 #include "tools/daemon_call.h"
+#include "tools/drill_json.h"
 #include "tools/drill_verdict.h"
 #include "tools/interrupts.h"
 #include "tools/json_fields.h"
@@ -99,6 +100,8 @@ Result<void> DrillRun::find_load() {
   if (ControlClient::connect(active->control_socket)) load_socket_ = active->control_socket;
   return {};
 }
+
+std::vector<std::string> DrillRun::plan() const { return drill_plan(facts_, load_text()); }
 
 std::string DrillRun::load_text() const {
   if (load_socket_)

@@ -38,7 +38,7 @@ class DrillRun {
   Result<void> check();
   void run(int interrupt);  // a descriptor that becomes readable on Ctrl-C
   const DrillFacts& facts() const noexcept { return facts_; }
-  std::string load_text() const;  // who will write while the seed runs
+  std::vector<std::string> plan() const;
   bool interrupted() const;
   bool seed_asked() const noexcept { return seeding_; }  // it goes on in the daemon, however the drill ends
 
@@ -56,6 +56,7 @@ class DrillRun {
   Result<bool> progressed(const DrillLook& look);  // true: healthy
   Result<void> cut_when_due(const DrillLook& look);
   Result<void> find_load();
+  std::string load_text() const;  // who will write while the seed runs
   Result<void> begin_load();
   Result<void> settle();
 

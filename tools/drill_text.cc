@@ -44,6 +44,8 @@ std::string amounts_table(const json& result) {
   TextTable table({"AMOUNT", "VALUE"});
   const std::optional<double> share = number_field(amounts, "share_of_link");
   const json& limits = list_field(result, "limits");
+  for (const json& row : list_field(result, "amount_rows")) add(table, escaped(text_field(row, "name")), escaped(text_field(row, "value")));
+  if (!list_field(result, "amount_rows").empty()) return table.text(false);
   if (field(amounts, "seconds_to_pages").is_null() && text_field(result, "kind") == "drill_rot") {
     add(table, "repaired by", escaped(text_field(field(result, "rot"), "repaired_by")));
     add(table, "root before", root_of(result, "root_before"));
@@ -89,8 +91,8 @@ std::string checks_table(const json& result, bool color) {
 }  // namespace
 
 std::string drill_text(const json& result, bool color) {
-  std::string text = fmt::format("{}@{} from {}, {:.1f} s, {}\n\n", escaped(text_field(result, "database")), escaped(text_field(result, "node")),
-                                 escaped(text_field(result, "peer")), number_field(result, "seconds").value_or(0), escaped(text_field(result, "when")));
+  std::string text = fmt::format("{}@{} {} {}, {:.1f} s, {}\n\n", escaped(text_field(result, "database")), escaped(text_field(result, "node")),
+                                 field(result, "pair").is_object() ? "with" : "from", escaped(text_field(result, "peer")), number_field(result, "seconds").value_or(0), escaped(text_field(result, "when")));
   if (!field(result, "root_before").is_null()) text += amounts_table(result) + "\n";
   text += checks_table(result, color) + "\n";
   for (const json& warning : list_field(result, "warnings")) {

@@ -5,11 +5,12 @@
 #include <fmt/format.h>
 
 #include "tools/amounts.h"
+#include "tools/pair_verdict.h"
 
 namespace ccr::tools {
 namespace {
 
-bool seeds_in_full(DrillKind kind) { return kind != DrillKind::rot; }
+bool seeds_in_full(DrillKind kind) { return kind != DrillKind::rot && !of_two_nodes(kind); }
 
 std::string root_text(const DrillLook& look) {
   if (look.root.empty() || !look.root_at.known()) return "not known";
@@ -31,7 +32,8 @@ DrillCheck whole(const DrillFacts& facts) {
 DrillCheck same_root(const DrillFacts& facts) {
   const DrillLook &before = *facts.before, &after = *facts.after;
   const bool holds = after.healthy() && !after.root.empty() && after.root_at.known() && after.root_at >= before.root_at;
-  return {"both nodes have one root, compared behind the seed", "at " + to_text(before.root_at) + " or later", root_text(after), holds,
+  const std::string behind = of_two_nodes(facts.kind) ? "it" : "the seed";
+  return {"both nodes have one root, compared behind " + behind, "at " + to_text(before.root_at) + " or later", root_text(after), holds,
           ExitCode::damage};
 }
 
@@ -75,6 +77,7 @@ std::vector<std::string> warnings_of(const DrillFacts& facts) {
   std::vector<std::string> warnings;
   if (!facts.link_unknown.empty()) warnings.push_back("the link was not measured: " + facts.link_unknown);
   if (seeds_in_full(facts.kind) && !lag_most(facts)) warnings.push_back("the lag of the log was never known while pages came");
+  for (std::string& warning : pair_warnings(facts)) warnings.push_back(std::move(warning));
   return warnings;
 }
 
@@ -83,6 +86,10 @@ std::string text_of(const DrillFacts& facts, const DrillVerdict& verdict) {
   if (!verdict.pass) {
     const auto broken = std::find_if(verdict.checks.begin(), verdict.checks.end(), [](const DrillCheck& check) { return !check.holds; });
     return fmt::format("FAIL: {}: {}: expected {}, found {}", subject, broken->name, broken->expected, broken->found);
+  }
+  if (facts.pair) {
+    const std::string turned = facts.pair->turns.empty() ? "" : facts.active + " serves again, ";
+    return fmt::format("PASS: {}: {}healthy {:.1f} s behind it, root equal at {}", subject, turned, facts.pair->healthy_seconds.value_or(0), to_text(facts.after->root_at));
   }
   const std::string repaired = facts.rot ? fmt::format("page {} was found and repaired, ", facts.rot->page) : "";
   return fmt::format("PASS: {}: {}healthy after {:.1f} s, root equal at {}", subject, repaired, facts.healthy_seconds.value_or(0),
@@ -110,10 +117,13 @@ DrillVerdict judge(const DrillFacts& facts) {
       verdict.checks.push_back(healthy(facts));
       if (seeds_in_full(facts.kind)) verdict.checks.push_back(whole(facts));
       verdict.checks.push_back(same_root(facts));
-      if (log_moved(facts) == std::uint64_t{0}) verdict.checks.push_back(unchanged_root(facts));
+      const bool nobody_wrote = of_two_nodes(facts.kind) ? facts.before->commit && facts.before->commit == facts.after->commit : log_moved(facts) == std::uint64_t{0};
+      if (nobody_wrote && facts.kind != DrillKind::fork) verdict.checks.push_back(unchanged_root(facts));
       if (facts.kind == DrillKind::reseed_under_load) verdict.checks.push_back(moved(log_moved(facts)));
       if (facts.kind == DrillKind::interrupted_reseed) add_cuts(facts, verdict.checks);
       if (facts.kind == DrillKind::rot) add_rot(facts.rot.value_or(DrillRot{}), verdict.checks);
+      const std::vector<DrillCheck> of_pair = pair_checks(facts);
+      verdict.checks.insert(verdict.checks.end(), of_pair.begin(), of_pair.end());
     }
     verdict.warnings = warnings_of(facts);
   }

@@ -1,4 +1,4 @@
-// The verdict of a drill, from what it saw: pure.
+// The verdict of a drill, from what it saw: pure. Of those with two nodes, tools/pair_verdict.h has the further checks.
 //
 // A drill passes when each of its checks holds. A check whose facts are not known does not hold. Beside the checks stand warnings, of
 // what could not be measured: they do not fail a drill, and show in its exit code.

@@ -58,6 +58,8 @@ class Database:
 def toml(value):
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
     return json.dumps(value)  # strings, integers and lists are written alike
 
 

@@ -36,6 +36,7 @@ TRIALS = {
     "measure": "measure",
     "memory": "memory",
     "mistake": "mistake",
+    "outages": "outages",
     "paths": "paths",
     "rounds": "rounds",
     "scrub": "scrub",

@@ -69,6 +69,8 @@ inline constexpr Seam seams[] = {
     {"tools/state_status.cc", Reach::files, "status without a daemon reads the state files"},
     {"tools/terminal.cc", Reach::environment, "NO_COLOR and TERM"},
     {"tools/terminal.cc", Reach::system, "asks whether a stream is a terminal, and how wide"},
+    {"tests/tools_pair_test.cc", Reach::system, "a process for a guard to stop, and a drill to kill"},
+    {"tools/drill_guard.cc", Reach::system, "a process of its own undoes a drill that was killed, and stops and continues a daemon"},
     {"tools/tls_setup.cc", Reach::system, "asks whether a node has its certificate yet"},
     {"transport/tcp_settings.cc", Reach::system, "asks the kernel what windows and congestion control a connection may have, and sets them"},
     {"transport/tls_files.cc", Reach::system, "reads keys and certificates, and who else may"},

@@ -5,7 +5,8 @@
   const old = JSON.parse(document.getElementById("old").textContent);
   const page = document.getElementById("page");
   const titles = { bench_link: "Link", bench_log: "Disk of the log", bench_ship: "The whole pipe", bench_seed: "Seeding", tune: "Tuning a link",
-                   drill_reseed: "Drill: reseed", drill_reseed_under_load: "Drill: reseed under load", drill_interrupted_reseed: "Drill: interrupted reseed", drill_rot: "Drill: rot" };
+                   drill_reseed: "Drill: reseed", drill_reseed_under_load: "Drill: reseed under load", drill_interrupted_reseed: "Drill: interrupted reseed", drill_rot: "Drill: rot",
+                   drill_outage: "Drill: outage", drill_frozen_node: "Drill: frozen node", drill_disk_full: "Drill: disk full", drill_failover: "Drill: failover", drill_fork: "Drill: fork" };
   const palette = ["#2f6fde", "#e07b28", "#2a9d62", "#b04bc2", "#c93c56", "#17909c", "#8a7a1f", "#6c63d8", "#d2578f", "#5f7f95", "#a0522d", "#3f9b3f"];
 
   function element(tag, name, text, parent) {
@@ -35,8 +36,9 @@
   const cores = (value) => (isNumber(value) ? value.toFixed(2) : "\u2013");
   const text = (value) => (value === null || value === undefined || value === "" ? "\u2013" : String(value));
   const units = { bytes_per_second: { name: "MB/s", of: (value) => value / 1e6, show: rate }, us: { name: "ms", of: (value) => value / 1e3, show: micro },
-                  seconds: { name: "s", of: (value) => value, show: (value) => micro(value * 1e6) }, bytes: { name: "MiB", of: (value) => value / 2 ** 20, show: size } };
-  const overTime = { bytes_per_second: "Rate over time", us: "Latency over time", seconds: "Lag of the log over time", bytes: "Log behind over time" };
+                  seconds: { name: "s", of: (value) => value, show: (value) => micro(value * 1e6) }, bytes: { name: "MiB", of: (value) => value / 2 ** 20, show: size },
+                  per_second: { name: "1/s", of: (value) => value, show: count } };
+  const overTime = { bytes_per_second: "Rate over time", us: "Latency over time", seconds: "Lag of the log over time", bytes: "Log behind over time", per_second: "Commits over time" };
 
   function card(title, note) {
     const made = element("section", "card", null, page);
@@ -98,6 +100,12 @@
     into.querySelectorAll("tbody tr td:first-child").forEach((cell) => cell.classList.add(cell.textContent === "PASS" ? "good" : "bad"));
     list(run, "warnings").forEach((warning) => element("p", "note", "Warning: " + warning, into));
     const shown = (of, key, show) => (of && of.amounts && isNumber(of.amounts[key]) ? show(of.amounts[key]) : null);
+    const own = list(run, "amount_rows");
+    if (own.length > 0) {
+      const older = (row) => (list(old, "amount_rows").find((each) => each.name === row.name) || {}).value;
+      table(card("Amounts"), own, null, [["", (row) => row.name, text], ["", (row) => row.value, text]].concat(old ? [["older", older, text]] : []));
+      return;
+    }
     const rows = amountRows.map(([name, key, show]) => ({ name, now: shown(run, key, show), older: shown(old, key, show) }));
     if (run.cuts) rows.push({ name: "cuts; extents asked for again", now: count(run.cuts.made) + "; " + count(run.cuts.extents_again) });
     rows.push({ name: "root before", now: equalAt(run.root_before) }, { name: "root after", now: equalAt(run.root_after) });
