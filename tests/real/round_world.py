@@ -208,6 +208,7 @@ class World:
                 old.rename(place)
         shutil.rmtree(kept)
         self.gone_back.add((name, database))
+        self.roles[database] = (0, self.roles[database][1])  # an epoch that only this node knew of is nobody's now
 
 
 def places(node, database):

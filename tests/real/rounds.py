@@ -5,8 +5,8 @@ and on_promote starts. A round draws from its seed: load on and off, the cable c
 a restart, SIGSTOP; suspend, resume, seed, verify; `ccr move` and, while the active node is dead, `ccr activate --dial force` of either; an older copy of a
 node's directories put back. Then the faults end: all must be healthy within 60 s (and the time for what is to be copied) by itself, or by the command
 that a hint names where it is a person's to decide; no commit that was answered may be missing, and no row that the application committed but what a forced
-activation said; the application runs on the active node alone; ccr verify says 0 for both; PRAGMA integrity_check of both SQLite files says ok. Every round prints its seed:
-`--seed S --rounds 1` plays it alone. At the end of each cluster's rounds both nodes rest, and their files and the two SQLite contents are looked at.
+activation said; the application runs on the active node alone; ccr verify says 0 for both; PRAGMA integrity_check of both SQLite files says ok.
+Every round prints its seed: `--seed S --rounds 1` plays it alone. At the end of each cluster's rounds both nodes rest, and their files and the two SQLite contents are looked at.
 The long form first measures a cut of 30 s and kill -9 to serving (R12).
 """
 
