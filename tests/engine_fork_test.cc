@@ -88,6 +88,26 @@ TEST_F(WentBack, APageStoreServesNoMoreUntilAPersonDecides) {
   EXPECT_EQ(passes(), 1u);
 }
 
+// alpha served before it could hear that beta has more.
+TEST_F(WentBack, ACopyThatWasAwayMeanwhileGivesNothingUp) {
+  seed();
+  write(400);
+  const DiskState older = backup_of_alpha();
+  write(100);
+  ASSERT_TRUE(drain());
+  cluster.host("beta").stop();
+  put_alpha_back(older);
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  cluster.host("beta").start();
+  world.run_for(20s);
+  EXPECT_EQ(cluster.state("beta"), "disconnected") << cluster.story();
+  EXPECT_EQ(cluster.state("alpha"), "dismounted");
+  EXPECT_TRUE(cluster.events_of("fork").empty()) << cluster.story();
+  EXPECT_TRUE(cluster.events_of("generations_set_aside").empty()) << cluster.story();
+  EXPECT_EQ(passes(), 1u) << cluster.story();
+}
+
 TEST_F(WentBack, TheCopyThatHasItIsActivatedAndNothingIsLost) {
   go_back();
   const Result<json> taken = answer_of("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "lossless"}});

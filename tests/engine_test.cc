@@ -103,6 +103,22 @@ TEST_F(TwoNodes, ABatchThatAKillCutIsAppliedAgainWithoutAFalseAlarm) {
   EXPECT_TRUE(cluster.events_of("root_differs").empty()) << cluster.story();
 }
 
+// Between a batch's first page and the state that says that it is over, the file and its table may be anything, and nobody touched them.
+TEST_F(TwoNodes, ABatchThatDiedInAnyDiskOperationIsAppliedAgainWithoutAFalseAlarm) {
+  seed();
+  SimDisk& disk = cluster.host("beta").disk();
+  for (std::uint64_t operation = 1; operation <= 60; ++operation) {
+    write(40, static_cast<PageNumber>(3000 + 50 * operation));
+    const std::uint64_t end = disk.operations() + operation;
+    ASSERT_TRUE(world.run_until([&] { return disk.operations() >= end; }, 60s) == Ended::reached);
+    cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
+    cluster.host("beta").start();
+    ASSERT_TRUE(wait_for("beta", "healthy"));
+    ASSERT_TRUE(cluster.events_of("root_differs").empty()) << "operation " << operation << "\n" << cluster.story();
+  }
+  expect_equal();
+}
+
 TEST_F(TwoNodes, AnIdleDatabaseLeavesTheDisksAlone) {
   seed();
   write(50);

@@ -208,9 +208,9 @@ struct Passive {
 inline std::string text(Position position) { return to_text(position); }
 
 // What a disk may keep of that which was not synced, for tests of all of it.
-inline const auto any_part = testing::Values(Survives::nothing, Survives::names, Survives::content, Survives::everything);
+inline const auto any_part = testing::Values(Survives::nothing, Survives::names, Survives::content, Survives::everything, Survives::last_name);
 inline std::string survives_name(const testing::TestParamInfo<Survives>& survives) {
-  static constexpr const char* names[] = {"KeepsNothing", "KeepsNames", "KeepsContent", "KeepsEverything"};
+  static constexpr const char* names[] = {"KeepsNothing", "KeepsNames", "KeepsContent", "KeepsEverything", "KeepsTheLastName"};
   return names[static_cast<int>(survives.param)];
 }
 

@@ -12,14 +12,16 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "storage/disk.h"
 #include "tests/sim/sim_content.h"
 
 namespace ccr::storage {
 
-// What survives of that which was not synced; a disk may keep any part of it.
-enum class Survives { nothing, names, content, everything };
+// What survives of that which was not synced; a disk may keep any part of it. `last_name`: all content, and of the names the last change alone, as of
+// a file system that does not keep their order.
+enum class Survives { nothing, names, content, everything, last_name };
 
 class MemoryDisk final : public Disk {
  public:
@@ -41,6 +43,7 @@ class MemoryDisk final : public Disk {
     for (const auto& [name, inode] : live_) {
       if (parent(name) == path) synced_[name] = inode;
     }
+    std::erase_if(unsynced_, [&](const NameChange& change) { return parent(change.from) == path || parent(change.to) == path; });
     co_return Result<void>();
   }
   Task<Result<void>> rename(std::string from, std::string to) override {
@@ -50,11 +53,13 @@ class MemoryDisk final : public Disk {
     const std::shared_ptr<Inode> inode = it->second;
     live_.erase(it);
     live_[to] = inode;
+    unsynced_.push_back({from, to, inode});
     co_return Result<void>();
   }
   Task<Result<void>> remove(std::string path) override {
     if (!step()) co_return died();
     if (live_.erase(path) == 0) co_return missing(path);
+    unsynced_.push_back({path, "", nullptr});
     co_return Result<void>();
   }
   Task<Result<std::vector<DirectoryEntry>>> list(std::string path) override {
@@ -75,8 +80,14 @@ class MemoryDisk final : public Disk {
 
   // The power is cut; then the machine starts again.
   void crash(Survives survives) {
-    if (survives == Survives::nothing || survives == Survives::content) live_ = synced_;
-    const bool keep = survives == Survives::content || survives == Survives::everything;
+    if (survives != Survives::names && survives != Survives::everything) live_ = synced_;
+    if (survives == Survives::last_name && !unsynced_.empty()) {
+      const NameChange& last = unsynced_.back();
+      live_.erase(last.from);
+      if (last.inode != nullptr) live_[last.to] = last.inode;
+    }
+    unsynced_.clear();
+    const bool keep = survives != Survives::nothing && survives != Survives::names;
     for (auto& [name, inode] : live_) keep ? inode->synced = inode->live : inode->live = inode->synced;
     synced_ = live_;
     stop_at(never);
@@ -108,12 +119,17 @@ class MemoryDisk final : public Disk {
 
  private:
   friend class MemoryFile;
+  struct NameChange {
+    std::string from, to;
+    std::shared_ptr<Inode> inode;  // none: removed
+  };
   static std::string parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
   static Error died() { return {ErrorKind::io, "the process died here", ""}; }
   static Error missing(const std::string& path) { return {ErrorKind::not_found, path + ": no such file", ""}; }
   bool step() { return ++operations_ < left_; }
 
   Names live_, synced_;
+  std::vector<NameChange> unsynced_;
   std::set<std::string> directories_;
   std::uint64_t left_ = never;
   std::uint64_t operations_ = 0;
@@ -167,6 +183,7 @@ inline Task<Result<std::unique_ptr<File>>> MemoryDisk::open(std::string path, Op
   if (it != live_.end() && mode == OpenMode::create_new) co_return Error{ErrorKind::exists, path + ": exists", ""};
   if (it == live_.end() && (!create || !directories_.contains(parent(path)))) co_return missing(path);
   std::shared_ptr<Inode> inode = it != live_.end() ? it->second : std::make_shared<Inode>();
+  if (it == live_.end()) unsynced_.push_back({"", path, inode});
   live_[path] = inode;
   std::unique_ptr<File> file = std::make_unique<MemoryFile>(*this, std::move(inode));
   co_return std::move(file);

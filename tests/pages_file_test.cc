@@ -2,6 +2,7 @@
 #include "storage/page_file.h"
 
 #include "storage/page_digests.h"
+#include "storage/replay_target.h"
 #include "tests/pages_fixture.h"
 
 namespace ccr::storage::pages_file_test {
@@ -180,6 +181,42 @@ TEST(PageFile, SyncedPagesSurviveThePowerCut) {
   disk.crash(Keep::synced, random);
   file = opened(disk);
   EXPECT_EQ(file->page_count(), 1u);
+}
+
+void replay_batch(PageFileTarget& target, PageNumber count, int value) {
+  const Bytes content = image(value);
+  ASSERT_TRUE(finish(target.resize(count)).ok());
+  for (PageNumber page = 1; page <= count; ++page) {
+    const Page written{page, content};
+    ASSERT_TRUE(finish(target.write(std::span(&written, 1))).ok());
+  }
+}
+
+// A table that counts pages which the file lost would prove what is not there.
+TEST(PageFileTarget, ACrashAtEveryOperationOfAGrowingBatchLeavesNoTableLongerThanItsFile) {
+  for (const Keep keep : every_keep) {
+    bool synced = false;
+    for (std::uint64_t operation = 0; !synced; ++operation) {
+      PageMemoryDisk disk;
+      Random random(operation);
+      {
+        const std::unique_ptr<PageFile> file = opened(disk);
+        PageDigests table(disk, table_path, page_size);
+        PageFileTarget target(*file, table, PageFileTarget::Digests::set);
+        replay_batch(target, 4, 1);
+        ASSERT_TRUE(finish(target.sync()).ok());
+        replay_batch(target, 700, 2);  // its digests fill more than a block
+        disk.fail_from(operation);
+        synced = finish(target.sync()).ok();
+      }
+      disk.crash(keep, random);
+      const Result<std::unique_ptr<PageFile>> file = finish(PageFile::open(disk, page_path, page_size, PageFile::TornTail::cut));
+      PageDigests table(disk, table_path, page_size);
+      ASSERT_TRUE(file.ok() && finish(table.load()).ok()) << operation;
+      EXPECT_LE(table.page_count(), (*file)->page_count()) << "died in operation " << operation;
+      EXPECT_TRUE(!synced || table.page_count() == 700u);
+    }
+  }
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ Result<Child> start(const ProgramCall& call) {
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO);
+  // Sockets are Asio's, and are not closed by exec: an application that stays would hold this node's port, and its connections open behind a kill -9.
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none;

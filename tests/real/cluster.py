@@ -100,9 +100,12 @@ class Node:
     def database_path(self, database):
         """The file of pages of this node's copy."""
         path = self.directory / self.cluster.databases[database].file_name
+        if self.cluster.databases[database].kind != "sqlite":
+            return path
+        copy = path.with_name(path.name + ".copy")
         passive = self.name != self.cluster.copies_of(database)[0]
-        sqlite = self.cluster.databases[database].kind == "sqlite"
-        return path.with_name(path.name + ".copy") if passive and sqlite else path
+        here, other = (copy, path) if passive else (path, copy)
+        return other if other.exists() and not here.exists() else here  # it moved
 
     def log_directory(self, database):
         return self.directory / f"{database}-log"

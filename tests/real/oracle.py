@@ -16,6 +16,7 @@ INTERRUPTED_SECONDS = 60  # the active copy mounts again
 # Every file that a node at rest may have, by a name relative to its directory. {db} is the database.
 EXPECTED = (
     r"{db}\.db(-wal|-shm|\.copy)?",
+    r"{db}\.db-(wal|journal|shm)\.before-epoch-[0-9]+",
     r"state/lock", r"state/control\.sock", r"state/events\.jsonl(\.1)?",
     r"state/{db}/(ccr-identity|digests|seed\.map|state\.[01])",
     r"{db}-log/(ccr-identity|current\.log|prepared\.log|spare\.[0-9]+|[0-9a-f]{{16}}\.log)",

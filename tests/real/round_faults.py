@@ -6,17 +6,19 @@ A node is chosen by what it is (active, passive), not by its name, so a round th
 import time
 from collections import Counter
 
-from round_world import DATABASES, MOVABLE, PAGES, SQLITE
+from round_world import DATABASES, PAGES, SQLITE
 
 FLAPS_MAX = 6
 SERVING_SECONDS = 3  # R12, for a machine that has nothing else to do
 MACHINE_SECONDS = 7  # and what a busy one may take on top
 FORCE = ("--dial", "force", "--yes")
+HOST_CHANCE = 0.4  # of a kill: the application ends with the daemon, as with a host
 
 
 class Faults:
     """perform() does one operation. `tried` and `fired` count by name; `served` has the seconds from a start behind kill -9 to serving."""
 
+    MORE = ("move", "move", "activate", "activate")  # drawn so much oftener
     NAMES = ("load_on", "load_off", "cut", "one_way", "flap", "mend", "kill", "restart", "freeze", "thaw", "suspend", "resume", "move", "activate",
              "seed", "verify", "go_back")
 
@@ -25,7 +27,7 @@ class Faults:
         self.served = []
 
     def perform(self, world, random, name=None):
-        name = name or random.choice([name for name in self.NAMES if getattr(self, "may_" + name)(world)])
+        name = name or random.choice([name for name in self.NAMES + self.MORE if getattr(self, "may_" + name)(world)])
         self.tried[name] += 1
         done = getattr(self, name)(world, random)
         self.fired[name] += bool(done)
@@ -92,6 +94,9 @@ class Faults:
 
     def kill(self, world, random):
         node = random.choice((world.active(PAGES), world.passive(PAGES)))
+        if random.random() < HOST_CHANCE:
+            world.lose_host(node.name)
+            return f"the host of {node.name}"
         world.kill(node.name)
         return node.name
 
@@ -178,7 +183,7 @@ class Faults:
         return all(world.reachable(name) for name in world.cluster.names)
 
     def move(self, world, random):
-        database = random.choice(MOVABLE)
+        database = random.choice(DATABASES)
         to, asked = world.passive(database).name, random.choice(world.cluster.names)
         if random.random() < 0.3:  # other things happen meanwhile; who is active is asked later
             world.begin(world.cluster[asked], "move", database, "--to", to)
@@ -193,19 +198,22 @@ class Faults:
         return f"{database} to {to}"
 
     def may_activate(self, world):
-        # Behind a disk that went back the copy may lack what was acknowledged, and nobody alive knows.
-        return world.active(PAGES).name in world.dead and world.reachable(world.passive(PAGES).name) and not world.gone_back
+        return any(self.can_activate(world, database) for database in DATABASES)
 
-    def activate(self, world, _random):
-        node = world.passive(PAGES)
-        done = world.command(node, "activate", PAGES, "--on", node.name, *FORCE)
-        if done.returncode != 0:
+    def can_activate(self, world, database):
+        # Behind a disk that went back the copy may lack what was acknowledged, and nobody alive knows.
+        return world.active(database).name in world.dead and world.reachable(world.passive(database).name) and not world.gone_back
+
+    def activate(self, world, random):
+        database = random.choice([database for database in DATABASES if self.can_activate(world, database)])
+        node = world.passive(database)
+        if world.activate(node, database, *FORCE).returncode != 0:
             return None
-        world.suspended.discard(PAGES)
-        world.refresh_roles()
-        world.trial.require(f"{PAGES} is on {node.name} after its activation", world.active(PAGES) is node, world.roles[PAGES])
-        world.check_acknowledged("after a forced activation")
-        return f"{PAGES} on {node.name}"
+        world.suspended.discard(database)
+        world.trial.require(f"{database} is on {node.name} after its activation", world.active(database) is node, world.roles[database])
+        if database == PAGES:
+            world.check_acknowledged("after a forced activation")
+        return f"{database} on {node.name}"
 
     # --- a disk that goes back ---
 
@@ -214,8 +222,8 @@ class Faults:
 
     def go_back(self, world, random):
         name, database = random.choice(sorted(world.old))
-        if database == SQLITE and world.active(database).name == name:
-            return None  # its program has the file open: tools/trial sqlite-changes
+        if database == SQLITE and (world.active(database).name == name or world.program.running(world.cluster[name])):
+            return None  # the application has the file open: tools/trial sqlite-changes
         if name not in world.dead:
             world.kill(name)
         world.put_back(name, database)

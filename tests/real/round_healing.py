@@ -89,6 +89,8 @@ class Healing:
         target = targets.setdefault((database, world.roles[database]), here["commit"] or 0)  # a disk that others use follows no load that goes on
         if (there["replayed_commit"] or 0) < target:
             return f"{database}@{passive.name} has commit {there['replayed_commit']}, not yet {target}"
+        if database == SQLITE and (not world.program.running(active) or world.program.running(passive)):
+            return f"the application of {database} does not run on {active.name} alone"
         return None
 
     def help(self, world, typed, database):
@@ -129,14 +131,14 @@ class Healing:
     def type(self, world, node, words):
         if words[0] == "activate":
             node = world.cluster[words[words.index("--on") + 1]]
-            words = [*words, *(["--yes"] if "force" in words else [])]
+            done = world.activate(node, words[1], *(["--dial", "force", "--yes"] if "force" in words else []))
         elif words[0] == "seed":
-            words = [*words, "--detach", "--yes"]
-        done = world.command(node, *words)
+            done = world.command(node, *words, "--detach", "--yes")
+        else:
+            done = world.command(node, *words)
         if done.returncode != 0:
             world.trial.say(f"ccr {' '.join(words)}: {done.returncode}: {done.stderr.strip()[:300]}")
-        elif words[0] == "activate":
-            world.refresh_roles()
+        elif words[0] == "activate" and words[1] == PAGES:
             world.check_acknowledged(f"after ccr {' '.join(words)}")
 
     # --- the judgement ---
@@ -158,7 +160,9 @@ class Healing:
         if not world.load or not world.load.running:
             until(world.start_load, 10, "a load begins")
         until(lambda: world.known_acknowledged() > before, 10, lambda: f"commits are acknowledged again; found {world.active(PAGES).copy(PAGES)}")
-        world.trial.require("the SQLite program goes on", world.program.running)
+        active = world.active(SQLITE)
+        rows = world.rows.check(world, active, "after healing")
+        until(lambda: world.rows.check(world, active, "while it writes") > rows, 20, f"the application of {SQLITE} writes on {active.name}")
         if not wanted:
             world.wants_load = False
             world.end_load()

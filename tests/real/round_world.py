@@ -1,9 +1,10 @@
-"""What the rounds play with: two nodes on a cable, a page store under load, an SQLite database with its program, and what was done to them.
+"""What the rounds play with: two nodes on a cable, a page store under load, an SQLite database with its application, and what was done to them.
 
 `World` keeps the books: who is dead, frozen, cut off; what `ccr load` said was acknowledged; which commands still run. It asks a frozen node
 nothing, since nobody would answer.
 """
 
+import json
 import shutil
 import signal
 import subprocess
@@ -11,11 +12,11 @@ import time
 
 from cluster import COMMAND_SECONDS, end_with_parent
 from control import Refused, Unreachable
+from round_program import Rows
 from writers import Load
 
 PAGES, SQLITE = "orders", "notes"
 DATABASES = (PAGES, SQLITE)
-MOVABLE = (PAGES,)  # SQLITE too, once `ccr move` takes it: then follow_program() must bring the program along
 LOAD_BYTES_PER_SECOND = 600_000
 HEALTHY_SECONDS = 60  # promise P6, and R12 is stricter about a cut
 BACKGROUND_SECONDS = 150  # a verification reads 256 MiB on both nodes, and then waits up to a minute for a root
@@ -24,7 +25,9 @@ BACKGROUND_SECONDS = 150  # a verification reads 256 MiB on both nodes, and then
 class World:
     def __init__(self, trial, cluster, program):
         self.trial, self.cluster, self.program = trial, cluster, program
+        self.rows = Rows(trial, program)
         self.dead, self.frozen, self.lossy = set(), set(), set()
+        self.lost = set()  # of the dead: with their hosts
         self.unplugged = None  # the end at which the cable is down
         self.old = {}  # (node, database): a directory with what the node had of it, at rest
         self.gone_back = set()  # (node, database) of this round
@@ -106,6 +109,15 @@ class World:
         self.background = []
         return outcomes
 
+    def activate(self, node, database, *options):
+        """ccr activate DATABASE --on that node, and what it says goes to the books."""
+        done = self.command(node, "activate", database, "--on", node.name, *options, "--json")
+        if done.returncode == 0:
+            if database == SQLITE:
+                self.rows.activated(json.loads(done.stdout))
+            self.refresh_roles()
+        return done
+
     def command(self, node, *arguments):
         done = node.ccr(*arguments, seconds=min(COMMAND_SECONDS, 2 * BACKGROUND_SECONDS))
         self.trial.require(f"ccr {' '.join(arguments)} ends with a known code", done.returncode in (0, 1, 3, 4, 6), f"{done.returncode}: {done.stderr}")
@@ -118,8 +130,17 @@ class World:
         self.cluster[name].kill()
         self.dead.add(name)
 
+    def lose_host(self, name):
+        """kill -9 of the daemon and of the application."""
+        self.kill(name)
+        self.program.lose(self.cluster[name])
+        self.lost.add(name)
+
     def start(self, name):
         self.dead.discard(name)
+        if name in self.lost:
+            self.program.boot(self.cluster[name])
+            self.lost.discard(name)
         self.started[name] = time.monotonic()
         self.cluster[name].start()
 
@@ -161,9 +182,14 @@ class World:
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir()
         assert node.end() == 0, f"{name} does not end with 0"
+        programs = database == SQLITE and self.program.running(node)
+        if programs:
+            self.program.end(node)
         for place in places(node, database):
             if place.exists():
                 subprocess.run(["cp", "-a", "--sparse=always", str(place), str(kept)], check=True)
+        if programs:
+            self.program.boot(node)
         self.old[name, database] = kept
         self.started[name] = time.monotonic()
         node.start()
@@ -182,8 +208,10 @@ class World:
                 old.rename(place)
         shutil.rmtree(kept)
         self.gone_back.add((name, database))
+        self.roles[database] = (0, self.roles[database][1])  # an epoch that only this node knew of is nobody's now
 
 
 def places(node, database):
     """Everything that a node has of a database: pages, log, state."""
-    return [node.database_path(database), node.log_directory(database), node.state_dir / database]
+    pages = [node.directory / f"{database}.db{end}" for end in ("", ".copy", "-wal", "-shm")]
+    return [*pages, node.log_directory(database), node.state_dir / database]

@@ -1,11 +1,12 @@
 """Rounds of random faults and operations on two nodes and a cable; each must heal, lose nothing acknowledged, and verify with 0
 
-A page store whose commits wait for the other copy (`commit = "durable"`), under `ccr load`; an SQLite database with a live program. A round draws from
-its seed: load on and off, the cable cut, deaf in one direction, flapping; kill -9, a restart, SIGSTOP; suspend, resume, seed, verify; `ccr move`;
-`ccr activate --dial force` while the active node is dead; an older copy of a node's directories put back. Then the faults end: all must be
-healthy within 60 s (and the time for what is to be copied) by itself, or by the command that a hint names where it is a person's to decide; no commit
-that was answered may be missing; ccr verify says 0 for both; PRAGMA integrity_check of the SQLite copy says ok. Every round prints its seed:
-`--seed S --rounds 1` plays it alone. At the end of each cluster's rounds both nodes rest, and their files and the two SQLite contents are looked at.
+A page store whose commits wait for the other copy (`commit = "durable"`), under `ccr load`; an SQLite database with its application, which on_demote ends
+and on_promote starts. A round draws from its seed: load on and off, the cable cut, deaf in one direction, flapping; kill -9 of a daemon or of all on its host,
+a restart, SIGSTOP; suspend, resume, seed, verify; `ccr move` and, while the active node is dead, `ccr activate --dial force` of either; an older copy of a
+node's directories put back. Then the faults end: all must be healthy within 60 s (and the time for what is to be copied) by itself, or by the command
+that a hint names where it is a person's to decide; no commit that was answered may be missing, and no row that the application committed but what a forced
+activation said; the application runs on the active node alone; ccr verify says 0 for both; PRAGMA integrity_check of both SQLite files says ok.
+Every round prints its seed: `--seed S --rounds 1` plays it alone. At the end of each cluster's rounds both nodes rest, and their files and the two SQLite contents are looked at.
 The long form first measures a cut of 30 s and kill -9 to serving (R12).
 """
 
@@ -17,9 +18,9 @@ from network import Cable
 from oracle import check_files, check_load_pages, check_sqlite_copy
 from round_faults import MACHINE_SECONDS, SERVING_SECONDS, Faults
 from round_healing import Healing, standing
+from round_program import Program
 from round_world import DATABASES, PAGES, SQLITE, World
 from trial import FAILURES
-from writers import SqliteWriter
 
 ROUNDS_A_CLUSTER = 12
 OPERATIONS = (2, 7)  # of a round
@@ -30,7 +31,6 @@ SHORT_SECONDS = 40  # no further round is begun then
 CUT_SECONDS, CUT_HEALTHY_SECONDS = 30, 6
 PAGES_SAMPLED = 300
 LOAD_CLIENTS = 16  # a page's number may be that of a transaction whose neighbours were not made
-SQLITE_MIB, SQLITE_PAUSE = 3, 0.06
 
 
 def cable(names):
@@ -82,7 +82,7 @@ def play_round(trial, world, played, seed):
 def rest(trial, world):
     """Nobody writes: the two SQLite contents are the same, and the files of both nodes at rest are right."""
     world.end_load()
-    busy = world.program.end()["busy"]
+    world.program.end(world.active(SQLITE))
     cluster = world.cluster
     for database in DATABASES:
         source = world.active(database).wait_copy(lambda copy: copy["state"] == "mounted" and copy["source"]["uncaptured_bytes"] == 0,
@@ -99,7 +99,7 @@ def rest(trial, world):
     check_files(trial, cluster)
     for each in cluster.nodes.values():
         check_load_pages(trial, each, PAGES, last + LOAD_CLIENTS, PAGES_SAMPLED)
-    trial.say(f"at rest: commit {last} of {PAGES}; both SQLite contents are the same; the program met {busy} locks, which a frozen daemon may hold")
+    trial.say(f"at rest: commit {last} of {PAGES}; both SQLite contents are the same; forced activations lost {world.rows.lost} rows, as they said")
 
 
 def measure_cuts(trial, world, _played):
@@ -134,7 +134,11 @@ def measure_kills(trial, world, played):
 def cluster_of_rounds(trial, play, *arguments):
     databases = [Database(PAGES, "pages", {"generation_size": "256KiB", "commit": "durable"}), Database(SQLITE, "sqlite")]
     with trial.cluster(databases=databases, network=cable, tls=True) as cluster:
-        program = SqliteWriter(cluster, cluster["alpha"].database_path(SQLITE), initial_mib=SQLITE_MIB, pause=SQLITE_PAUSE)
+        program = cluster.keep(Program(cluster, SQLITE))
+        cluster.databases[SQLITE].options = program.options
+        cluster.write_config()
+        program.make(cluster["alpha"])
+        program.boot(cluster["alpha"])
         cluster.start()
         for database in DATABASES:
             cluster["beta"].ask("seed", database=database, node="beta")

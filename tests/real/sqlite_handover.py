@@ -37,7 +37,7 @@ class Served:
 
     def committed(self):
         lines = self.record.read_text().splitlines() if self.record.exists() else []
-        return int(lines[-1]) if lines else 0
+        return int(lines[-1].split()[0]) if lines else 0
 
     def write_for(self, node):
         before = self.committed()
