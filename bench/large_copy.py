@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""What a copy costs that is large: a page of it that rotted, found and repaired; and the memory of both nodes.
+"""What a copy costs that is large: a page of it that rotted, found and repaired; the memory of both nodes; and the way back from a fork.
 
   bench/large_copy.py scrub [--size 10GiB] [--rounds 3] --ccr FILE     a bit is flipped at a random place of the copy's file, behind the daemon's back and
                                                 out of the page cache; `ccr scrub --rate unlimited` reads the file once, and the page comes back
   bench/large_copy.py memory [--size 100GiB] --ccr FILE      an SQLite file of that many pages, nearly all of them holes, is mounted, seeded, verified,
                                                 and started with again; beside it the same with a hundredth of the pages
 
+  bench/large_copy.py fork [--size 10GiB] [--rounds 3] --ccr FILE       `ccr drill fork`: five generations that only the active copy has, an activation by
+                                                force, and the way back of what it had been; the bytes of both ways are a share of the database
+
 Printed: seconds of a pass, bytes of traffic for the page, the repaired file against what it was; peak memory of both nodes, and what a
 page of the database takes of it. TLS is on. Files are in --dir [TMPDIR], those of `memory` on a tmpfs of its own, which needs root."""
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -36,6 +40,7 @@ compare = link_table.compare
 PAGE = 4096
 WAIT_SECONDS = 900
 ROOM_LEFT_BYTES = 4 << 30
+FORK_RATE = "1.2MB/s"  # for five seconds: five generations, and a little
 WIRE_BYTES_MAX = PAGE + 1000  # a page, and what asks for it
 BYTES_A_PAGE_MAX = 10         # of memory on a node: a digest has eight
 
@@ -79,6 +84,43 @@ def scrub_passes(options):
         seconds, wire = (statistics.median(one[i] for one in passes) for i in (0, 2))
         print(f"   medians of {options.rounds}: {seconds:.1f} s, {size / seconds / 1e6:.0f} MB/s, {wire:.0f} bytes for a page (at most {WIRE_BYTES_MAX} wanted)")
         return held
+
+
+def fill_pages(alpha, size):
+    """A page store of that size, by `ccr load`, while nobody has to be told of it."""
+    while (alpha.copy("orders")["page_count"] or 0) * PAGE < size:
+        alpha.ask("load", database="orders", seconds=10, pattern="seq", transaction_pages=256, silence=WAIT_SECONDS)
+    return alpha.copy("orders")["page_count"] * PAGE
+
+
+def forks(options):
+    database = Database("orders", "pages")
+    with Cluster(options.ccr, [database], top={"scrub.every": "off"}, tls=True) as cluster:
+        alpha, beta = cluster["alpha"], cluster["beta"]
+        alpha.start()
+        alpha.wait_serving()
+        alpha.wait_state("orders", "mounted", WAIT_SECONDS)
+        size = fill_pages(alpha, options.size)
+        print(f"   {size / 2**30:.1f} GiB are written", flush=True)
+        beta.start()
+        beta.wait_serving()
+        beta.wait_copy(lambda copy: copy["state"] == "needs_seed", "has met its active node", "orders")
+        beta.ask("seed", database="orders", node="beta", silence=WAIT_SECONDS)
+        beta.wait_settled("orders", WAIT_SECONDS)
+        shares, seconds = [], []
+        for _ in range(options.rounds):
+            began = time.monotonic()
+            done = beta.ccr("drill", "fork", "orders@beta", "--seconds", "5", "--load-rate", FORK_RATE, "--yes", "--json", seconds=WAIT_SECONDS)
+            told = json.loads(done.stdout)
+            wire = told["pair"]["fork"]["wire_bytes"] + (told["pair"]["log_wire_bytes"] or 0)
+            shares.append(wire / size)
+            seconds.append(time.monotonic() - began)
+            print(f"   {told['verdict']['text']} {wire} bytes on the wire, {wire / size:.4%} of the database; the drill took {seconds[-1]:.1f} s", flush=True)
+            if done.returncode not in (0, 10):
+                print(f"   {[check for check in told['checks'] if not check['holds']]}")
+        share = statistics.median(shares)
+        print(f"   median of {options.rounds}: {share:.4%} of {size / 2**30:.1f} GiB (under 1 % wanted)")
+        return share < 0.01
 
 
 def make_sparse(path, size):
@@ -163,7 +205,7 @@ def memory_compared(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("scrub", "memory"))
+    parser.add_argument("what", choices=("scrub", "memory", "fork"))
     parser.add_argument("--size", type=compare.size_of)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--verify", action="store_true", help="memory: also while all is read")
@@ -171,8 +213,8 @@ def main():
     parser.add_argument("--dir")
     options = parser.parse_args()
     tempfile.tempdir = options.dir
-    options.size = options.size or {"scrub": 10 << 30, "memory": 100 << 30}[options.what]
-    return 0 if {"scrub": scrub_passes, "memory": memory}[options.what](options) else 1
+    options.size = options.size or {"scrub": 10 << 30, "memory": 100 << 30, "fork": 10 << 30}[options.what]
+    return 0 if {"scrub": scrub_passes, "memory": memory, "fork": forks}[options.what](options) else 1
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ namespace {
 using Keep = PageMemoryDisk::Keep;
 
 const std::string table_path = "/db/orders.digests";
-constexpr std::uint32_t page_size = 512;
+constexpr std::uint32_t table_page_bytes = 512;
 constexpr std::uint64_t block = 4096;
 
-Digest64 zeros(PageNumber page) { return page_digest(page, Bytes(page_size)); }
+Digest64 zeros(PageNumber page) { return page_digest(page, Bytes(table_page_bytes)); }
 
 Digest64 brute_force_root(const PageDigests& table) {
   Digest64 sum = 0;
@@ -22,7 +22,7 @@ Digest64 brute_force_root(const PageDigests& table) {
 
 TEST(PageDigests, RootIsTheSumOfThePagesOverRandomSetsAndResizes) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   Random random(1);
   for (int step = 0; step < 3000; ++step) {
     if (table.page_count() == 0 || random.chance(1, 50)) {
@@ -38,7 +38,7 @@ TEST(PageDigests, RootIsTheSumOfThePagesOverRandomSetsAndResizes) {
 
 TEST(PageDigests, AnEmptyTableHasRootZero) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   EXPECT_EQ(table.page_count(), 0u);
   EXPECT_EQ(table.root(), 0u);
   table.resize(5);
@@ -48,7 +48,7 @@ TEST(PageDigests, AnEmptyTableHasRootZero) {
 
 TEST(PageDigests, GrownPagesAreZerosAlsoWhereOtherPagesHadBeen) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(3);
   table.set(3, 0x1234);
   table.resize(2);
@@ -61,7 +61,7 @@ TEST(PageDigests, GrownPagesAreZerosAlsoWhereOtherPagesHadBeen) {
 
 TEST(PageDigests, SettingAPageTwiceIsHarmless) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(2);
   table.set(1, 7);
   table.set(1, 7);
@@ -82,20 +82,20 @@ TEST(PageDigests, AnExtentIsTheSumOfItsPagesAndTheExtentsSumToTheRoot) {
 
 TEST(PageDigests, ATableThatIsNotThereIsNotFound) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   EXPECT_EQ(kind_of(finish(table.load())), ErrorKind::not_found);
 }
 
 TEST(PageDigests, AFlushedTableIsLoadedAgain) {
   for (const PageNumber pages : {0u, 1u, 511u, 512u, 513u, 200000u}) {
     PageMemoryDisk disk;
-    PageDigests table(disk, table_path, page_size);
+    PageDigests table(disk, table_path, table_page_bytes);
     table.resize(pages);
     for (PageNumber page = 1; page <= pages; page += 97) table.set(page, page * 0x9e3779b97f4a7c15ULL);
     ASSERT_TRUE(finish(table.flush()).ok());
     Random random(2);
     disk.crash(Keep::synced, random);
-    PageDigests again(disk, table_path, page_size);
+    PageDigests again(disk, table_path, table_page_bytes);
     ASSERT_TRUE(finish(again.load()).ok());
     EXPECT_TRUE(equal(table, again)) << pages;
   }
@@ -103,7 +103,7 @@ TEST(PageDigests, AFlushedTableIsLoadedAgain) {
 
 TEST(PageDigests, FlushWritesOnlyTheBlocksThatChangedAndJoinsNeighbours) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(512 * 1000);
   ASSERT_TRUE(finish(table.flush()).ok());
   EXPECT_EQ(disk.counts().writes, 5u);  // 1000 blocks in pieces of 256, and the header
@@ -127,7 +127,7 @@ TEST(PageDigests, FlushWritesOnlyTheBlocksThatChangedAndJoinsNeighbours) {
 
 TEST(PageDigests, AGrownTableIsSyncedBeforeItsHeaderCountsTheNewPages) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(10);
   ASSERT_TRUE(finish(table.flush()).ok());
   disk.reset_counts();
@@ -139,26 +139,26 @@ TEST(PageDigests, AGrownTableIsSyncedBeforeItsHeaderCountsTheNewPages) {
 
 TEST(PageDigests, AShrunkTableGivesItsTailBack) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(5000);
   ASSERT_TRUE(finish(table.flush()).ok());
   EXPECT_EQ(disk.content(table_path).size(), block + 10 * block);
   table.resize(700);
   ASSERT_TRUE(finish(table.flush()).ok());
   EXPECT_EQ(disk.content(table_path).size(), block + 2 * block);
-  PageDigests again(disk, table_path, page_size);
+  PageDigests again(disk, table_path, table_page_bytes);
   ASSERT_TRUE(finish(again.load()).ok());
   EXPECT_TRUE(equal(table, again));
 }
 
 TEST(PageDigests, EveryFlippedBitOfTheHeaderIsFound) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(3);
   ASSERT_TRUE(finish(table.flush()).ok());
   for (std::uint64_t bit = 0; bit < block * 8; ++bit) {
     disk.flip(table_path, bit);
-    PageDigests again(disk, table_path, page_size);
+    PageDigests again(disk, table_path, table_page_bytes);
     ASSERT_EQ(kind_of(finish(again.load())), ErrorKind::corrupt) << bit;
     disk.flip(table_path, bit);
   }
@@ -166,12 +166,12 @@ TEST(PageDigests, EveryFlippedBitOfTheHeaderIsFound) {
 
 TEST(PageDigests, AFlippedBitOfAnEntryMakesTheRootDiffer) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(3);
   ASSERT_TRUE(finish(table.flush()).ok());
   for (std::uint64_t bit = block * 8; bit < (block + 3 * 8) * 8; ++bit) {
     disk.flip(table_path, bit);
-    PageDigests again(disk, table_path, page_size);
+    PageDigests again(disk, table_path, table_page_bytes);
     ASSERT_TRUE(finish(again.load()).ok());
     ASSERT_NE(again.root(), table.root()) << bit;
     disk.flip(table_path, bit);
@@ -180,7 +180,7 @@ TEST(PageDigests, AFlippedBitOfAnEntryMakesTheRootDiffer) {
 
 TEST(PageDigests, AShortTableAndATableOfAnotherPageSizeAreCorrupt) {
   PageMemoryDisk disk;
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(600);
   ASSERT_TRUE(finish(table.flush()).ok());
   PageDigests other(disk, table_path, 4096);
@@ -188,7 +188,7 @@ TEST(PageDigests, AShortTableAndATableOfAnotherPageSizeAreCorrupt) {
   const Bytes whole = disk.content(table_path);
   for (const std::size_t size : {std::size_t(0), std::size_t(block - 1), std::size_t(block), std::size_t(3 * block - 1)}) {
     disk.put(table_path, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-    PageDigests again(disk, table_path, page_size);
+    PageDigests again(disk, table_path, table_page_bytes);
     EXPECT_EQ(kind_of(finish(again.load())), ErrorKind::corrupt) << size;
   }
 }
@@ -196,11 +196,11 @@ TEST(PageDigests, AShortTableAndATableOfAnotherPageSizeAreCorrupt) {
 TEST(PageDigests, ATableThatDidNotLoadIsReplacedAsAWhole) {
   PageMemoryDisk disk;
   disk.put(table_path, Bytes(10 * block, std::byte{0x5a}));
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   ASSERT_EQ(kind_of(finish(table.load())), ErrorKind::corrupt);
   table.resize(20);
   ASSERT_TRUE(finish(table.flush()).ok());
-  PageDigests again(disk, table_path, page_size);
+  PageDigests again(disk, table_path, table_page_bytes);
   ASSERT_TRUE(finish(again.load()).ok());
   EXPECT_TRUE(equal(table, again));
 }
@@ -221,14 +221,14 @@ void crash_everywhere_after(std::uint64_t group, Keep keep) {
   for (std::uint64_t operation = 0;; ++operation) {
     PageMemoryDisk disk;
     Random random(group * 1000 + operation);
-    PageDigests table(disk, table_path, page_size);
+    PageDigests table(disk, table_path, table_page_bytes);
     replay_group(table, group);
     ASSERT_TRUE(finish(table.flush()).ok());
     replay_group(table, group + 1);
     disk.fail_from(operation);
     const bool flushed = finish(table.flush()).ok();
     disk.crash(keep, random);
-    PageDigests again(disk, table_path, page_size);
+    PageDigests again(disk, table_path, table_page_bytes);
     ASSERT_TRUE(finish(again.load()).ok()) << operation;
     ASSERT_TRUE(!flushed || equal(table, again));
     replay_group(again, group + 1);
@@ -250,12 +250,12 @@ TEST(PageDigests, ACrashAtEveryOperationOfTheFirstFlushLeavesNoTableOrAll) {
     for (std::uint64_t operation = 0; !flushed; ++operation) {
       PageMemoryDisk disk;
       Random random(operation);
-      PageDigests table(disk, table_path, page_size);
+      PageDigests table(disk, table_path, table_page_bytes);
       replay_group(table, 5);
       disk.fail_from(operation);
       flushed = finish(table.flush()).ok();
       disk.crash(keep, random);
-      PageDigests again(disk, table_path, page_size);
+      PageDigests again(disk, table_path, table_page_bytes);
       const Result<void> loaded = finish(again.load());
       if (loaded.ok()) {
         EXPECT_TRUE(equal(table, again));
@@ -270,7 +270,7 @@ TEST(PageDigests, ACrashAtEveryOperationOfTheFirstFlushLeavesNoTableOrAll) {
 TEST(PageDigests, AfterAFailedSyncTheNextFlushTakesAnotherInode) {
   PageMemoryDisk disk;
   Random random(3);
-  PageDigests table(disk, table_path, page_size);
+  PageDigests table(disk, table_path, table_page_bytes);
   table.resize(2000);
   ASSERT_TRUE(finish(table.flush()).ok());
   table.set(1500, 42);
@@ -279,7 +279,7 @@ TEST(PageDigests, AfterAFailedSyncTheNextFlushTakesAnotherInode) {
   disk.repair();
   ASSERT_TRUE(finish(table.flush()).ok());
   disk.crash(Keep::synced, random);
-  PageDigests again(disk, table_path, page_size);
+  PageDigests again(disk, table_path, table_page_bytes);
   ASSERT_TRUE(finish(again.load()).ok());
   EXPECT_EQ(again.at(1500), 42u);
   EXPECT_TRUE(equal(table, again));
@@ -291,7 +291,7 @@ TEST(PageDigests, WhatAnEarlierProcessDidNotSyncIsSyncedByTheNext) {
   for (const bool sync_failed : {false, true}) {
     PageMemoryDisk disk;
     Random random(4);
-    PageDigests before(disk, table_path, page_size);
+    PageDigests before(disk, table_path, table_page_bytes);
     replay_group(before, 1);
     ASSERT_TRUE(finish(before.flush()).ok());
     before.resize(4000);
@@ -303,13 +303,13 @@ TEST(PageDigests, WhatAnEarlierProcessDidNotSyncIsSyncedByTheNext) {
     }
     ASSERT_FALSE(finish(before.flush()).ok());
     disk.repair();
-    PageDigests next(disk, table_path, page_size);
+    PageDigests next(disk, table_path, table_page_bytes);
     ASSERT_TRUE(finish(next.load()).ok());
     next.resize(4000);
     next.set(1, 42);
     ASSERT_TRUE(finish(next.flush()).ok());
     disk.crash(Keep::synced, random);
-    PageDigests again(disk, table_path, page_size);
+    PageDigests again(disk, table_path, table_page_bytes);
     ASSERT_TRUE(finish(again.load()).ok());
     EXPECT_TRUE(equal(next, again)) << sync_failed;
     EXPECT_EQ(again.page_count(), 4000u);
@@ -322,17 +322,17 @@ TEST(PageDigests, WhatAnEarlierProcessDidNotSyncIsSyncedByTheNext) {
 TEST(PageDigests, ANameThatAnEarlierProcessDidNotSyncIsDurableAfterTheNextFlush) {
   PageMemoryDisk disk;
   Random random(6);
-  PageDigests before(disk, table_path, page_size);
+  PageDigests before(disk, table_path, table_page_bytes);
   before.resize(3);
   disk.fail_from(6);  // remove, open, entries, header, sync, rename; then dead
   ASSERT_FALSE(finish(before.flush()).ok());
   disk.repair();
   ASSERT_TRUE(disk.exists(table_path));
-  PageDigests next(disk, table_path, page_size);
+  PageDigests next(disk, table_path, table_page_bytes);
   ASSERT_TRUE(finish(next.load()).ok());
   ASSERT_TRUE(finish(next.flush()).ok());
   disk.crash(Keep::synced, random);
-  PageDigests again(disk, table_path, page_size);
+  PageDigests again(disk, table_path, table_page_bytes);
   ASSERT_TRUE(finish(again.load()).ok());
   EXPECT_TRUE(equal(next, again));
 }
