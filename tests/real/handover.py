@@ -12,7 +12,7 @@ from writers import Load
 
 DATABASE = "orders"
 BUSY_RATE = 3_000_000  # bytes a second
-HELD_SECONDS = 10  # a fraction of a second where nobody else needs the machine
+HELD_SECONDS = 30  # a fraction of a second where nobody else needs the machine or its disk
 REFUSED, UNREACHABLE = 4, 3
 
 
