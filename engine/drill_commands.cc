@@ -11,20 +11,26 @@ using nlohmann::json;
 
 namespace {
 
+// For how long something is to last that ends by itself. `what`: begins the refusal.
+Result<Duration> lasting(const ControlRequest& request, Duration most, const std::string& what) {
+  const Result<double> seconds = request.number("seconds", 0);
+  CCR_TRY(seconds);
+  const double limit = std::chrono::duration<double>(most).count();
+  if (*seconds > 0 && *seconds <= limit) return duration_of(*seconds);
+  return Error{ErrorKind::usage, what + " for more than 0 and at most " + std::to_string(static_cast<int>(limit)) + " s", ""};
+}
+
 // A step between two nodes: no copy of this one need be passive for it.
 Result<json> part_or_join(Node& node, const ControlRequest& request, bool part) {
   const Result<std::string> peer = request.text("peer");
   CCR_TRY(peer);
-  const Result<double> seconds = request.number("seconds", 0);
-  CCR_TRY(seconds);
   if (*peer == node.config().node || !node.config().nodes.contains(*peer))
     return Error{ErrorKind::usage, "no other node is called '" + *peer + "'", "ccr config show names the nodes"};
-  constexpr double most = std::chrono::duration<double>(Contacts::part_max).count();
-  if (part && !(*seconds > 0 && *seconds <= most))
-    return Error{ErrorKind::usage, "two nodes are parted for more than 0 and at most " + std::to_string(static_cast<int>(most)) + " s", ""};
   const bool parted = node.contacts().parted(*peer).has_value();
   if (part) {
-    node.contacts().part(*peer, duration_of(*seconds));
+    const Result<Duration> how_long = lasting(request, Contacts::part_max, "two nodes are parted");
+    CCR_TRY(how_long);
+    node.contacts().part(*peer, *how_long);
   } else {
     node.contacts().join(*peer);
   }
@@ -35,20 +41,17 @@ Result<json> part_or_join(Node& node, const ControlRequest& request, bool part) 
 Result<json> fill(Node& node, NodeContext& context, Hosted& hosted, const ControlRequest& request) {
   const Result<std::string> what = request.text("what", "log");
   CCR_TRY(what);
-  const Result<double> seconds = request.number("seconds", 0);
-  CCR_TRY(seconds);
-  constexpr double most = std::chrono::duration<double>(storage::FillableDisk::fill_max).count();
   if (*what != "log" && *what != "pages") return Error{ErrorKind::usage, "what is full: expected log or pages, found '" + *what + "'", ""};
-  if (!(*seconds > 0 && *seconds <= most))
-    return Error{ErrorKind::usage, "a disk is full for more than 0 and at most " + std::to_string(static_cast<int>(most)) + " s", ""};
+  const Result<Duration> how_long = lasting(request, storage::FillableDisk::fill_max, "a disk is full");
+  CCR_TRY(how_long);
   const std::string subject = subject_of(hosted.config, node.config().node);
   if (node.fillable_disk().filled()) return Error{ErrorKind::busy, "a drill has a disk of this node full already", "wait for its end"};
   if (*what == "pages" && hosted.is_active_here && hosted.config.kind == DatabaseKind::sqlite)
     return Error{ErrorKind::refused, "the file of " + subject + " is its programs'", "its log can be full: what = log"};
   const CopyPaths paths = paths_of(node.config(), hosted.config, hosted.is_active_here);
   const std::string place = *what == "log" ? paths.log_directory : paths.page_file;
-  node.fillable_disk().fill(place, duration_of(*seconds));
-  const Event event{"disk_filled", subject, {{"place", place}, {"seconds", std::to_string(static_cast<int>(*seconds))}}};
+  node.fillable_disk().fill(place, *how_long);
+  const Event event{"disk_filled", subject, {{"place", place}, {"seconds", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*how_long).count())}}};
   context.trace.record(event);
   return json{{"schema", 1}, {"place", place}};
 }

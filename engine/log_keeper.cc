@@ -68,19 +68,15 @@ Task<Result<void>> LogKeeper::drop_pins(std::vector<std::string> owners) {
   co_return co_await keeper_.save();
 }
 
-void tell_given_up(NodeContext& context, const DatabaseConfig& database, Generation below, std::uint64_t log_bytes) {
+Task<Result<void>> give_up_log(NodeContext& context, const DatabaseConfig& database, StateKeeper& keeper, Generation below, Position came, std::uint64_t log_bytes) {
+  const bool news = !retention_broken(database.retention, keeper.state(), came);
+  keeper.state().log_given_up = Position::start_of(below);
+  CCR_CO_TRY(co_await keeper.save());
+  if (!news) co_return Result<void>();
   const Event event{"retention_given_up", subject_of(database, context.config.node),
                     {{"retention", database.retention.text()}, {"below", to_text(below)}, {"log_bytes", std::to_string(log_bytes)},
                      {"log_budget_bytes", std::to_string(database.log_budget_bytes)}}};
   context.trace.record(event);
-}
-
-Task<Result<void>> LogKeeper::give_up(Generation below) {
-  storage::CopyState& state = keeper_.state();
-  const bool news = !retention_broken(database_.retention, state, came());
-  state.log_given_up = Position::start_of(below);
-  CCR_CO_TRY(co_await keeper_.save());
-  if (news) tell_given_up(context_, database_, below, bytes_);
   co_return Result<void>();
 }
 
@@ -90,7 +86,7 @@ Task<Result<void>> LogKeeper::look(storage::LogStream& log) {
   note_ages();
   storage::TruncationVerdict verdict = judge();
   if (!verdict.over_budget.empty()) CCR_CO_TRY(co_await drop_pins(verdict.over_budget));
-  if (verdict.give_up.number != 0) CCR_CO_TRY(co_await give_up(verdict.give_up));
+  if (verdict.give_up.number != 0) CCR_CO_TRY(co_await give_up_log(context_, database_, keeper_, verdict.give_up, came(), bytes_));
   if (!verdict.over_budget.empty() || verdict.give_up.number != 0) verdict = judge();
   const Generation below = std::min(verdict.below, open_.previous());  // the newest sealed one stays whatever is wanted
   if (below <= first_) co_return Result<void>();

@@ -15,8 +15,9 @@
 
 namespace ccr::engine {
 
-// The budget takes log that the retention policy would have kept: told once, until a backup or time makes the policy whole again.
-void tell_given_up(NodeContext& context, const DatabaseConfig& database, Generation below, std::uint64_t log_bytes);
+// The budget takes log that the retention policy would have kept, of either kind of copy: durable before it is told and before anything goes;
+// told once, until a backup or time makes the policy whole again. `came`: as in engine/retention.h.
+Task<Result<void>> give_up_log(NodeContext& context, const DatabaseConfig& database, StateKeeper& keeper, Generation below, Position came, std::uint64_t log_bytes);
 
 class LogKeeper {
  public:
@@ -39,7 +40,6 @@ class LogKeeper {
   void note_ages();
   storage::TruncationVerdict judge();
   Task<Result<void>> drop_pins(std::vector<std::string> owners);
-  Task<Result<void>> give_up(Generation below);
 
   NodeContext& context_;
   const DatabaseConfig& database_;

@@ -102,15 +102,11 @@ std::optional<storage::TruncationFacts> PassiveCopy::truncation_facts() const {
 
 // On this side the budget takes only what the policy keeps.
 Task<Result<void>> PassiveCopy::truncate() {
-  storage::CopyState& state = keeper_.state();
   std::optional<storage::TruncationFacts> facts = truncation_facts();
-  if (!facts || !state.seeded) co_return Result<void>();
+  if (!facts || !keeper_.state().seeded) co_return Result<void>();
   storage::TruncationVerdict verdict = storage::decide_truncation(*facts);
   if (verdict.give_up.number != 0) {
-    const bool news = !retention_broken(database_.retention, state, came());
-    state.log_given_up = Position::start_of(verdict.give_up);
-    CCR_CO_TRY(co_await keeper_.save());
-    if (news) tell_given_up(context_, database_, verdict.give_up, facts->log_bytes);
+    CCR_CO_TRY(co_await give_up_log(context_, database_, keeper_, verdict.give_up, came(), facts->log_bytes));
     facts = truncation_facts();
     if (!facts) co_return Result<void>();
     verdict = storage::decide_truncation(*facts);
