@@ -93,7 +93,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   // As a source of pages for other copies (engine/passive_source.h).
   bool is_source() const;  // healthy: what it holds is the active one's history
   std::shared_ptr<PassiveFiles> files() const { return files_; }
-  Task<Result<PagesHeld>> hold_pages();
+  Task<Result<PagesHeld>> hold_pages();  // exactly those of a commit; busy where a crash left them ahead of the log, and redo does not end
   void hurry();  // somebody waits for what came and is not replayed
   const std::string& page_file() const noexcept { return paths_.page_file; }
   const std::string& active_node() const noexcept { return database_.copies.front(); }

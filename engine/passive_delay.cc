@@ -48,14 +48,11 @@ void PassiveCopy::replay_at_once(Duration lease) {
 
 // Between two batches, and what a batch that was cut short promised is promised no more: so that each commit behind it can still be the last one.
 Task<Result<Position>> PassiveCopy::freeze(Duration lease) {
-  PagesHeld held;
-  if (files_ && files_->replayer) {
-    Result<PagesHeld> now = co_await hold_pages();
-    if (!now.ok()) co_return now.error();
-    held = std::move(*now);
-  }
+  const std::shared_ptr<Replayer> replayer = files_ ? files_->replayer : nullptr;
+  if (replayer) co_await replayer->hold();
+  const PagesHeld held(files_, replayer);
   storage::CopyState& state = keeper_.state();
-  if (files_ && files_->replayer && files_->replayer->exact()) state.max_required = state.min_required;
+  if (replayer && replayer->exact()) state.max_required = state.min_required;
   stop_ = {std::max(state.min_required, state.max_required), std::max(stop_.until, context_.clock.now() + lease)};
   pace_replay();
   co_return stop_.at;

@@ -147,8 +147,17 @@ Task<Result<PagesHeld>> PassiveCopy::hold_pages() {
   }
   const std::shared_ptr<PassiveFiles> files = files_;
   const std::shared_ptr<Replayer> replayer = files->replayer;
-  if (replayer) co_await replayer->hold();
-  co_return PagesHeld(files, replayer);
+  constexpr Duration redo_wait_max = std::chrono::seconds(10);
+  for (int holds = 0; replayer && holds < 2; ++holds) {
+    co_await replayer->hold();
+    PagesHeld held(files, replayer);
+    if (replayer->exact()) co_return std::move(held);
+    held = PagesHeld();
+    const auto redone = [replayer, ahead = replayer->doubtful()] { return replayer->position() >= ahead; };
+    co_await wait_for(context_.clock, redo_wait_max, replayer->changed(), redone);
+  }
+  if (!replayer && keeper_.state().min_required == keeper_.state().max_required) co_return PagesHeld(files, replayer);
+  co_return Error{ErrorKind::busy, subject_of(database_, context_.config.node) + ": a crash left pages ahead of the log that is replayed now", "once more when it is healthy"};
 }
 
 Task<Result<void>> PassiveCopy::verify_disk(VerifyRequest request, VerifyReport& report, VerifyWatch& watch) {

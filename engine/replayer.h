@@ -51,6 +51,7 @@ class Replayer {
   Position applied() const noexcept { return applied_position_; }       // what is on its way to the disk too
   CommitNumber commit() const noexcept { return commit_; }
   bool exact() const noexcept { return !busy_ && position_ >= doubtful_; }  // the pages are those of position(), and nowhere ahead of it
+  Position doubtful() const noexcept { return doubtful_; }  // while held: a batch that a crash cut short may have brought pages as far as this
   // A base marker was met: pages cannot be brought further by log, the difference must be taken.
   bool base_marker_met() const noexcept { return base_marker_; }
   Signal& changed() noexcept { return changed_; }
