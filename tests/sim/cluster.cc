@@ -12,7 +12,7 @@ namespace ccr::sim {
 using engine::Node;
 
 Cluster::Cluster(World& world, ClusterOptions options)
-    : world_(world), options_(std::move(options)), network_(world, options_.network) {
+    : world_(world), options_(std::move(options)), served_by_(options_.nodes.front()), network_(world, options_.network) {
   for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
     const std::string name = options_.nodes[i];
     NodeHostOptions host;
@@ -90,7 +90,10 @@ Node* Cluster::node(const std::string& name) {
   return found == nodes_.end() ? nullptr : found->second;
 }
 
-engine::ActiveCopy* Cluster::active() { return active(active_node()); }
+engine::ActiveCopy* Cluster::active() {
+  engine::ActiveCopy* copy = active(active_node());
+  return copy != nullptr && copy->state().epoch == served_epoch_ ? copy : nullptr;
+}
 
 engine::ActiveCopy* Cluster::active(const std::string& name) {
   Node* here = node(name);
@@ -100,15 +103,13 @@ engine::ActiveCopy* Cluster::active(const std::string& name) {
 }
 
 std::string Cluster::active_node() {
-  std::string found = options_.nodes.front();
-  Epoch highest = 0;
   for (const std::string& name : options_.nodes) {
     const engine::ActiveCopy* copy = active(name);
-    if (copy == nullptr || copy->state().epoch <= highest) continue;
-    found = name;
-    highest = copy->state().epoch;
+    if (copy == nullptr || copy->state().epoch <= served_epoch_) continue;
+    served_by_ = name;
+    served_epoch_ = copy->state().epoch;
   }
-  return found;
+  return served_by_;
 }
 
 engine::PassiveCopy* Cluster::passive(const std::string& name) {

@@ -54,7 +54,7 @@ class Cluster {
   const std::vector<std::string>& names() const noexcept { return options_.nodes; }
   std::uint32_t page_size() const noexcept { return options_.page_size; }
   engine::Node* node(const std::string& name);            // null while it is not running
-  std::string active_node();                              // that serves, of several in the highest epoch; alpha where none does
+  std::string active_node();                              // that serves, or did last, in the highest epoch there was; alpha at first
   engine::ActiveCopy* active();                           // of that node, when it is mounted
   engine::ActiveCopy* active(const std::string& name);
   engine::PassiveCopy* passive(const std::string& name);  // where it is a passive one
@@ -101,6 +101,8 @@ class Cluster {
 
   World& world_;
   ClusterOptions options_;
+  std::string served_by_;
+  Epoch served_epoch_ = 0;
   SimNetwork network_;
   std::map<std::string, std::unique_ptr<NodeHost>> hosts_;
   std::map<std::string, engine::Node*> nodes_;

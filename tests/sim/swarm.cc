@@ -151,8 +151,30 @@ void Swarm::ask_handover(const std::string& name) {
   happened(moves ? "moves asked" : "activations asked");
 }
 
+// The active node dies at a moment at which this copy has all that was acknowledged. It stays down until the other one serves: what it would
+// acknowledge meanwhile would rightly be lost.
+void Swarm::force(const std::string& name) {
+  engine::ActiveCopy* active = cluster_.active();
+  engine::PassiveCopy* copy = cluster_.passive(name);
+  if (active == nullptr || !can_ask(name) || cluster_.state(name) != "healthy" || cluster_.pending() > 0) return;
+  if (copy->watermarks().inspected != active->tip().durable) return;
+  const std::string before = cluster_.active_node();
+  cluster_.remark("activate on " + name + " by force, as " + before + " dies");
+  const bool power = options_.power_cuts && random_.chance(1, 2);
+  cluster_.host(before).kill(power ? draw_power_cut(random_) : CrashStyle{Damage::process_only, Ordering::ordered});
+  forced_ = true;
+  cluster_.request(name, R"({"command":"activate","dial":"force","on":")" + name + R"(","database":")" + Cluster::database + R"("})");
+  const auto serves = [this, &name] {
+    observe();
+    return !wrong_.empty() || cluster_.active(name) != nullptr;
+  };
+  if (world_.run_until(serves, 60s) == Ended::reached) happened("forced activations");
+  start_later(before);
+}
+
 void Swarm::operate() {
   const std::string name = any_passive();
+  if (options_.forces && random_.chance(1, 3)) return force(name);
   switch (random_.below(options_.handovers ? 6 : 4)) {
     case 4:
     case 5: return ask_handover(name);
@@ -190,9 +212,30 @@ void Swarm::start_later(const std::string& name) {
   world_.after(up_to(down_max), "swarm.start", start);
 }
 
+// A passive copy's disk as it was is kept, and later put back.
+void Swarm::go_back(const std::string& name) {
+  NodeHost& host = cluster_.host(name);
+  if (!host.alive() || cluster_.active() == nullptr || name == cluster_.active_node()) return;
+  host.kill({Damage::process_only, Ordering::ordered});
+  const auto older = older_.find(name);
+  cluster_.remark("the disk of " + name + (older == older_.end() ? " is kept" : " is put back"));
+  if (older == older_.end()) {
+    older_.emplace(name, host.disk().state());
+  } else {
+    host.disk().restore(older->second);
+    older_.erase(older);
+    seen_[name] = {};
+    happened("disks put back");
+  }
+  start_later(name);
+}
+
 void Swarm::node_trouble(const std::string& name) {
   NodeHost& host = cluster_.host(name);
-  switch (random_.below(5)) {
+  switch (random_.below(options_.restores ? 8 : 5)) {
+    case 5:
+    case 6:
+    case 7: return go_back(name);
     case 0:
       if (!options_.process_kills || !host.alive()) return;
       cluster_.remark("kill " + name);
@@ -374,7 +417,7 @@ void Swarm::observe() {
     if (cluster_.active(name) != nullptr) ++serving;
     observe_passive(name);
   }
-  if (serving > 1) fail("two nodes serve");  // FAULTS invariant 13; nothing is forced here
+  if (serving > 1 && !forced_) fail("two nodes serve");  // FAULTS invariant 13
 }
 
 void Swarm::observe_passive(const std::string& name) {
@@ -450,8 +493,8 @@ void Swarm::hear(const std::string& node, const Event& event) {
   if (next == "failed_and_suspended") {
     happened("copies failed for good");
     seen.failed = true;
-    const bool diverged = field("cause").rfind("DIVERGED", 0) == 0;
-    if (diverged || !options_.disk_errors) fail(node + " failed for good: " + field("cause"));
+    const bool diverged = field("cause").rfind("DIVERGED", 0) == 0, forked = field("cause").rfind("FORKED", 0) == 0;
+    if (diverged || !(options_.disk_errors || (forced_ && forked))) fail(node + " failed for good: " + field("cause"));
   }
   if (next == "suspended") seen.suspended = true;
   if (next == "dismounted") happened("dismounts");

@@ -2,6 +2,7 @@
 //
 //   1. safety: troubles and operators at random virtual times; after every event the watermarks are ordered, never go back within one
 //      seeded history, and never pass what alpha has durable; rest that a person or a failure asked for is left only by a person
+//      Some seeds put an older disk of a passive copy back, some activate by force as the active node dies, where nothing is lost by it
 //   2. healing: faults end, nodes start, operators resume and seed what waits for a person
 //   3. liveness: every copy healthy, replayed to alpha's end, its root proven there, within liveness_limit
 //   4. a restart of everything, which must come back to the same; then the audit of the disks (swarm_audit.h)
@@ -68,6 +69,8 @@ class Swarm {
   void ask_seed(const std::string& name, bool full);
   void ask_resume(const std::string& name);
   void ask_handover(const std::string& name);
+  void force(const std::string& name);
+  void go_back(const std::string& name);
   void start_later(const std::string& name);
   void write();
   void heal();
@@ -93,6 +96,8 @@ class Swarm {
   Random random_, content_;
   SwarmCounts counts_;
   std::map<std::string, Seen> seen_;
+  std::map<std::string, DiskState> older_;  // of passive copies' disks
+  bool forced_ = false;                     // a deposed node that hears of nothing serves, and what it wrote then is a fork
   Position active_end_;
   std::string wrong_;
   bool healing_ = false;

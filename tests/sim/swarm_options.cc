@@ -70,6 +70,9 @@ SwarmOptions draw_options(Random random) {
     if (random.chance(1, 6)) cluster.replay_lag[node] = std::chrono::seconds(random.between(1, 30));
     if (random.chance(1, 8)) cluster.truncation_lag[node] = std::chrono::seconds(random.between(1, 60));
   }
+  // Beside handovers either may lose what was acknowledged, rightly.
+  options.restores = !options.handovers && coin();
+  options.forces = !options.handovers && !options.restores && !options.disk_errors && coin();
   return options;
 }
 
@@ -87,7 +90,8 @@ std::string to_text(const SwarmOptions& options) {
       {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
       {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"},
       {cluster.scrub.every > 0s, "scrubs"}, {options.handovers, "handovers"}, {cluster.commit != engine::CommitMode::async, "commits that wait"},
-      {!cluster.replay_lag.empty(), "delayed copies"}, {!cluster.truncation_lag.empty(), "kept log"}};
+      {!cluster.replay_lag.empty(), "delayed copies"}, {!cluster.truncation_lag.empty(), "kept log"},
+      {options.restores, "restores"}, {options.forces, "forced activations"}};
   for (const auto& [on, name] : features)
     if (on) text += std::string(", ") + name;
   return text;

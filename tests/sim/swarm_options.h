@@ -21,6 +21,7 @@ struct SwarmOptions {
   bool cuts = false, half_opens = false, link_stalls = false, partitions = false, path_losses = false;
   bool disk_stalls = false, disk_full = false, disk_errors = false;
   bool suspensions = false, seeds = false, full_seeds = false, other_sources = false, handovers = false;
+  bool restores = false, forces = false;  // of older disks of passive copies; of what is whole, while the active node is down
 };
 
 SwarmOptions draw_options(Random random);
