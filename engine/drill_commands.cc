@@ -4,6 +4,8 @@
 
 #include "engine/commands.h"
 #include "engine/watched.h"
+#include "storage/file_replacement.h"
+#include "storage/generation_file.h"
 
 namespace ccr::engine {
 
@@ -56,6 +58,34 @@ Result<json> fill(Node& node, NodeContext& context, Hosted& hosted, const Contro
   return json{{"schema", 1}, {"place", place}};
 }
 
+// Where a drill lets `ccr backup` write, beside the copy's own file, so that it can take its place.
+std::string restored_directory(const CopyPaths& paths) { return paths.page_file + ".drill"; }
+std::string restored_file(const CopyPaths& paths, const DatabaseConfig& database) {
+  return storage::path_in(restored_directory(paths), database.path.substr(database.path.rfind('/') + 1));
+}
+
+// As a person does who restores a backup of a copy that was suspended for it; what a resume says of it is the drill.
+Task<Result<json>> put_back(NodeContext& context, Hosted& hosted, const CopyPaths& paths) {
+  const std::string subject = subject_of(hosted.config, context.config.node);
+  const storage::CopyState& state = hosted.passive->state();
+  if (hosted.standing->state() != State::suspended || !state.pages_at_rest.known() || !state.seed.source.empty()) {
+    co_return Error{ErrorKind::refused, subject + " is " + std::string(title_of(hosted.standing->state())) + ": a backup is put in the place of a suspended copy only",
+                    "ccr suspend " + subject};
+  }
+  const std::string older = restored_file(paths, hosted.config);
+  const Event event{"file_put_back", subject, {{"from", older}, {"to", paths.page_file}}};
+  context.trace.record(event);
+  CCR_CO_TRY(co_await context.disk.rename(older, paths.page_file));
+  CCR_CO_TRY(co_await context.disk.sync_directory(storage::directory_of(paths.page_file)));
+  co_return json{{"schema", 1}, {"file", paths.page_file}};
+}
+
+Task<Result<json>> put_away(NodeContext& context, Hosted& hosted, const CopyPaths& paths) {
+  const std::string file = restored_file(paths, hosted.config);
+  for (const std::string& left : {file, file + ".json"}) CCR_CO_TRY(co_await storage::remove_if_there(context.disk, left));
+  co_return json{{"schema", 1}, {"directory", restored_directory(paths)}};
+}
+
 }  // namespace
 
 // A page that was damaged on purpose is looked for at once, by the node itself: it is found and shown also when whoever asked is gone.
@@ -76,8 +106,13 @@ Task<Result<json>> Commands::drill(const ControlRequest& request, ControlReply& 
     const bool cut = (*passive)->cut_seed();
     co_return json{{"schema", 1}, {"cut", cut}};
   }
-  if (*step != "rot") co_return Error{ErrorKind::usage, "no step of a drill is called '" + *step + "'", "cut, rot, part, join, fill or empty"};
   Hosted& hosted = *node_.find(request.database());
+  if (*step == "put-back" || *step == "put-away") {
+    const CopyPaths paths = paths_of(node_.config(), hosted.config, false);
+    if (*step == "put-away") co_return co_await put_away(context_, hosted, paths);
+    co_return co_await put_back(context_, hosted, paths);
+  }
+  if (*step != "rot") co_return Error{ErrorKind::usage, "no step of a drill is called '" + *step + "'", "cut, rot, put-back, put-away, part, join, fill or empty"};
   if (hosted.verification != nullptr && !hosted.verification->ended())
     co_return Error{ErrorKind::busy, "a verification of " + subject_of(hosted.config, node_.config().node) + " is running", "wait for its end"};
   const Result<RottenBit> rotten = co_await (*passive)->rot();

@@ -88,6 +88,35 @@ TEST_F(Drilling, ABitThatRotsIsFoundOnItsPageAloneAndRepairedFromTheOtherCopy) {
   expect_equal();
 }
 
+TEST_F(Drilling, AnOlderFileInThePlaceOfASuspendedCopyIsRefusedAndMadeEqual) {
+  constexpr const char* older = "/data/orders.pages.drill/orders.pages";
+  seed();
+  ASSERT_TRUE(drain());
+  const Result<json> backup = answer_of("beta", {{"command", "backup"}, {"to", "/data/orders.pages.drill"}, {"copy_only", true}});
+  ASSERT_TRUE(backup.ok()) << backup.error().message;
+  write(300);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(drill("beta", "put-back").error().message, "orders@beta is Healthy: a backup is put in the place of a suspended copy only");
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  const Result<json> put = drill("beta", "put-back");
+  ASSERT_TRUE(put.ok()) << put.error().message;
+  EXPECT_EQ(drill("beta", "put-back").error().kind, ErrorKind::not_found) << "it is there once";
+  const Result<json> resumed = answer_of("beta", {{"command", "resume"}});
+  ASSERT_FALSE(resumed.ok());
+  EXPECT_EQ(resumed.error().kind, ErrorKind::corrupt);
+  EXPECT_NE(resumed.error().message.find("another file is there"), std::string::npos) << resumed.error().message;
+  EXPECT_EQ(cluster.state("beta"), "suspended");
+  const Result<json> seeded = answer_of("beta", {{"command", "seed"}, {"reread", true}}, 120s);
+  ASSERT_TRUE(seeded.ok()) << seeded.error().message;
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  ASSERT_TRUE(drill("beta", "put-away").ok());
+  const DiskState& disk = cluster.host("beta").disk().state();
+  EXPECT_FALSE(disk.find(older).ok());
+  EXPECT_FALSE(disk.find(std::string(older) + ".json").ok());
+  expect_equal();
+}
+
 TEST_F(Drilling, OnlyAWholePassiveCopyIsDamaged) {
   cluster.start_all();
   ASSERT_TRUE(wait_for("alpha", "mounted"));

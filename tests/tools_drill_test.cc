@@ -147,6 +147,25 @@ TEST(DrillVerdict, RotIsFoundOnItsPageAloneAndGoneAfterTheRepair) {
   EXPECT_EQ(broken(judge(facts)), "the verification found the damaged page, no other: none; a verification behind the repair finds nothing: not known");
 }
 
+TEST(DrillVerdict, AnOlderFileMustBeRefusedAndThereMustBeSomethingNewerThanIt) {
+  DrillFacts facts = good(DrillKind::restored_backup);
+  EXPECT_FALSE(judge(facts).pass) << "it did not come to it";
+  facts.restored = DrillRestored{"/srv/orders.db.copy.drill", 7, 9, false, "another file is there", true};
+  EXPECT_TRUE(judge(facts).pass) << broken(judge(facts));
+  EXPECT_EQ(judge(facts).text,
+            "PASS: restored-backup of orders@beta: a file as of commit 7 was refused, and brought to what it should be, healthy after 2.0 s, root equal at 7+4096");
+  EXPECT_EQ(drill_json(facts, judge(facts))["restored"]["refusal"], "another file is there");
+  facts.restored->taken = true;
+  EXPECT_EQ(broken(judge(facts)), "the older file is not taken for the copy: it was taken");
+  EXPECT_EQ(judge(facts).exit_code(), ExitCode::damage);
+  facts.restored->taken = false;
+  facts.restored->commit = 7;
+  EXPECT_EQ(broken(judge(facts)), "commits were made behind the backup: 7");
+  facts.restored->commit = 9;
+  facts.restored->equal_after = false;
+  EXPECT_EQ(broken(judge(facts)), "a verification behind the repair finds nothing: a difference");
+}
+
 TEST(DrillVerdict, WhatEndedItDecidesTheExitCode) {
   DrillFacts facts = good(DrillKind::reseed);
   facts.after.reset();

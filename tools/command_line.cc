@@ -257,17 +257,17 @@ void CommandLine::add_report() {
 }
 
 void CommandLine::add_drill() {
-  CLI::App* drill = add(app_, "drill", "rehearse a fault on a copy: reseed, reseed-under-load, interrupted-reseed, rot, outage, frozen-node, disk-full, failover or fork, with a verdict table",
+  CLI::App* drill = add(app_, "drill", "rehearse a fault on a copy: reseed, reseed-under-load, interrupted-reseed, rot, restored-backup, outage, frozen-node, disk-full, failover or fork, with a verdict table",
                         [this] { return run_drill(common_, drill_); });
   drill->add_option("name", drill_.name, "which drill")->type_name("NAME")->required();
   drill->add_option("copy", drill_.target, "the passive copy; until the drill is over it is no standby")->type_name("DB@NODE")->required();
   drill->add_option("--report", drill_.report, "write a page with charts, as ccr report does")->type_name("FILE.html");
   drill->add_option("--rate", drill_.seed_rate, "of the seed at most, such as 80MB/s [transport.seed_rate]")->type_name("RATE");
-  drill->add_option("--load-rate", drill_.load_rate, "of ccr load in reseed-under-load, in fork, and with --load [2MB/s]")->type_name("RATE");
+  drill->add_option("--load-rate", drill_.load_rate, "of ccr load in reseed-under-load, restored-backup and fork, and with --load [2MB/s]")->type_name("RATE");
   drill->add_option("--cuts", drill_.cuts, "of interrupted-reseed, 1 to 100 [3]")->type_name("N");
   drill->add_option("--link-seconds", drill_.link_seconds, "of measuring the link before a reseed; 0 leaves it out [4]")->type_name("N");
   drill->add_option("--timeout", drill_.timeout, "how long the seed, or a wait of another drill, may take [1h]; then 6, and it goes on")->type_name("DURATION");
-  drill->add_option("--seconds", drill_.seconds, "that outage, frozen-node and disk-full last, and the load of fork [10]")->type_name("N");
+  drill->add_option("--seconds", drill_.seconds, "that outage, frozen-node and disk-full last, the load of fork, and what is written behind the backup of restored-backup [10]")->type_name("N");
   drill->add_flag("--load", drill_.load, "write with ccr load in outage, frozen-node, disk-full and failover; what it overwrites is lost");
   drill->add_option("--full", drill_.full, "what has no room in disk-full: log or pages [log]")->type_name("PLACE");
   drill->add_flag("--on-active", drill_.on_active, "disk-full on the active node, whose commits fail or wait meanwhile");

@@ -29,7 +29,7 @@ Result<DrillKind> kind_named(const std::string& name) {
   for (const DrillKind kind : drill_kinds) names.emplace_back(name_of(kind));
   const std::optional<std::string> near = engine::did_you_mean(name, names);
   return Error{ErrorKind::usage, "no drill is called '" + name + "'",
-               near ? "did you mean '" + *near + "'?" : "reseed, reseed-under-load, interrupted-reseed, rot, outage, frozen-node, disk-full, failover or fork"};
+               near ? "did you mean '" + *near + "'?" : "reseed, reseed-under-load, interrupted-reseed, rot, restored-backup, outage, frozen-node, disk-full, failover or fork"};
 }
 
 Result<double> link_seconds_of(const std::string& text) {
@@ -64,6 +64,9 @@ Result<DrillRun::Options> options_of(const DrillOptions& typed) {
   options.longest = *timeout;
   options.cuts = typed.cuts;
   options.link_seconds = *link_seconds;
+  const Result<double> written = parse_seconds(typed.seconds);
+  if (!written) return written.error().within("--seconds");
+  options.written_seconds = *written;
   return options;
 }
 

@@ -20,6 +20,8 @@ const char* name_of(DrillKind kind) noexcept {
       return "interrupted-reseed";
     case DrillKind::rot:
       return "rot";
+    case DrillKind::restored_backup:
+      return "restored-backup";
     case DrillKind::outage:
       return "outage";
     case DrillKind::frozen_node:

@@ -14,8 +14,8 @@
 
 namespace ccr::tools {
 
-enum class DrillKind { reseed, reseed_under_load, interrupted_reseed, rot, outage, frozen_node, disk_full, failover, fork };
-inline constexpr DrillKind drill_kinds[] = {DrillKind::reseed, DrillKind::reseed_under_load, DrillKind::interrupted_reseed, DrillKind::rot,
+enum class DrillKind { reseed, reseed_under_load, interrupted_reseed, rot, restored_backup, outage, frozen_node, disk_full, failover, fork };
+inline constexpr DrillKind drill_kinds[] = {DrillKind::reseed, DrillKind::reseed_under_load, DrillKind::interrupted_reseed, DrillKind::rot, DrillKind::restored_backup,
                                             DrillKind::outage, DrillKind::frozen_node,       DrillKind::disk_full,          DrillKind::failover, DrillKind::fork};
 inline bool of_two_nodes(DrillKind kind) noexcept { return kind >= DrillKind::outage; }
 
@@ -37,6 +37,16 @@ struct DrillRot {
   std::optional<bool> equal_after;   // a second verification, behind the repair; nullopt: it did not come to it
 };
 
+// A copy of the file as it was, put in its place while the copy was suspended.
+struct DrillRestored {
+  std::string directory;                 // where it lay
+  CommitNumber backup_commit = 0;
+  std::optional<CommitNumber> commit;    // of the copy, when the older file took its place
+  std::optional<bool> taken;             // a resume took it for the copy; nullopt: it did not come to it
+  std::string refusal;                   // what the resume said
+  std::optional<bool> equal_after;       // a verification at the end; nullopt: it did not come to it
+};
+
 struct DrillFacts {
   DrillKind kind = DrillKind::reseed;
   std::string database, node, active, database_kind, when;
@@ -53,6 +63,7 @@ struct DrillFacts {
   std::uint64_t cuts_wanted = 0, cuts_made = 0;
   std::uint64_t extents_in_flight_max = 0;      // what one cut may cost
   std::optional<DrillRot> rot;
+  std::optional<DrillRestored> restored;
   std::optional<PairFacts> pair;  // of the drills with two nodes
   std::optional<Error> ended;  // why the drill did not come to its end
 };

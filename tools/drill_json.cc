@@ -94,6 +94,15 @@ void put_rot(json& document, const DrillFacts& facts) {
                      {"equal_after", told(facts.rot->equal_after)}};
 }
 
+void put_restored(json& document, const DrillFacts& facts) {
+  if (!facts.restored) return;
+  document["restored"] = {{"backup_commit", facts.restored->backup_commit},
+                          {"commit", told(facts.restored->commit)},
+                          {"taken", told(facts.restored->taken)},
+                          {"refusal", facts.restored->refusal},
+                          {"equal_after", told(facts.restored->equal_after)}};
+}
+
 }  // namespace
 
 json drill_json(const DrillFacts& facts, const DrillVerdict& verdict) {
@@ -125,6 +134,7 @@ json drill_json(const DrillFacts& facts, const DrillVerdict& verdict) {
                         {"extents_in_flight_max", facts.extents_in_flight_max}};
   }
   put_rot(document, facts);
+  put_restored(document, facts);
   if (facts.pair) {
     document["pair"] = pair_json(facts);
     document["amount_rows"] = pair_rows(facts);
@@ -155,6 +165,10 @@ std::vector<std::string> drill_plan(const DrillFacts& facts, const std::string& 
     case DrillKind::rot:
       return {"change one bit of a random page in the file of " + copy + "; until it is repaired " + copy + " is no standby",
               "verify " + copy + ", which must find that page and no other", "repair it, and compare the roots", "verify again, which must find nothing"};
+    case DrillKind::restored_backup:
+      return {"copy the pages of " + copy + " to a file beside its own, as ccr backup does", load,
+              "suspend " + copy + ", and put the older file in the place of its own; until it is healthy again " + copy + " is no standby",
+              "resume it, which must be refused", "seed it, of which only what differs crosses", "compare the roots, and verify"};
     case DrillKind::outage:
     case DrillKind::frozen_node:
     case DrillKind::disk_full:

@@ -78,7 +78,10 @@ bool DrillRun::pause(Duration how_long) const {
 Result<void> DrillRun::check() {
   const auto database = config_.databases.find(facts_.database);
   CCR_TRY(find_copy(config_, facts_.database, facts_.node));
-  facts_.active = database->second.copies.front();
+  const Result<json> status = ask({{"command", "status"}, {"database", facts_.database}});
+  CCR_TRY(status);
+  if (list_field(*status, "databases").empty()) return Error{ErrorKind::not_found, "the daemon knows no database " + facts_.database, "ccr status"};
+  facts_.active = text_field(list_field(*status, "databases").at(0), "active");
   facts_.database_kind = engine::name_of(database->second.kind);
   facts_.generation_bytes = database->second.generation_bytes;
   const Result<json> plan = ask({{"command", "seed"}, {"database", facts_.database}, {"node", facts_.node}, {"full", true}, {"dry_run", true}});
@@ -88,7 +91,7 @@ Result<void> DrillRun::check() {
   if (!present) return present.error();
   facts_.gates.push_back({"it is healthy before", present->cause.empty() ? present->state : present->state + ": " + present->cause, present->healthy()});
   facts_.gates.push_back({"no seed runs", present->seeding ? "one runs" : "none runs", !present->seeding});
-  if (options_.kind == DrillKind::reseed_under_load) return find_load();
+  if (options_.kind == DrillKind::reseed_under_load || options_.kind == DrillKind::restored_backup) return find_load();
   return {};
 }
 
@@ -124,12 +127,13 @@ void DrillRun::run(int interrupt) {
 }
 
 Result<void> DrillRun::play() {
-  if (options_.kind != DrillKind::rot && options_.link_seconds > 0) measure_link();
+  const bool reseeds = options_.kind < DrillKind::rot;
+  if (reseeds && options_.link_seconds > 0) measure_link();
   if (!pause(Duration::zero())) return interrupted_error();
   const Result<DrillLook> before = look();
   if (!before) return before.error();
   facts_.before = *before;
-  CCR_TRY(options_.kind == DrillKind::rot ? play_rot() : reseed());
+  CCR_TRY(reseeds ? reseed() : options_.kind == DrillKind::rot ? play_rot() : restore_backup());
   const Result<DrillLook> after = look();
   if (!after) return after.error();
   facts_.after = *after;
@@ -279,10 +283,16 @@ Result<void> DrillRun::play_rot() {
   interrupt_ = interrupt;
   if (!repaired.ok()) return repaired;
   CCR_TRY(wait_healthy());
-  const Result<json> again = ask({{"command", "verify"}, {"database", facts_.database}, {"node", facts_.node}}, true);
-  if (!again) return again.error();
-  facts_.rot->equal_after = flag_field(*again, "equal");
+  const Result<bool> equal = verified();
+  CCR_TRY(equal);
+  facts_.rot->equal_after = *equal;
   return {};
+}
+
+Result<bool> DrillRun::verified() {
+  const Result<json> found = ask({{"command", "verify"}, {"database", facts_.database}, {"node", facts_.node}}, true);
+  CCR_TRY(found);
+  return flag_field(*found, "equal");
 }
 
 }  // namespace ccr::tools

@@ -3,7 +3,7 @@
 //
 // check() asks what must hold before anything is changed. run() completes when the drill is over, however that was: facts().ended says
 // why it is not at its end. Ctrl-C ends it at the next look, and nothing is left half done: the seed goes on in the
-// daemon (seed_asked()), load ends with its connection, and a page that was damaged is on its way to be repaired. Bounds: each wait
+// daemon (seed_asked()), load ends with its connection, and a page or a file that was damaged is on its way to be repaired. Bounds: each wait
 // ends after Options::patience without any progress, and after Options::longest in all. Blocking; threads: the one that made it.
 #pragma once
 
@@ -30,6 +30,7 @@ class DrillRun {
     std::uint64_t load_bytes_per_second = 2'000'000;
     std::uint64_t cuts = 3;
     double link_seconds = 4;  // 0: the link is not measured
+    double written_seconds = 10;  // behind the backup of restored_backup
     Duration patience = std::chrono::seconds(60), longest = std::chrono::hours(1);
   };
 
@@ -51,6 +52,11 @@ class DrillRun {
   void measure_link();
   Result<void> reseed();
   Result<void> play_rot();
+  Result<void> restore_backup();  // tools/drill_restored.cc
+  Result<void> write_behind(const std::string& what);
+  Result<void> put_older_back();
+  void put_away();
+  Result<bool> verified();
   Result<void> start_seed(bool full);
   Result<void> wait_healthy();
   Result<bool> progressed(const DrillLook& look);  // true: healthy

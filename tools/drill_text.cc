@@ -64,6 +64,11 @@ std::string amounts_table(const json& result) {
   add(table, "log made meanwhile", size_of(amounts, "log_bytes_made"));
   add(table, "log behind at most", size_of(amounts, "log_behind_bytes_most"));
   add(table, "log lag at most", seconds_of(amounts, "lag_seconds_most"));
+  const json& restored = field(result, "restored");
+  if (restored.is_object()) {
+    add(table, "the older file, commit", std::to_string(count_field(restored, "backup_commit").value_or(0)));
+    add(table, "the copy then, commit", count_field(restored, "commit") ? std::to_string(*count_field(restored, "commit")) : "unknown");
+  }
   const json& cuts = field(result, "cuts");
   if (cuts.is_object()) {
     add(table, "cuts", fmt::format("{}, extents asked for again {}", count_field(cuts, "made").value_or(0),

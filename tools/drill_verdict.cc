@@ -10,7 +10,7 @@
 namespace ccr::tools {
 namespace {
 
-bool seeds_in_full(DrillKind kind) { return kind != DrillKind::rot && !of_two_nodes(kind); }
+bool seeds_in_full(DrillKind kind) { return kind < DrillKind::rot; }
 
 std::string root_text(const DrillLook& look) {
   if (look.root.empty() || !look.root_at.known()) return "not known";
@@ -56,17 +56,26 @@ void add_cuts(const DrillFacts& facts, std::vector<DrillCheck>& checks) {
                     again ? fmt::format("{} extents asked for again", *again) : "not known", known && *again <= most});
 }
 
+DrillCheck nothing_left(const std::optional<bool>& equal) {
+  return {"a verification behind the repair finds nothing", "nothing", !equal ? "not known" : *equal ? "nothing" : "a difference", equal == true, ExitCode::damage};
+}
+
 void add_rot(const DrillRot& rot, std::vector<DrillCheck>& checks) {
   std::string found = rot.found_total == 0 ? "none" : "";
   for (const std::uint64_t page : rot.found) found += (found.empty() ? "page " : ", ") + std::to_string(page);
   if (rot.active_found_total > 0) found += fmt::format(", and {} on the active node", rot.active_found_total);
   const bool one = rot.found_total == 1 && rot.found.size() == 1 && rot.found.front() == rot.page && rot.active_found_total == 0;
   checks.push_back({"the verification found the damaged page, no other", "page " + std::to_string(rot.page), found, one, ExitCode::damage});
-  checks.push_back({"a verification behind the repair finds nothing", "nothing",
-                    !rot.equal_after    ? "not known"
-                    : *rot.equal_after ? "nothing"
-                                       : "a difference",
-                    rot.equal_after == true, ExitCode::damage});
+  checks.push_back(nothing_left(rot.equal_after));
+}
+
+void add_restored(const DrillRestored& restored, std::vector<DrillCheck>& checks) {
+  const bool behind = restored.commit && *restored.commit > restored.backup_commit;
+  checks.push_back({"commits were made behind the backup", fmt::format("more than {}", restored.backup_commit),
+                    restored.commit ? std::to_string(*restored.commit) : "not known", behind});
+  const std::string found = !restored.taken ? "not known" : *restored.taken ? "it was taken" : restored.refusal;
+  checks.push_back({"the older file is not taken for the copy", "a refusal", found, restored.taken == false, ExitCode::damage});
+  checks.push_back(nothing_left(restored.equal_after));
 }
 
 void add_gates(const DrillFacts& facts, std::vector<DrillCheck>& checks) {
@@ -91,7 +100,8 @@ std::string text_of(const DrillFacts& facts, const DrillVerdict& verdict) {
     const std::string turned = facts.pair->turns.empty() ? "" : facts.active + " serves again, ";
     return fmt::format("PASS: {}: {}healthy {:.1f} s behind it, root equal at {}", subject, turned, facts.pair->healthy_seconds.value_or(0), to_text(facts.after->root_at));
   }
-  const std::string repaired = facts.rot ? fmt::format("page {} was found and repaired, ", facts.rot->page) : "";
+  std::string repaired = facts.rot ? fmt::format("page {} was found and repaired, ", facts.rot->page) : "";
+  if (facts.restored) repaired = fmt::format("a file as of commit {} was refused, and brought to what it should be, ", facts.restored->backup_commit);
   return fmt::format("PASS: {}: {}healthy after {:.1f} s, root equal at {}", subject, repaired, facts.healthy_seconds.value_or(0),
                      to_text(facts.after->root_at));
 }
@@ -122,6 +132,7 @@ DrillVerdict judge(const DrillFacts& facts) {
       if (facts.kind == DrillKind::reseed_under_load) verdict.checks.push_back(moved(log_moved(facts)));
       if (facts.kind == DrillKind::interrupted_reseed) add_cuts(facts, verdict.checks);
       if (facts.kind == DrillKind::rot) add_rot(facts.rot.value_or(DrillRot{}), verdict.checks);
+      if (facts.kind == DrillKind::restored_backup) add_restored(facts.restored.value_or(DrillRestored{}), verdict.checks);
       const std::vector<DrillCheck> of_pair = pair_checks(facts);
       verdict.checks.insert(verdict.checks.end(), of_pair.begin(), of_pair.end());
     }

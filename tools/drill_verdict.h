@@ -15,7 +15,9 @@
 //   the seed's connection was cut as often as asked    | interrupted-reseed   | 11
 //   a cut costs no more than what is in flight         | interrupted-reseed   | 11
 //   the verification found the damaged page, no other  | rot                  | 5
-//   a verification behind the repair finds nothing     | rot                  | 5
+//   a verification behind the repair finds nothing     | rot, restored-backup | 5
+//   commits were made behind the backup                | restored-backup      | 11
+//   the older file is not taken for the copy           | restored-backup      | 5
 #pragma once
 
 #include <functional>

@@ -1,8 +1,9 @@
-"""Drills of a page store and of a live SQLite database: reseed, under load, interrupted, rot; what must fail, and one that is left
+"""Drills of a page store and of a live SQLite database: reseed, under load, interrupted, rot, restored-backup; what must fail, and one that is left
 
 What is held is what a person would act on: the verdict, its exit code, and that the copy is well and equal when a drill is over.
 """
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -53,12 +54,19 @@ def of_pages(trial, cluster):
     rot = passes(trial, cluster, "rot", "orders@beta")
     trial.check("the damaged page was found, and repaired without a seed", rot["rot"]["found"] == [rot["rot"]["page"]] and rot["rot"]["equal_after"]
                 and rot["rot"]["repaired_by"] == "verification" and rot["amounts"]["bytes"] is None, rot)
+    older = passes(trial, cluster, "restored-backup", "orders@beta", "--seconds", "1", "--load-rate", "1MB/s")
+    restored, amounts = older["restored"], older["amounts"]
+    trial.check("an older file in the copy's place is refused, and only what differs comes", restored["commit"] > restored["backup_commit"] > 0
+                and restored["taken"] is False and "another file" in restored["refusal"] and amounts["wire_bytes"] < amounts["bytes"] / 2, (restored, amounts))
+    left = f"{cluster['beta'].database_path('orders')}.drill"
+    trial.check("nothing of it is left", not os.path.exists(left), left)
 
 
 def of_sqlite(trial, cluster, writer):
     for name in ("reseed-under-load", "interrupted-reseed"):
         result = passes(trial, cluster, name, "notes@beta", *NO_LINK, "--rate", "5MB/s", "--cuts", "2")
         trial.check("the program's own writing is seen in the log", result["amounts"]["writer"] is None and result["amounts"]["log_bytes_made"] > 0, result["amounts"])
+    passes(trial, cluster, "restored-backup", "notes@beta", "--seconds", "1")
     said = writer.end()
     trial.check("the program met no lock", said["busy"] == 0, said)
     cluster["beta"].wait_settled("notes")

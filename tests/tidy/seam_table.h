@@ -52,6 +52,7 @@ inline constexpr Seam seams[] = {
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::files, "a backup's directory, as the daemon sees it"},
     {"tools/commands_log.cc", Reach::files, "a command may ask for a directory"},
+    {"tools/drill_restored.cc", Reach::files, "a drill leaves no directory behind"},
     {"tools/commands_report.cc", Reach::files, "reads measurements and writes a page"},
     {"tools/config_file.cc", Reach::files, "reads the configuration before a node is there"},
     {"tools/config_file.cc", Reach::system, "the host's name is a node's default name"},
