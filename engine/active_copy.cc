@@ -181,7 +181,13 @@ Task<Result<void>> ActiveCopy::sync_group() {
   gate_.durable_here(log_->durable(), cursor);
   answer_commits();
   publish_tip();
-  co_return Result<void>();
+  co_return check_room();
+}
+
+// What was under way is durable, and answered: nothing more is taken.
+Result<void> ActiveCopy::check_room() const {
+  if (!log_->no_room()) return {};
+  return Error{log_->no_room()->kind, log_->no_room()->message + "; what was under way is in the log's reserve", "make room: it is looked for by itself"};
 }
 
 void ActiveCopy::answer_commits() {

@@ -36,6 +36,7 @@ Task<Result<void>> ActiveCopy::keep_house() {
       if (holds_ == 0) rolled = co_await log_->roll_if_idle(idle_roll);  // whoever holds waits for others to come to this very end
       if (!rolled.ok()) co_return rolled.error();
       if (*rolled) publish_tip();
+      CCR_CO_TRY(check_room());
       const bool still = seen == tip_.durable;
       if (still && !gave_back && replayer_) replayer_->give_back();
       gave_back = still;

@@ -21,6 +21,7 @@ Task<Result<void>> ActiveCopy::mount() {
     CCR_CO_TRY(co_await mount_pages(had_state));
   }
   CCR_CO_TRY(co_await log_keeper_.open(paths_.log_directory, *log_));
+  CCR_CO_TRY(co_await log_->fill_reserve());
   publish_tip();
   checkpoint_at_ = tip_.durable;
   checkpoint_time_ = context_.clock.now();

@@ -5,6 +5,7 @@
 #include "storage/generation_writer.h"
 #include "storage/log_opening.h"
 #include "storage/sealed_files.h"
+#include "storage/reserve_files.h"
 #include "storage/spare_files.h"
 
 namespace ccr::storage {
@@ -32,6 +33,8 @@ class LogWriter final : public LogStream {
   Task<Result<void>> roll() override;
   Task<Result<bool>> roll_if_idle(Duration older_than) override;
   Task<Result<void>> prepare() override;
+  Task<Result<void>> fill_reserve() override { return reserve_.fill(); }
+  const std::optional<Error>& no_room() const override { return no_room_; }
   Task<Result<Generation>> truncate_below(Generation below) override;
   Task<Result<void>> give_back() override;
   void know_root(Digest64 root) override;
@@ -95,6 +98,8 @@ class LogWriter final : public LogStream {
   Instant first_record_at_;            // of the open generation, where it has one
   SealedFiles waiting_;                // the first lies at current.log, and writer_'s file at next.log while there is one
   SpareFiles spares_;
+  ReserveFiles reserve_;
+  std::optional<Error> no_room_;       // why the reserve is in use
   std::unique_ptr<File> prepared_;     // lies at prepared_name
   bool preparing_ = false;
   std::optional<Error> failed_;
@@ -103,7 +108,8 @@ class LogWriter final : public LogStream {
 LogWriter::LogWriter(Disk& disk, Clock& clock, LogOptions options, RecoveredLog log)
     : disk_(disk), clock_(clock), options_(std::move(options)), recovered_(std::move(log.end)),
       writer_(std::move(log.file), std::move(log.scan), batch_), last_(recovered_.last_record), durable_(recovered_.end),
-      durable_commit_(recovered_.last_commit), first_record_at_(clock.now()), spares_(disk_, options_.directory) {}
+      durable_commit_(recovered_.last_commit), first_record_at_(clock.now()), spares_(disk_, options_.directory),
+      reserve_(disk_, options_.directory, options_.generation_bytes) {}
 
 Task<Result<Generation>> LogWriter::truncate_below(Generation below) {
   return truncate_generations(disk_, options_.directory, below, spares_, options_.generation_bytes);
@@ -277,7 +283,14 @@ Task<Result<std::unique_ptr<File>>> LogWriter::next_file(std::string path) {
     CCR_CO_TRY(co_await disk_.rename(prepared, path));
     co_return std::move(prepared_);
   }
-  co_return co_await spares_.take_or_make(path, open_generation().next(), options_.generation_bytes);
+  Result<std::unique_ptr<File>> file = co_await spares_.take_or_make(path, open_generation().next(), options_.generation_bytes);
+  if (file.ok() || file.error().kind != ErrorKind::no_space) co_return std::move(file);
+  CCR_CO_TRY(co_await remove_if_there(disk_, path));
+  Result<std::unique_ptr<File>> reserve = co_await reserve_.take(path);
+  if (!reserve.ok()) co_return reserve.error();
+  if (*reserve == nullptr) co_return std::move(file);
+  no_room_ = file.error();
+  co_return std::move(*reserve);
 }
 
 Task<Result<void>> LogWriter::prepare() {
@@ -289,15 +302,8 @@ Task<Result<void>> LogWriter::prepare() {
   } flag{preparing_};
   preparing_ = true;
   const std::string path = path_in(options_.directory, prepared_name);
-  CCR_CO_TRY(co_await remove_if_there(disk_, path));
-  Result<std::unique_ptr<File>> file = co_await disk_.open(path, OpenMode::create_new);
+  Result<std::unique_ptr<File>> file = co_await make_zeros(disk_, path, options_.generation_bytes);
   if (!file.ok()) co_return file.error();
-  CCR_CO_TRY(co_await (*file)->allocate(options_.generation_bytes));
-  const AlignedBuffer zeros(copy_bytes);
-  const ByteView view = zeros.view();
-  for (std::uint64_t offset = 0; offset < options_.generation_bytes; offset += view.size())
-    CCR_CO_TRY(co_await (*file)->write_at(offset, view));
-  CCR_CO_TRY(co_await (*file)->sync());
   prepared_ = std::move(*file);
   co_return Result<void>();
 }

@@ -73,6 +73,10 @@ class LogStream {
   // not where a truncated generation's file waits to serve again.
   // To be called when nothing is urgent; may run beside the other calls; a failure leaves the stream usable.
   virtual Task<Result<void>> prepare() = 0;
+  // Two generations' files that stand by for a full disk (reserve_files.h); no_space where they cannot be had: nothing should be begun then.
+  virtual Task<Result<void>> fill_reserve() = 0;
+  // Set once one of them is in use: the disk's error. The record under way and its sync() may come to their end; then the owner stops.
+  virtual const std::optional<Error>& no_room() const = 0;
   // Takes sealed generations below `below` out of the log, lowest first; answers the lowest one that is left. May run beside the other calls.
   virtual Task<Result<Generation>> truncate_below(Generation below) = 0;
   // Nothing will come for a while: memory for what was just synced and files of truncated generations go back to the system. May run

@@ -176,4 +176,44 @@ TEST_F(EmbeddedOnAFullDisk, SaysSoAndServesAgainWhenThereIsRoom) {
   EXPECT_TRUE(end_of(commit("alpha", page, 'q')).ok());
 }
 
+std::size_t reserves_of(SimDisk& disk) {
+  std::size_t files = 0;
+  for (const char* path : {"/log/reserve.0", "/log/reserve.1"}) files += disk.state().find(path).ok() ? 1 : 0;
+  return files;
+}
+
+// The room goes while commits are under way: each of them is answered well, the next one is not, and a restart serves nothing before there is room.
+TEST_F(EmbeddedOnAFullDisk, WhatIsUnderWayIsFinishedInTheReserve) {
+  start();
+  ASSERT_TRUE(wait_until_served("alpha", 5s).ok());
+  SimDisk& disk = cluster.host("alpha").disk();
+  ASSERT_EQ(reserves_of(disk), 2u);
+  PageNumber page = 0;
+  while (page < 2'000) ASSERT_TRUE(end_of(commit("alpha", ++page % 500 + 1, 'p')).ok());
+  disk.options().capacity_bytes = disk.state().used_bytes();
+  std::vector<CallOf<void>> calls;
+  while (reserves_of(disk) == 2 && page < 20'000) {
+    calls.push_back(commit("alpha", ++page % 500 + 1, 'r'));
+    world.run_for(100us);
+  }
+  ASSERT_LT(reserves_of(disk), 2u);
+  ASSERT_TRUE(world.run_until([&] { return cluster.state("alpha") == "dismounted"; }, 5s) == Ended::reached) << cluster.story();
+  EXPECT_NE(row_of("alpha", "alpha")["cause"].get<std::string>().find("in the log's reserve"), std::string::npos) << row_of("alpha", "alpha");
+  std::size_t well = 0;
+  for (const CallOf<void>& call : calls) {
+    ASSERT_TRUE(call->answer.has_value());
+    well += call->answer->ok() ? 1 : 0;
+  }
+  EXPECT_GE(well + 3, calls.size()) << "what was begun behind the last sync";
+  cluster.host("alpha").kill({Damage::lose_unsynced, Ordering::ordered});
+  cluster.host("alpha").start();
+  ASSERT_TRUE(world.run_until([&] { return cluster.state("alpha") == "dismounted"; }, 10s) == Ended::reached) << cluster.story();
+  EXPECT_FALSE(wait_until_served("alpha", 5s).ok());
+  EXPECT_NE(row_of("alpha", "alpha")["cause"].get<std::string>().find("no space left"), std::string::npos) << row_of("alpha", "alpha");
+  disk.options().capacity_bytes = 64 * MiB;
+  ASSERT_TRUE(wait_until_served("alpha", 60s).ok()) << cluster.story();
+  EXPECT_EQ(reserves_of(disk), 2u);
+  EXPECT_TRUE(end_of(commit("alpha", 7, 'q')).ok());
+}
+
 }  // namespace ccr::sim::embedded

@@ -105,8 +105,13 @@ TEST_F(TouchedFiles, ACopyWhoseFileWasCutAtAPageFailsUntilASeed) {
 }
 
 TEST_F(TouchedFiles, ACopyWhoseFileIsGoneBeforeItsSeedWasOverIsSeededAgain) {
-  seed();
-  cluster.host("beta").stop();
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(200);
+  cluster.request_seed("beta");
+  ASSERT_TRUE(world.run_until([&] { return !cluster.events_of("seed_pages_done").empty(); }, 60s) == Ended::reached);
+  cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
   ASSERT_TRUE(cluster.events_of("seed_finished").empty()) << "the seed was over before its file could go";
   on_disk("beta", [](storage::Disk& disk) { return disk.remove(page_file); });
   cluster.host("beta").start();

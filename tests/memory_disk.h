@@ -110,6 +110,8 @@ class MemoryDisk final : public Disk {
     inode->synced = inode->live;
     live_[path] = synced_[path] = inode;
   }
+  void fill(bool full) { full_ = full; }  // no file becomes longer by allocate()
+  bool full() const { return full_; }
   void drop(const std::string& path) { live_.erase(path), synced_.erase(path); }
   std::vector<std::pair<std::string, Bytes>> all() const {
     std::vector<std::pair<std::string, Bytes>> files;
@@ -132,6 +134,7 @@ class MemoryDisk final : public Disk {
   std::vector<NameChange> unsynced_;
   std::set<std::string> directories_;
   std::uint64_t left_ = never;
+  bool full_ = false;
   std::uint64_t operations_ = 0;
 };
 
@@ -162,6 +165,7 @@ class MemoryFile final : public File {
   }
   Task<Result<void>> allocate(std::uint64_t size) override {
     if (!disk_.step()) co_return MemoryDisk::died();
+    if (inode_->live.size() < size && disk_.full()) co_return Error{ErrorKind::no_space, "no space left", ""};
     if (inode_->live.size() < size) inode_->live.resize(size);
     co_return Result<void>();
   }

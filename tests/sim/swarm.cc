@@ -310,7 +310,7 @@ void Swarm::disk_trouble(const std::string& name) {
     disk.stall(up_to(3s));
     return;
   }
-  if (!options_.disk_full || name == cluster_.active_node()) return;
+  if (!options_.disk_full) return;
   cluster_.remark("disk of " + name + " fills");
   disk.options().capacity_bytes = disk.state().used_bytes() + random_.below(512 * KiB);
   const std::uint64_t capacity = options_.cluster.disk.capacity_bytes;

@@ -5,6 +5,7 @@
 
 #include "storage/generation_file.h"
 #include "storage/identity_file.h"
+#include "storage/reserve_files.h"
 #include "storage/spare_files.h"
 
 namespace ccr::sim {
@@ -36,7 +37,7 @@ Task<Result<void>> check_directories(storage::Disk& disk, bool active) {
   const std::set<std::string> state_names = {storage::identity_name, "state.0", "state.1", "state.0.new", "state.1.new", "digests", "digests.new",
                                              "seed.map", "seed.map.new"};
   const std::function<bool(const storage::DirectoryEntry&)> in_log = [&](const storage::DirectoryEntry& entry) {
-    return generation_name(entry.name) || storage::is_spare_name(entry.name) || log_names.count(entry.name) > 0;
+    return generation_name(entry.name) || storage::is_spare_name(entry.name) || storage::is_reserve_name(entry.name) || log_names.count(entry.name) > 0;
   };
   const std::function<bool(const storage::DirectoryEntry&)> in_state = [&](const storage::DirectoryEntry& entry) {
     return state_names.count(entry.name) > 0;
