@@ -53,6 +53,7 @@ Task<Result<void>> ActiveCopy::run() {
 
 Task<Result<void>> ActiveCopy::live() {
   CCR_CO_TRY(co_await mount());
+  if (!drop_foreign_pins(keeper_.state().pins, database_.copies).empty()) CCR_CO_TRY(co_await keeper_.save());  // forgotten while this copy was not mounted
   ready_ = true;
   if (store_ != nullptr) enter_mounted();  // an sqlite source says by itself when it serves
   group_.spawn(capture());

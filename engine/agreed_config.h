@@ -27,7 +27,8 @@ ClockSeen clock_seen(WallTime told, WallTime heard, Duration round_trip) noexcep
 
 // What a peer told of itself last.
 struct PeerTold {
-  bool configuration_equal = false;
+  Digest64 configuration;          // agreed_digest() there
+  bool configuration_equal = false;  // to the one in force here
   WallTime heard_at;               // by this node's clock
   std::optional<ClockSeen> clock;  // of the last answer to this node; none: the peer only asked so far
 };

@@ -118,6 +118,7 @@ Result<PassiveCopy*> Commands::passive_of(const ControlRequest& request) const {
 json Commands::copy_status(const ControlRequest& request) const {
   const std::string node = request.node().empty() ? node_.config().node : request.node();
   json document = status_of(node_, context_.clock, request.database(), node);
+  if (document["databases"].empty()) return nullptr;  // forgotten while its command was under way
   json& copies = document["databases"].at(0)["copies"];
   return copies.empty() ? json(nullptr) : copies.at(0);
 }
@@ -239,6 +240,7 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
   Instant told;
   for (;;) {
     const Result<PassiveCopy*> now = passive_of(request);
+    if (!now.ok() && now.error().kind == ErrorKind::not_found) co_return now.error();  // forgotten
     if (now.ok()) {
       const storage::CopyState& state = (*now)->state();
       const std::string& hint = (*now)->standing().hint();
@@ -269,8 +271,9 @@ std::optional<double> Commands::link_from(const std::string& peer) const {
 // What was predicted is known where a command began it since the node started.
 json Commands::seed_result(const ControlRequest& request, const PassiveCopy& passive) const {
   json result{{"running", false}, {"copy", copy_status(request)}, {"predicted", nullptr}, {"came", nullptr}};
-  const std::optional<SeedWatch>& watch = node_.find(request.database())->seed_watch;
-  if (!watch) return result;
+  const Hosted* hosted = node_.find(request.database());
+  if (hosted == nullptr || !hosted->seed_watch) return result;
+  const std::optional<SeedWatch>& watch = hosted->seed_watch;
   const seed::SeedCounters counters = passive.seed_counters();
   result["predicted"] = forecast_json(watch->predicted);
   result["came"] = {{"bytes", counters.counts.image_bytes},

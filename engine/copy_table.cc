@@ -24,6 +24,18 @@ CopyFacts& CopyTable::of(const std::string& node) {
   return found->second;
 }
 
+void CopyTable::add(const std::string& node) {
+  CopyFacts& copy = copies_[node];
+  const std::uint64_t number = copy.connection_number;  // a connection of before is none of the last
+  copy = {};
+  copy.connection_number = number + 1;
+}
+
+void CopyTable::forget(const std::string& node) {
+  CCR_ASSERT(copies_.contains(node));
+  add(node);
+}
+
 void CopyTable::durable_here(Position position) { durable_times_.reached(position, clock_.now()); }
 
 std::uint64_t CopyTable::connected(const std::string& node) {
@@ -89,6 +101,15 @@ void move_copy_pin(std::vector<storage::Pin>& pins, const std::string& node, Pos
     return;
   }
   pins.push_back({storage::Pin::Kind::copy, node, inspected, false});
+}
+
+std::vector<std::string> drop_foreign_pins(std::vector<storage::Pin>& pins, const std::vector<std::string>& copies) {
+  std::vector<std::string> owners;
+  const auto foreign = [&copies](const storage::Pin& pin) { return std::find(copies.begin(), copies.end(), pin.owner) == copies.end(); };
+  for (const storage::Pin& pin : pins)
+    if (foreign(pin) && std::find(owners.begin(), owners.end(), pin.owner) == owners.end()) owners.push_back(pin.owner);
+  std::erase_if(pins, foreign);
+  return owners;
 }
 
 void set_seed_pin(std::vector<storage::Pin>& pins, const std::string& node, Position from) {

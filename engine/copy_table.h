@@ -51,6 +51,8 @@ class CopyTable {
   CopyTable(Clock& clock, std::vector<std::string> nodes);
 
   CopyFacts& of(const std::string& node);
+  void add(const std::string& node);     // a copy more, of which nothing was heard
+  void forget(const std::string& node);  // it counts for nothing any more; its facts, blank, stay for who still refers to them
   const std::map<std::string, CopyFacts>& all() const noexcept { return copies_; }
 
   void durable_here(Position position);                                       // a group became durable
@@ -79,6 +81,8 @@ class CopyTable {
 void move_copy_pin(std::vector<storage::Pin>& pins, const std::string& node, Position inspected);
 void set_seed_pin(std::vector<storage::Pin>& pins, const std::string& node, Position from);
 void remove_pin(std::vector<storage::Pin>& pins, const std::string& node, storage::Pin::Kind kind);
+// Of nodes that have no copy; the owners of what was dropped.
+std::vector<std::string> drop_foreign_pins(std::vector<storage::Pin>& pins, const std::vector<std::string>& copies);
 const storage::Pin* find_pin(const std::vector<storage::Pin>& pins, const std::string& node, storage::Pin::Kind kind);
 
 }  // namespace ccr::engine

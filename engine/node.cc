@@ -39,18 +39,8 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
       measuring_(context_, measure_turn_) {
   for (const auto& [name, node] : config_.nodes)
     if (name != config_.node) paths_.add(name, node.addresses);
-  for (const auto& [name, database] : config_.databases) {
-    const auto mine = std::find(database.copies.begin(), database.copies.end(), config_.node);
-    if (mine == database.copies.end()) continue;
-    auto hosted = std::make_unique<Hosted>(executor_);
-    hosted->config = database;
-    hosted->configured = database.copies.front();
-    hosted->standing = std::make_unique<CopyStanding>(subject_of(database, config_.node), State::initializing, context_.clock, events_);
-    hosted->scrub = std::make_unique<Scrub>(context_, subject_of(database, config_.node));
-    hosted->passive = std::make_unique<PassiveCopy>(context_, hosted->config, *hosted->standing, *hosted->scrub);
-    roles_.stand(*hosted, Role{0, hosted->configured, false});  // until its state is read
-    databases_.emplace(name, std::move(hosted));
-  }
+  for (const auto& [name, database] : config_.databases)
+    if (std::find(database.copies.begin(), database.copies.end(), config_.node) != database.copies.end()) add_hosted(database);
 }
 
 Node::~Node() = default;
@@ -85,7 +75,7 @@ Task<Result<void>> Node::run() {
   } working(*this, group);
   for (std::unique_ptr<transport::Listener>& listener : listeners) group.spawn(accept(std::move(listener), group));
   for (const transport::Endpoint& address : missing) group.spawn(listen_later(address, group));
-  for (const auto& [name, hosted] : databases_) group.spawn(host(*hosted));
+  for (const auto& [name, hosted] : databases_) group.spawn(keep(*hosted));
   group.spawn(watch_certificate());
   group.spawn(roles_.end_first_round());
   for (const auto& [name, node] : config_.nodes)
@@ -276,6 +266,8 @@ Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnec
 
 Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {
   const std::size_t most = hello.purpose == Purpose::pages ? streams_max : 1;
+  const std::vector<std::string>& copies = hosted.config.copies;
+  if (std::find(copies.begin(), copies.end(), hello.from_node) == copies.end()) co_return Result<void>();  // forgotten since its welcome
   const Listed listed(hosted.connections[{hello.from_node, static_cast<int>(hello.purpose)}], connection.get(), most);
   const Result<void> ended = co_await serve_purpose(*connection, hosted, hello);
   const char* purpose = hello.purpose == Purpose::log ? "log" : hello.purpose == Purpose::repair ? "repair" : "seed";

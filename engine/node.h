@@ -19,6 +19,7 @@
 #include "engine/event_log.h"
 #include "engine/hosted.h"
 #include "engine/measure_service.h"
+#include "engine/membership.h"
 #include "engine/roles.h"
 #include "seed/seed_source.h"
 #include "storage/fillable_disk.h"
@@ -55,13 +56,24 @@ class Node final : public ControlHandler {
   std::map<std::string, double>& measured_links() noexcept { return measured_links_; }
   void look_at_certificate();  // now, and not tomorrow
   void take_lags(const Config& read);  // replay_lag and truncation_lag of a configuration that was read again: in force at once
+  // The databases and copies that come and go with it (engine/membership.h): refused, or what take_membership() is given, one at a time. That one
+  // completes when copies that went have ended, with their connections, and those that came are begun.
+  Task<Result<std::vector<MembershipChange>>> judge_membership(const Config& read);
+  Task<Result<void>> take_membership(const Config& read, const std::vector<MembershipChange>& changes);
 
  private:
+  static constexpr std::size_t forgotten_max = 1000;  // then a restart forgets more: each keeps some KiB
+  Task<Result<void>> keep(Hosted& hosted);
   Task<Result<void>> host(Hosted& hosted);
   Task<Result<void>> host_life(Hosted& hosted);
   Task<Result<void>> host_once(Hosted& hosted);
   Task<Result<void>> watch_certificate();
   void watch_paths();
+  // engine/node_membership.cc
+  Hosted& add_hosted(const DatabaseConfig& database);
+  Task<MembershipFacts> facts_of(const MembershipChange& change);
+  Task<void> forget(Hosted& hosted);
+  Task<Result<void>> change_copies(Hosted& hosted, const std::vector<std::string>& copies, const MembershipChange& change);
   Task<Result<void>> listen_later(transport::Endpoint address, TaskGroup& group);
   Task<Result<void>> accept(std::unique_ptr<transport::Listener> listener, TaskGroup& group);
   Task<Result<void>> greet_and_tell(std::unique_ptr<transport::Connection> connection, std::uint64_t number);
@@ -92,6 +104,7 @@ class Node final : public ControlHandler {
   EventFile event_file_;
   SourceFactory factory_;
   std::map<std::string, std::unique_ptr<Hosted>> databases_;
+  std::list<std::unique_ptr<Hosted>> forgotten_;  // for who still refers to them: a command that waits, a connection that ends
   Roles roles_;
   Admission admission_;
   std::map<std::uint64_t, transport::Connection*> greetings_;  // connections before their welcome, by their number

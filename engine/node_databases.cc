@@ -7,6 +7,24 @@
 
 namespace ccr::engine {
 
+// All of them, until the node stops or the copy is forgotten.
+Task<Result<void>> Node::keep(Hosted& hosted) {
+  CCR_CO_TRY(co_await roles_.ask_about(hosted));
+  co_await stop_point();
+  if (hosted.forgotten) co_return Result<void>();
+  TaskGroup lives(executor_);
+  struct Living {
+    Hosted& hosted;
+    Living(Hosted& h, TaskGroup& lives) : hosted(h) { hosted.lives = &lives; }
+    ~Living() {
+      hosted.lives = nullptr;
+      hosted.role_changed.notify();
+    }
+  } living(hosted, lives);
+  lives.spawn(host(hosted));
+  co_return co_await lives.join();
+}
+
 Task<Result<void>> Node::host(Hosted& hosted) {
   constexpr Duration first_pause = std::chrono::seconds(1);
   constexpr Duration longest_pause = std::chrono::seconds(30);

@@ -132,7 +132,9 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
 // A restart, or an answer that was lost, left it open whether the one before gave up: until that is known replay goes no further than the cut. It is
 // not held for ever: then the copy is as it was before, and an epoch that comes all the same is for a person.
 Task<void> Roles::drop_old_cuts() {
-  for (const auto& [name, hosted] : databases_) {
+  std::vector<Hosted*> all;  // one may be forgotten meanwhile, and stays in memory
+  for (const auto& [name, hosted] : databases_) all.push_back(hosted.get());
+  for (Hosted* hosted : all) {
     PassiveCopy& passive = *hosted->passive;
     const bool pending = !hosted->is_active_here && passive.opened() && passive.state().cut.known();
     if (!pending) hosted->cut_seen.reset();

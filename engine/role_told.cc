@@ -76,4 +76,14 @@ RoleEntry told_of(const Hosted& hosted) {
   return entry;
 }
 
+Result<void> check_active_named(const NodeContext& context, const Hosted& hosted, const storage::CopyState& state) {
+  if (state.active.empty() || std::find(hosted.config.copies.begin(), hosted.config.copies.end(), state.active) != hosted.config.copies.end()) return {};
+  const CopyPaths paths = paths_of(context.config, hosted.config, true);
+  const std::string& name = hosted.config.name;
+  return Error{ErrorKind::identity,
+               "the state in " + paths.state_directory + " is of a copy whose active one is on " + state.active + ", which copies of " + name + " does not name",
+               "name " + state.active + " there; where it is gone: ccr activate " + name + " --on " + context.config.node + ", then ccr forget " + name + "@" + state.active +
+                   "; a new history begins without " + paths.state_directory + " and " + paths.log_directory};
+}
+
 }  // namespace ccr::engine

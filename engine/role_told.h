@@ -13,6 +13,9 @@ transport::RoleEntry told_of(const Hosted& hosted);
 // A newer backup of this history and of `epoch`, the one in force: what was backed up before may have been left by a fork since.
 void hear_of_backup(Hosted& hosted, const transport::RoleEntry& entry, Epoch epoch);
 
+// What its own state tells a copy that begins. identity: of an active one on a node without a copy: it would begin as the active one, beside that.
+Result<void> check_active_named(const NodeContext& context, const Hosted& hosted, const storage::CopyState& state);
+
 // Of the active copy's file, while it is served: who may use it.
 void hear_of_access(Hosted& hosted, const transport::RoleEntry& entry);
 

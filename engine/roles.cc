@@ -88,9 +88,29 @@ Task<void> Roles::wait_first_round() {
   while (!first_round_over_ && !unanswered_.empty()) co_await changed_.wait();
 }
 
+Task<Result<void>> Roles::ask_once(std::string peer) {
+  static_cast<void>(co_await meet(std::move(peer)));
+  co_return Result<void>();
+}
+
+Task<Result<void>> Roles::ask_about(const Hosted& hosted) {
+  if (!first_round_over_) co_return Result<void>();
+  TaskGroup asking(context_.executor);
+  for (const std::string& node : hosted.config.copies)
+    if (node != context_.config.node) asking.spawn(ask_once(node));
+  static_cast<void>(co_await with_timeout(context_.clock, first_round_limit, "the other copies", asking.join()));
+  co_return Result<void>();
+}
+
+void Roles::configuration_changed() {
+  configuration_ = agreed_digest(context_.config);
+  for (auto& [name, told] : peers_) told.configuration_equal = told.configuration == configuration_;
+}
+
 bool Roles::doubtful(const std::string& peer) const {
   const auto told = peers_.find(peer);
   if (told == peers_.end() || !told->second.clock) return true;  // it never answered
+  if (!told->second.configuration_equal) return true;            // one of the two changes it, or will
   for (const auto& [name, hosted] : databases_) {
     if (!has_copy(*hosted, peer)) continue;
     const bool out_of_contact = hosted->is_active_here ? !hosted->copies->of(peer).connected : hosted->role.active == peer && !hosted->passive->connected();
@@ -227,6 +247,7 @@ Task<Result<void>> Roles::answer(transport::FramedConnection& connection, std::s
 
 PeerTold& Roles::hear_of(const std::string& peer, Digest64 configuration) {
   PeerTold& told = peers_[peer];
+  told.configuration = configuration;
   told.configuration_equal = configuration == configuration_;
   told.heard_at = context_.clock.wall_now();
   return told;
@@ -307,6 +328,7 @@ Task<Result<void>> Roles::settle(Hosted& hosted) {
     const Result<storage::CopyState> state = co_await file.load();
     if (!state.ok() && state.error().kind != ErrorKind::not_found) co_return state.error();
     if (state.ok()) {
+      CCR_CO_TRY(check_active_named(context_, hosted, *state));
       hosted.signature = state->signature;
       hosted.prepared = state->prepared;
       stand(hosted, role_of(*state, hosted.configured));

@@ -35,6 +35,9 @@ class Roles {
   Task<Result<void>> watch(std::string peer);
   Task<Result<void>> end_first_round();  // after its limit
   Task<void> wait_first_round();
+  // For a copy that begins when the first round is over: what the other nodes say of it, at most `first_round_limit` long.
+  Task<Result<void>> ask_about(const Hosted& hosted);
+  void configuration_changed();  // peers are told within `doubt_interval`
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
 
   // Before a life: what its state says the first time, and what is wanted since. Ok: `hosted` stands in its role.
@@ -63,6 +66,7 @@ class Roles {
   PeerTold& hear_of(const std::string& peer, Digest64 configuration);
   void hear_all(const std::string& peer, const std::vector<transport::RoleEntry>& entries);
   bool doubtful(const std::string& peer) const;
+  Task<Result<void>> ask_once(std::string peer);
   Task<Result<std::vector<transport::RoleEntry>>> exchange(transport::FramedConnection& connection, std::string peer);
   Task<Result<void>> tell(transport::FramedConnection& connection, std::string peer);
   struct Met {
@@ -80,7 +84,7 @@ class Roles {
 
   NodeContext& context_;
   Databases& databases_;
-  const Digest64 configuration_;  // of what all nodes should have alike
+  Digest64 configuration_;  // of what all nodes should have alike
   PeersTold peers_;
   std::set<std::string> unanswered_;  // peers of the first round
   bool first_round_over_ = false;

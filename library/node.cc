@@ -213,7 +213,7 @@ void Node::Life::begin_calls() {
 
 void Node::Life::read_configuration() {
   post([this] {
-    if (node_ != nullptr) daemon_.read_again(*node_);
+    if (group_ != nullptr) group_->spawn(daemon_.read_again(), TaskGroup::OnError::keep_others);
   });
 }
 

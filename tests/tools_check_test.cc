@@ -46,6 +46,7 @@ struct Stage {
     config.state_dir = "/state";
     config.databases["orders"].kind = engine::DatabaseKind::pages;
     config.databases["orders"].path = "/data/orders.pages";
+    config.databases["orders"].copies = {"alpha", "beta"};
   }
   std::vector<HealthCheck> checks() const { return checks_of(status, host, config, check_time); }
 };
@@ -70,9 +71,9 @@ TEST(Checks, AHealthyPairPassesThemAll) {
     EXPECT_EQ(check.hint, "") << check.name;
     EXPECT_NE(check.found, "") << check.name;
   }
-  EXPECT_EQ(checks.size(), 23u);
+  EXPECT_EQ(checks.size(), 24u);
   EXPECT_EQ(count(checks).exit_code(), ExitCode::done);
-  EXPECT_EQ(checks_text(checks, false, false), "23 checks, all ok\n");
+  EXPECT_EQ(checks_text(checks, false, false), "24 checks, all ok\n");
 }
 
 struct Case {
@@ -120,6 +121,11 @@ TEST(Checks, OfTheNodeAndItsHost) {
 
 TEST(Checks, OfTheConfigurationAndTheKernel) {
   expect_cases({
+      {"in_force", "alpha", "ok", "databases and copies of the file", [](Stage&) {}},
+      {"in_force", "alpha", "warning", "says of mail is not in force", [](Stage& s) { s.config.databases["mail"].copies = {"alpha"}; }},
+      {"in_force", "alpha", "ok", "databases and copies", [](Stage& s) { s.config.databases["mail"].copies = {"beta"}; }},
+      {"in_force", "alpha", "warning", "says of orders is not in force", [](Stage& s) { s.config.databases["orders"].copies = {"alpha"}; }},
+      {"in_force", "alpha", "warning", "says of orders is not in force", [](Stage& s) { s.config.databases.clear(); }},
       {"settings", "alpha", "warning", "not in force", [](Stage& s) { s.config.warnings = {"streams is not in force"}; }},
       {"sqlite", "alpha", "ok", "no known fault",
        [](Stage& s) { s.config.databases["orders"].kind = engine::DatabaseKind::sqlite; }},
@@ -377,14 +383,14 @@ TEST(Checks, TheTextHasWhatIsNotOkAndTheJsonHasAll) {
             "sysctl  alpha        unknown  /proc/sys/net cannot be read\n"
             "state   orders@beta  failed   Failed for 2d 04h, \\x1b[2J\n"
             "  hint: ccr seed orders@beta\n"
-            "19 checks, 1 failed, 1 warning, 1 unknown\n");
+            "20 checks, 1 failed, 1 warning, 1 unknown\n");
   EXPECT_NE(checks_text(checks, true, false).find("service"), std::string::npos);
   const json document = checks_json(checks);
   EXPECT_EQ(document["schema"], 1);
-  EXPECT_EQ(document["checks"].size(), 19u);
+  EXPECT_EQ(document["checks"].size(), 20u);
   EXPECT_EQ(document["checks"][0],
             (json{{"check", "service"}, {"subject", "alpha"}, {"verdict", "ok"}, {"found", "answers"}, {"hint", ""}}));
-  EXPECT_EQ(document["ok"], 16);
+  EXPECT_EQ(document["ok"], 17);
   EXPECT_EQ(document["warnings"], 1);
   EXPECT_EQ(document["failed"], 1);
   EXPECT_EQ(document["unknown"], 1);

@@ -51,6 +51,7 @@ class NodeChecks {
     tls();
     certificate();
     settings();
+    in_force();
     sqlite();
     sysctl();
     peers();
@@ -111,6 +112,21 @@ class NodeChecks {
   void settings() {
     if (config_.warnings.empty()) add("settings", here_, Health::ok, "nothing to say of the configuration");
     for (const std::string& warning : config_.warnings) add("settings", here_, Health::warning, warning, "ccr config show");
+  }
+
+  // By names alone: which databases this node has a copy of, and who else has one.
+  void in_force() {
+    std::map<std::string, std::set<std::string>> file, daemon;
+    for (const auto& [name, database] : config_.databases)
+      if (std::find(database.copies.begin(), database.copies.end(), here_) != database.copies.end()) file[name] = {database.copies.begin(), database.copies.end()};
+    for (const json& database : list_field(status_, "databases"))
+      for (const json& copy : list_field(database, "copies")) daemon[text_field(database, "name")].insert(text_field(copy, "node"));
+    if (file == daemon) return add("in_force", here_, Health::ok, "the databases and copies of the file");
+    std::string differ;
+    for (const auto* names : {&file, &daemon})
+      for (const auto& [name, copies] : *names)
+        if (file[name] != daemon[name] && differ.find(name) == std::string::npos) differ += (differ.empty() ? "" : ", ") + name;
+    add("in_force", here_, Health::warning, "what the file says of " + differ + " is not in force", "systemctl reload ccr, then ccr events shows at config_read what was refused");
   }
 
   void sqlite() {

@@ -10,6 +10,7 @@
 //   tls            | this node         | off                                      |
 //   certificate    | this node         | its last 30 days                         | outside its dates
 //   settings       | this node         | what the configuration's reader warns of |
+//   in_force       | this node         | the file has other databases or copies   |
 //   sqlite         | this node         | a library with a known fault             |
 //   sysctl         | this node         | window scaling or timestamps off         |
 //   configuration  | each other node   | not heard of for two minutes (unknown)   | not the same there

@@ -28,6 +28,13 @@ class LogTrace final : public Trace {
   Clock& clock_;
 };
 
+Task<Result<void>> reload(Daemon& daemon) {
+  notify_service("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(daemon.clock().now().nanoseconds / 1000));
+  static_cast<void>(co_await daemon.read_again());  // what was refused is an event
+  notify_service("READY=1");
+  co_return Result<void>();
+}
+
 Task<Result<void>> watch_signals(Executor executor, Daemon& daemon, TaskGroup& group, engine::Node& node, Trace& trace) {
   // When this ends the signals have their default effect again: a second Ctrl-C ends a node that does not stop.
   asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
@@ -40,9 +47,7 @@ Task<Result<void>> watch_signals(Executor executor, Daemon& daemon, TaskGroup& g
       group.stop();
       co_return Result<void>();
     }
-    notify_service("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(daemon.clock().now().nanoseconds / 1000));
-    daemon.read_again(node);
-    notify_service("READY=1");
+    group.spawn(reload(daemon), TaskGroup::OnError::keep_others);  // while copies end in their time, signals are heard
   }
 }
 

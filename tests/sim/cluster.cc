@@ -90,15 +90,20 @@ Node* Cluster::node(const std::string& name) {
   return found == nodes_.end() ? nullptr : found->second;
 }
 
+engine::Hosted* Cluster::hosted(const std::string& name) {
+  Node* here = node(name);
+  return here == nullptr ? nullptr : here->find(database);
+}
+
 engine::ActiveCopy* Cluster::active() {
   engine::ActiveCopy* copy = active(active_node());
   return copy != nullptr && copy->state().epoch == served_epoch_ ? copy : nullptr;
 }
 
 engine::ActiveCopy* Cluster::active(const std::string& name) {
-  Node* here = node(name);
+  engine::Hosted* here = hosted(name);
   if (here == nullptr) return nullptr;
-  engine::ActiveCopy* copy = here->find(database)->active.get();
+  engine::ActiveCopy* copy = here->active.get();
   return copy != nullptr && copy->ready() ? copy : nullptr;
 }
 
@@ -113,14 +118,13 @@ std::string Cluster::active_node() {
 }
 
 engine::PassiveCopy* Cluster::passive(const std::string& name) {
-  Node* here = node(name);
-  if (here == nullptr || here->find(database)->is_active_here) return nullptr;
-  return here->find(database)->passive.get();
+  engine::Hosted* here = hosted(name);
+  return here == nullptr || here->is_active_here ? nullptr : here->passive.get();
 }
 
 std::string Cluster::state(const std::string& name) {
-  Node* here = node(name);
-  return here == nullptr ? "" : std::string(engine::name_of(here->find(database)->standing->state()));
+  engine::Hosted* here = hosted(name);
+  return here == nullptr ? "" : std::string(engine::name_of(here->standing->state()));
 }
 
 void Cluster::start_all() {

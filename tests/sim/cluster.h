@@ -54,11 +54,13 @@ class Cluster {
   const std::vector<std::string>& names() const noexcept { return options_.nodes; }
   std::uint32_t page_size() const noexcept { return options_.page_size; }
   engine::Node* node(const std::string& name);            // null while it is not running
+  engine::Config config_of(const std::string& name) const;  // as its next start reads it
+  engine::Hosted* hosted(const std::string& name);        // null: not running, or it has no copy
   std::string active_node();                              // that serves, or did last, in the highest epoch there was; alpha at first
   engine::ActiveCopy* active();                           // of that node, when it is mounted
   engine::ActiveCopy* active(const std::string& name);
   engine::PassiveCopy* passive(const std::string& name);  // where it is a passive one
-  std::string state(const std::string& name);             // "" when not running
+  std::string state(const std::string& name);             // "" when not running, or without a copy
 
   void start_all();
   // A transaction on `pages` with content drawn from `random`; pending until the store answers. False: nobody serves, or not that node.
@@ -95,7 +97,6 @@ class Cluster {
   };
 
   Digest64 zero_digest(PageNumber page) const;
-  engine::Config config_of(const std::string& name) const;
   Task<Result<void>> live(std::string name, Incarnation& incarnation);
   Task<Result<void>> commit_task(engine::PageStore& store, std::vector<engine::PageWrite> writes, std::shared_ptr<Written> written);
 
