@@ -36,6 +36,7 @@ class CommandLine {
   void add_status_commands();
   void add_copy_commands();
   void add_handovers();
+  void add_membership();
   void add_load();
   void add_bench();
   void add_bench_seed(CLI::App& bench);
@@ -73,6 +74,8 @@ class CommandLine {
   BackupOptions backup_;
   MoveOptions move_;
   ActivateOptions activate_;
+  AddOptions add_database_;
+  ForgetOptions forget_;
   std::string log_file_, log_database_, log_generation_, log_directory_;
 };
 
@@ -118,6 +121,21 @@ void CommandLine::add_node_commands() {
   add(*config, "check", "check the file; 10 when something in it is not in force", [this] { return run_config_check(common_); });
   add(*config, "show", "print what is in force, defaults included", [this] { return run_config_show(common_); });
   add(app_, "version", "version, formats, compiled-in parts", [this] { return run_version(common_); });
+}
+
+void CommandLine::add_membership() {
+  CLI::App* add_it = add(app_, "add", "a database, or a copy of one, into the configuration and the running daemon of this node", [this] { return run_add(common_, add_database_); });
+  add_it->add_option("target", add_database_.target, "a new database, or a copy of one that is there")->type_name("DB[@NODE]")->required();
+  add_it->add_option("--kind", add_database_.kind, "sqlite or pages [sqlite]")->type_name("KIND");
+  add_it->add_option("--path", add_database_.path, "the database file; {node} in it is the node's name")->type_name("FILE");
+  add_it->add_option("--logs", add_database_.logs, "a directory for its log alone")->type_name("DIR");
+  add_it->add_option("--copies", add_database_.copies, "nodes; the first is the active one")->type_name("NODE,…")->delimiter(',');
+  add_it->add_flag("--dry-run", add_database_.dry_run, "what would change, and whether it may");
+  CLI::App* forget = add(app_, "forget", "a database, or a copy of one, out of the configuration and the running daemon; its files stay",
+                         [this] { return run_forget(common_, forget_); });
+  forget->add_option("target", forget_.target, "the database, or a copy of it")->type_name("DB[@NODE]")->required();
+  forget->add_flag("--yes", forget_.yes, "without asking");
+  forget->add_flag("--dry-run", forget_.dry_run, "what would change, and whether it may");
 }
 
 void CommandLine::add_status_commands() {
@@ -314,6 +332,7 @@ CommandLine::CommandLine() {
   add_status_commands();
   add_copy_commands();
   add_handovers();
+  add_membership();
   add_load();
   add_bench();
   add_tune();

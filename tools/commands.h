@@ -95,6 +95,15 @@ struct ActivateOptions {
   std::string database, on, dial = "good", until;
   bool yes = false, dry_run = false;
 };
+struct AddOptions {
+  std::string target, kind = "sqlite", path, logs;
+  std::vector<std::string> copies;
+  bool dry_run = false;
+};
+struct ForgetOptions {
+  std::string target;
+  bool dry_run = false, yes = false;
+};
 struct EventsOptions {
   std::string target;
   bool follow = false;
@@ -131,6 +140,8 @@ ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options);
 ExitCode run_backup(const CommonOptions& common, const BackupOptions& options);
 ExitCode run_move(const CommonOptions& common, const MoveOptions& options);
 ExitCode run_activate(const CommonOptions& common, const ActivateOptions& options);
+ExitCode run_add(const CommonOptions& common, const AddOptions& options);
+ExitCode run_forget(const CommonOptions& common, const ForgetOptions& options);
 ExitCode run_load(const CommonOptions& common, const LoadOptions& options);
 ExitCode run_bench(const CommonOptions& common, const std::string& kind, const BenchOptions& options);
 ExitCode run_report(const ReportOptions& options);

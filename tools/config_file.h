@@ -16,6 +16,10 @@ Result<engine::Config> load_config(const std::string& file, const std::string& n
 // Whether it names that database, and that copy of it; empty names ask for nothing. Errors: not_found, with the nearest name.
 Result<void> find_copy(const engine::Config& config, const std::string& database, const std::string& node);
 
+// The file holds `after` from completion on, durably, with its owner and mode; a link to it stays one. At any failure it holds what it did. refused: it is not
+// `before` any more; somebody else changed it.
+Result<void> replace_config(const std::string& file, const std::string& before, const std::string& after);
+
 std::string host_name();  // up to the first dot
 
 }  // namespace ccr::tools

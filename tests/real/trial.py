@@ -34,6 +34,7 @@ TRIALS = {
     "kill": "kill",
     "many": "many",
     "measure": "measure",
+    "membership": "membership",
     "memory": "memory",
     "mistake": "mistake",
     "outages": "outages",
