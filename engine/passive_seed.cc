@@ -259,6 +259,10 @@ Task<Result<void>> PassiveCopy::adopt(transport::Welcome welcome) {
   fresh.seed.manual_resume = state.seed.manual_resume;
   fresh.seed.reread = true;
   fresh.seed.bytes_per_second_max = state.seed.bytes_per_second_max;
+  fresh.since = state.since;
+  fresh.suspended = state.suspended;  // by a person, while this seed began
+  fresh.comment = state.comment;
+  fresh.suspended_by = state.suspended_by;
   state = fresh;
   forget_log_times();
   CCR_CO_TRY(co_await keeper_.save());

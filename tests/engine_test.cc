@@ -31,6 +31,22 @@ TEST_F(TwoNodes, AnIdleDatabaseIsHealthyAtOnceAndProven) {
   EXPECT_EQ(cluster.passive("beta")->state().root_equal_at, cluster.active()->tip().durable);
 }
 
+// While it takes over the source's history, a new state is being written.
+TEST_F(TwoNodes, ASuspensionAtTheVeryBeginOfAFirstSeedIsKept) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "needs_seed"));
+  write(200);
+  cluster.request_seed("beta");
+  ASSERT_TRUE(wait_for("beta", "seeding"));
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended", 5s));
+  EXPECT_EQ(cluster.passive("beta")->state().comment, "by the simulator");
+  cluster.request_seed("beta");
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
 TEST_F(TwoNodes, ASuspendedCopyRestsAndResumesWithWhatItMissed) {
   seed();
   cluster.request_suspend("beta");
