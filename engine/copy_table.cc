@@ -32,8 +32,7 @@ void CopyTable::add(const std::string& node) {
 }
 
 void CopyTable::forget(const std::string& node) {
-  CCR_ASSERT(copies_.contains(node));
-  add(node);
+  if (copies_.contains(node)) add(node);
 }
 
 void CopyTable::durable_here(Position position) { durable_times_.reached(position, clock_.now()); }

@@ -126,7 +126,7 @@ std::vector<MembershipChange> membership_changes(const Config& in_force, const C
 Result<void> check_membership(const Config& in_force, const Config& read, const MembershipChange& change, const MembershipFacts& facts) {
   CCR_TRY(check_nodes(in_force, change));
   if (change.here != Here::ends && change.here != Here::goes_on) return {};
-  if (facts.handing_over) return refused("the active copy of " + change.database + " is changing", "try again in a moment; ccr status " + change.database);
+  if (facts.handing_over) return refused("the active copy of " + change.database + " is changing", "try again in a moment; where it stays so, a ccr move of it settles that");
   if (change.here == Here::ends) return check_end(read, change, facts, in_force.node);
   return check_rest(in_force, read, change, facts);
 }

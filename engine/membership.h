@@ -37,7 +37,7 @@ std::vector<MembershipChange> membership_changes(const Config& in_force, const C
 // What this node knows of a database that it has a copy of.
 struct MembershipFacts {
   std::string active;               // by its role here
-  bool handing_over = false;        // or another role is wanted
+  bool handing_over = false;        // or another role is wanted, or this copy agreed to take over
   bool seeding = false;             // this copy is
   bool backing_up = false;
   std::set<std::string> seeds;      // nodes that are being seeded from here

@@ -28,7 +28,8 @@ Task<MembershipFacts> Node::facts_of(const MembershipChange& change) {
   Hosted* hosted = find(change.database);
   if (hosted == nullptr) co_return facts;
   facts.active = hosted->config.copies.front();
-  facts.handing_over = hosted->handing_over || hosted->wanted.has_value();
+  const Epoch prepared = !hosted->is_active_here && hosted->passive->opened() ? hosted->passive->state().prepared : hosted->prepared;
+  facts.handing_over = hosted->handing_over || hosted->wanted.has_value() || prepared != 0;
   facts.seeding = !hosted->is_active_here && hosted->passive->seeding();
   facts.backing_up = hosted->backup != nullptr && !hosted->backup->ended();
   for (const auto& [key, connections] : hosted->connections) {
@@ -66,6 +67,7 @@ Task<void> Node::forget(Hosted& hosted) {
   hosted.forgotten = true;
   for (const auto& [key, connections] : hosted.connections)
     for (transport::FramedConnection* connection : connections) connection->close();
+  if (hosted.verification && !hosted.verification->ended()) hosted.verification->cancel();  // it may be waiting for its rate
   if (hosted.lives != nullptr) hosted.lives->stop();
   while (hosted.lives != nullptr) co_await hosted.role_changed.wait();
   co_await hosted.passive->leave();

@@ -116,7 +116,8 @@ Task<Result<RepairOutcome>> repair_page(RepairPlace place, OwnPages& pages, Page
   const std::string& self = place.context.config.node;
   std::vector<PeerWord> words;
   std::string cause;
-  for (const std::string& node : place.database.copies) {
+  const std::vector<std::string> copies = place.database.copies;  // they may change meanwhile
+  for (const std::string& node : copies) {
     if (node == self) continue;
     const transport::PageAsk ask{page, now->found.expected};
     const Result<PageTaken> taken = co_await ask_for_page(place.context, place.database, place.signature, node, ask);

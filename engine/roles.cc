@@ -93,12 +93,18 @@ Task<Result<void>> Roles::ask_once(std::string peer) {
   co_return Result<void>();
 }
 
+Task<Result<void>> Roles::ask_all(std::vector<std::string> peers) {
+  co_await stop_point();
+  TaskGroup asking(context_.executor);
+  for (const std::string& peer : peers) asking.spawn(ask_once(peer));
+  co_return co_await asking.join();
+}
+
 Task<Result<void>> Roles::ask_about(const Hosted& hosted) {
   if (!first_round_over_) co_return Result<void>();
-  TaskGroup asking(context_.executor);
-  for (const std::string& node : hosted.config.copies)
-    if (node != context_.config.node) asking.spawn(ask_once(node));
-  static_cast<void>(co_await with_timeout(context_.clock, first_round_limit, "the other copies", asking.join()));
+  std::vector<std::string> others = hosted.config.copies;
+  std::erase(others, context_.config.node);
+  static_cast<void>(co_await with_timeout(context_.clock, first_round_limit, "the other copies", ask_all(std::move(others))));
   co_return Result<void>();
 }
 

@@ -67,6 +67,7 @@ class Roles {
   void hear_all(const std::string& peer, const std::vector<transport::RoleEntry>& entries);
   bool doubtful(const std::string& peer) const;
   Task<Result<void>> ask_once(std::string peer);
+  Task<Result<void>> ask_all(std::vector<std::string> peers);
   Task<Result<std::vector<transport::RoleEntry>>> exchange(transport::FramedConnection& connection, std::string peer);
   Task<Result<void>> tell(transport::FramedConnection& connection, std::string peer);
   struct Met {

@@ -149,7 +149,7 @@ TEST(Handshake, RefusesANodeThatMayHaveNoCopy) {
   hello.from_node = "delta";
   expect_refusal(hello, sample_facts(), RefuseReason::node,
                  "node 'delta' has no copy of 'orders' by the configuration of alpha; copies: alpha, beta, gamma",
-                 "add it to copies of the database on both nodes");
+                 "add it to copies of the database on both nodes, or on neither: ccr add, ccr forget");
 }
 
 TEST(Handshake, RefusesItself) {

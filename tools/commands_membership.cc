@@ -201,9 +201,11 @@ ExitCode run_add(const CommonOptions& common, const AddOptions& options) {
 ExitCode run_forget(const CommonOptions& common, const ForgetOptions& options) {
   const Result<Target> target = parse_target(options.target);
   if (!target) return report(target.error());
+  std::optional<Error> unknown;  // to the file; the daemon may have it still, where somebody took it out of the file
   const auto change = [&](const std::string& text, const engine::Config& config) -> Result<std::string> {
     const Result<void> known = find_copy(config, target->database, target->node);
-    if (!known.ok()) return known.error();
+    if (!known.ok()) unknown = known.error();
+    if (!known.ok()) return text;
     if (target->node.empty()) return without_database(text, target->database);
     if (config.databases.at(target->database).copies.size() == 1)
       return Error{ErrorKind::refused, options.target + " is the only copy", "the database goes as a whole: ccr forget " + target->database};
@@ -211,6 +213,7 @@ ExitCode run_forget(const CommonOptions& common, const ForgetOptions& options) {
   };
   const Result<Edit> edit = prepare(common, change);
   if (!edit) return report(edit.error());
+  if (unknown && (edit->plan.is_null() || edit->plan["copies"].empty())) return report(*unknown);
   if (edit->plan.is_null()) return report(no_daemon(edit->before));
   Told told;
   told.same_command = "ccr forget " + options.target;

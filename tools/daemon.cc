@@ -150,6 +150,21 @@ void take_at_once(engine::Config& in_force, const engine::Config& read) {
 
 }  // namespace
 
+// One reading at a time, those that only ask included: each judges by what is in force.
+class Daemon::Turn {
+ public:
+  explicit Turn(Daemon& daemon) : daemon_(daemon) { daemon_.reading_ = true; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    daemon_.reading_ = false;
+    daemon_.reading_over_.notify();
+  }
+
+ private:
+  Daemon& daemon_;
+};
+
 struct Daemon::Asked {
   explicit Asked(const Executor& executor) : done(executor) {}
   std::optional<Result<Reading>> answer;
@@ -198,14 +213,7 @@ Task<Result<void>> Daemon::take_copies(const engine::Config& read, const std::ve
 // goes on as it is.
 Task<Result<Daemon::Reading>> Daemon::read_config_again() {
   while (reading_) co_await reading_over_.wait();
-  struct Turn {
-    Daemon& daemon;
-    explicit Turn(Daemon& d) : daemon(d) { daemon.reading_ = true; }
-    ~Turn() {
-      daemon.reading_ = false;
-      daemon.reading_over_.notify();
-    }
-  } turn(*this);
+  const Turn turn(*this);
   const Result<engine::Config> config = load_config(config_file_, config_.node);
   if (!config) {
     const Event event{"config_refused", config_.node, {{"cause", config.error().message}, {"hint", config.error().hint}}};
@@ -253,6 +261,8 @@ Task<Result<nlohmann::json>> Daemon::reload(engine::ControlRequest request) {
     const Result<engine::Config> config =
         text->empty() ? load_config(config_file_, config_.node) : engine::parse_config(*text, config_file_, config_.node);
     if (!config.ok()) co_return config.error();
+    while (reading_) co_await reading_over_.wait();
+    const Turn turn(*this);
     reading = co_await judge(*config);
   } else {
     auto asked = std::make_shared<Asked>(executor_);

@@ -56,6 +56,7 @@ class Daemon final : private engine::ControlHandler {
     bool restart = false;           // the rest of it needs one
   };
   struct Asked;
+  class Turn;
 
   Task<Result<nlohmann::json>> handle(engine::ControlRequest request, engine::ControlReply& reply) override;
   Task<Result<nlohmann::json>> reload(engine::ControlRequest request);

@@ -52,7 +52,7 @@ std::optional<Refuse> refuse_peer(const Hello& hello, const ActiveFacts& active)
     return refuse(RefuseReason::node,
                   "node '" + hello.from_node + "' has no copy of '" + hello.database + "' by the configuration of " + active.node +
                       "; copies: " + list_text(active.copies),
-                  "add it to copies of the database on both nodes");
+                  "add it to copies of the database on both nodes, or on neither: ccr add, ccr forget");
   }
   return std::nullopt;
 }

@@ -62,7 +62,7 @@ def by_commands(trial):
         cluster.start().seed()
         cluster.databases["mail"] = Database("mail", kind="sqlite")
         make_mail(alpha)
-        load = Load(alpha, rate=1_000_000, seconds=120)
+        load = Load(alpha, rate=200_000, seconds=120)
         before = {node.name: orders_changes(node) for node in (alpha, beta)}
         new = ["add", "mail", "--path", f"{cluster.directory}/{{node}}/mail.db", "--logs", f"{cluster.directory}/{{node}}/mail-log", "--copies", "alpha,beta"]
         text = alpha.config_path.read_text()
