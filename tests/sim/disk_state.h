@@ -55,9 +55,11 @@ class DiskState {
   Result<void> remove(const std::string& path);
   Result<std::vector<storage::DirectoryEntry>> list(const std::string& path) const;
   Result<NodeId> find(const std::string& path) const;  // a file
+  Result<NodeId> directory(const std::string& path) const;
 
   const Content& cached(NodeId file) const { return at(file).cached; }
   const Content& durable(NodeId file) const { return at(file).durable; }
+  Mark modified(NodeId file) const { return at(file).modified; }
   void write(NodeId file, std::uint64_t offset, ByteView bytes);
   void resize(NodeId file, std::uint64_t size);
   void flip(NodeId file, std::uint64_t offset, unsigned bit);  // at rest: cached and durable
@@ -114,7 +116,6 @@ class DiskState {
   FileState& at(NodeId file);
   const FileState& at(NodeId file) const;
   Result<Place> place(const std::string& path) const;
-  Result<NodeId> directory(const std::string& path) const;
   void change_names(NodeId directory, NameChange change);
   static void apply(Names& names, const NameChange& change);
   static void apply(Content& content, const Change& change);

@@ -40,6 +40,8 @@ inline constexpr Seam seams[] = {
     {"storage/sqlite/sqlite_source.cc", Reach::threads, "sqlite3 calls block, and one thread keeps its POSIX locks together"},
     {"storage/sqlite/wal_watch.cc", Reach::system, "waits for a WAL to change, on SQLite's worker"},
     {"storage/sqlite/wal_watch.cc", Reach::time, "measures that wait, on SQLite's worker"},
+    {"tests/lying_disk/lying_disk.cc", Reach::system, "a program of its own: it kills a process at an operation of that process"},
+    {"tests/lying_disk/mount.cc", Reach::system, "a program of its own, a disk for real processes"},
     {"tests/sqlite_app.cc", Reach::chance, "an application of its own, not a test"},
     {"tests/sqlite_app.cc", Reach::time, "an application of its own, not a test"},
     {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},

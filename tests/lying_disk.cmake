@@ -1,0 +1,10 @@
+# The disk that lies, for real processes: what they did not sync is lost when it is told to. Needs libfuse3 (tools/install --test); without it,
+# and where one may not mount, what is played on it is skipped.
+pkg_check_modules(FUSE3 IMPORTED_TARGET fuse3)
+if(FUSE3_FOUND)
+  add_executable(lying_disk lying_disk/mount.cc lying_disk/lying_disk.cc lying_disk/disk_words.cc)
+  target_link_libraries(lying_disk PRIVATE ccr_sim PkgConfig::FUSE3)
+  add_dependencies(slow_tests lying_disk)
+  add_test(NAME lying_disk COMMAND ${PROJECT_SOURCE_DIR}/tests/lying_disk/self_test.py $<TARGET_FILE:lying_disk>)
+  set_tests_properties(lying_disk PROPERTIES LABELS slow TIMEOUT 240 SKIP_RETURN_CODE 77)
+endif()
