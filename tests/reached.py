@@ -18,6 +18,7 @@ COUNTED = re.compile(r", (\d+) ([a-z][a-z_ ]*)")
 FUZZED = re.compile(r"^Done (\d+) runs", re.MULTILINE)
 ROUNDS = re.compile(r"counts: rounds (\d+), healed (\d+), operations (\d+), fired (\d+)")
 KILLED = re.compile(r"^ +(?:kill|restart) +\d+ +(\d+)$", re.MULTILINE)
+POWER = re.compile(r"^ +power: (\d+) kills at an operation, (\d+) cuts, (\d+) recorded cuts opened, (\d+) held$", re.MULTILINE)
 MOMENTS = re.compile(r"^ +moments: (.*)$", re.MULTILINE)
 ZOO = re.compile(r"^zoo: (\d+) found, (\d+) missed, (\d+) broken", re.MULTILINE)
 REPEATED_EVERY = 100  # of the swarm's seeds: tests/swarm_test.cc
@@ -46,6 +47,10 @@ class Reached:
         zoos = ZOO.findall(text)
         self.planted = sum(sum(map(int, counts)) for counts in zoos)
         self.found = sum(int(found) for found, _, _ in zoos)
+        power = [tuple(map(int, counts)) for counts in POWER.findall(text)]
+        self.struck, self.power_cuts, self.opened = (sum(counts[column] for counts in power) for column in range(3))
+        self.struck_held = sum(held for kills, _, _, held in power if kills)
+        self.cuts_held = sum(held for kills, _, _, held in power if not kills)
         self.kills = sum(map(int, KILLED.findall(text))) + sum(sum(map(int, re.findall(r"\d+", moments))) for moments in MOMENTS.findall(text))
 
     def rows(self):
@@ -57,8 +62,10 @@ class Reached:
             ("R2", "seeds; hours of simulated time", seeds, f"{self.hours:,.0f} h", f"{self.seeds - self.wrong:,}", "2,000; 200 h"),
             ("R3", "faults that fired in it", "-", f"{self.fired:,}", "see R1", "40,000"),
             ("R4", "crash states opened: the swarm's power cuts", "-", f"{self.cuts:,}", "see R1", "35,000; the sweeps count none"),
-            ("R5", "kill -9 of daemons at random moments", "-", f"{self.kills:,}", "see rounds", "300 at a chosen call: none"),
-            ("R6", "power cuts on a disk that lies (FUSE)", "0", "0", "0", "60; there is no such disk"),
+            ("R5", "kill -9 of daemons at a chosen disk operation", "-", f"{self.struck:,}", f"{self.struck_held:,}", "300"),
+            ("", "kill -9 of daemons at random moments", "-", f"{self.kills:,}", "see rounds", "-"),
+            ("R6", "power cuts of daemons on a disk that lies (FUSE); recorded ones that a daemon opened", "-",
+             f"{self.power_cuts:,}; {self.opened:,}", f"{self.cuts_held:,}", "60"),
             ("R7", "cells of the fault matrix with a test", f"{cells}", f"{tested}", "-", "100 %"),
             ("R8", "'fail the Nth operation' loops", "0", "0", "0", "6; no test counts them"),
             ("R9", "seeds run twice, to the same trace", f"{self.repeated:,}", "-", "see R1", "1 %"),

@@ -50,7 +50,7 @@ bool read_action(std::istringstream& words, DiskAction& action) {
 
 bool cut(LyingDisk& disk, std::istringstream& words, bool later) {
   Cut cut;
-  if (later && !(words >> cut.after_operations >> cut.process && cut.after_operations > 0)) return false;
+  if (later && !(read_action(words, cut.action) && words >> cut.after_operations >> cut.process && cut.after_operations > 0)) return false;
   if (!read_style(words, cut.style, cut.seed)) return false;
   disk.cut(cut);
   return true;

@@ -13,7 +13,7 @@ namespace ccr::lying {
 int LyingDisk::pass(DiskAction action, std::uint64_t life, const std::function<int()>& perform, const std::function<void()>& fail) {
   if (off_ || life != life_) return -EIO;
   ++operations_;
-  if (cut_ && --cut_->after_operations == 0) {
+  if (comes_to_the_cut(action)) {
     power_off(perform);
     return -EIO;
   }
@@ -22,6 +22,11 @@ int LyingDisk::pass(DiskAction action, std::uint64_t life, const std::function<i
   ++failures_;
   if (fail) fail();
   return -number;
+}
+
+bool LyingDisk::comes_to_the_cut(DiskAction action) {
+  if (!cut_ || (cut_->action != DiskAction::any && cut_->action != action)) return false;
+  return --cut_->after_operations == 0;
 }
 
 int LyingDisk::planned(DiskAction action) {

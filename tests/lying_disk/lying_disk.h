@@ -3,7 +3,7 @@
 //
 // Completion: every call is done when it returns, 0 or more, or a negative errno. An operation counts when it is a system call on a file or a
 // directory that stands for one of SimDisk's; looking at names counts as nothing.
-// A cut at operation N: the process is killed first, then N is performed or not, then what was not synced is settled, so nothing that the
+// A cut at operation N, or at the Nth of one kind: the process is killed first, then N is performed or not, then what was not synced is settled, so nothing that the
 // process does later is seen. Until remount() every operation fails with EIO, and handles of before fail for ever.
 // Recording: every change since record() can be done again, so any moment since then can be opened, crashed in any style: open_recorded().
 // Failure: a planned write wrote any part, a planned sync lost any part, as on SimDisk. Sockets are names only and gone with a cut.
@@ -36,7 +36,8 @@ struct Handle {
 };
 
 struct Cut {
-  std::uint64_t after_operations = 0;  // 1: at the next one
+  std::uint64_t after_operations = 0;  // 1: at the next one; 0: now
+  DiskAction action = DiskAction::any;  // of those that count here
   pid_t process = 0;                   // 0: nobody is killed
   CrashStyle style;
   std::uint64_t seed = 0;
@@ -100,6 +101,7 @@ class LyingDisk {
   int planned(DiskAction action);
   void change(Change change, std::uint64_t bytes = 0);
   void power_off(const std::function<int()>& perform);
+  bool comes_to_the_cut(DiskAction action);
   bool fits(NodeId node, std::uint64_t size) const;
   int errno_of_open(const std::string& path, int flags) const;
   int errno_of_remove(const std::string& path) const;

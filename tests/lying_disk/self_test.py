@@ -363,13 +363,25 @@ def process_killed_at_an_operation(disk):
         for style in ("process", "lose", "any"):
             disk.tell("erase")
             process = victim(disk.directory)
-            disk.tell(f"cut_at {count} {process.pid} {style} {count}")
+            disk.tell(f"cut_at any {count} {process.pid} {style} {count}")
             said = process.communicate()[0].decode().split()
             expect("the victim's end", process.returncode, -9)
             expect("the disk is off", disk.off, True)
             disk.tell("mount")
             content = (Path(disk.directory) / "f").read_bytes() if said else b""
             expect(f"what was durable at operation {count}", all(content[8 * int(i):8 * int(i) + 7] == b"%07d" % int(i) for i in said), True)
+
+
+def process_killed_at_its_nth_sync(disk):
+    """Of that kind alone: with the first sync of its file nothing was said, at its tenth nine letters, or ten were durable."""
+    for count in (1, 2, 10):
+        disk.tell("erase")
+        process = victim(disk.directory)
+        disk.tell(f"cut_at sync {count} {process.pid} lose 1")
+        said = process.communicate()[0].decode().split()
+        expect(f"letters said before sync {count}", len(said), count - 1)
+        disk.tell("mount")
+        expect("durable", (Path(disk.directory) / "f").stat().st_size // 8 in (count - 2, count - 1, count), True)
 
 
 def handles_of_before_are_dead(disk):
@@ -447,7 +459,7 @@ def sockets_are_names(disk):
 
 
 def words_that_mean_nothing_are_refused(disk):
-    for words in ("", "cutt", "cut", "cut any", "cut_at 0 0 any 1", "fail nothing 5 0 1", "open 1000000 keep 1", "note"):
+    for words in ("", "cutt", "cut", "cut any", "cut_at 3 0 any 1", "cut_at any 0 0 any 1", "fail nothing 5 0 1", "open 1000000 keep 1", "note"):
         expect(f"'{words}'", code_of(lambda words=words: disk.tell(words)), errno.EINVAL)
 
 
@@ -459,7 +471,7 @@ def code_of(call):
         return error.errno
 
 
-STORIES = (kill_alone_loses_nothing, every_moment_is_a_beginning, process_killed_at_an_operation, handles_of_before_are_dead,
+STORIES = (kill_alone_loses_nothing, every_moment_is_a_beginning, process_killed_at_an_operation, process_killed_at_its_nth_sync, handles_of_before_are_dead,
            unlinked_file_serves_its_holder, errors_come_by_count, failed_sync_is_no_promise, full_disk_says_so, sockets_are_names,
            words_that_mean_nothing_are_refused)
 

@@ -121,11 +121,18 @@ class Node:
         place = self.cluster.network.prefix(self.name)
         return [*place, str(self.cluster.ccr), "--config", str(self.config_path), "--node", self.name, *arguments]
 
-    def start(self, environment=None):
+    def start(self, environment=None, first=None):
+        """`first` is done by the process that becomes the daemon, with that process's number."""
         assert self.process is None, f"{self.name} runs already"
+
+        def begin():
+            end_with_parent()
+            if first:
+                first()
+
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command("serve"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env={**os.environ, **(environment or {})}, preexec_fn=end_with_parent)
+                                            env={**os.environ, **(environment or {})}, preexec_fn=begin)
         return self
 
     @property

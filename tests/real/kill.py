@@ -143,9 +143,9 @@ class Rounds:
 class PageRounds(Rounds):
     """A page store under `ccr load`."""
 
-    def __init__(self, trial, cluster):
+    def __init__(self, trial, cluster, load=None):
         super().__init__(trial, cluster)
-        self.load = Load(self.alpha)
+        self.load = load or Load(self.alpha)
 
     def acknowledged(self, alpha_killed):
         if not alpha_killed:
@@ -171,7 +171,8 @@ class PageRounds(Rounds):
         sampled = [check_load_pages(self.trial, node, DATABASE, last, PAGES_SAMPLED) for node in (self.alpha, self.beta)]
         self.trial.check(f"at rest at commit {last}: logs, files, and {sum(sampled)} pages of a sample", min(sampled) > 0)
         self.cluster.start()
-        self.load = Load(self.alpha)
+        self.load = None
+        self.write_again()
 
 
 class SqliteRounds(Rounds):

@@ -39,6 +39,7 @@ TRIALS = {
     "mistake": "mistake",
     "outages": "outages",
     "paths": "paths",
+    "power": "power",
     "rounds": "rounds",
     "scrub": "scrub",
     "seed-faults": "seed_faults",
