@@ -52,6 +52,8 @@ class Counts:
 class Blows(PageRounds):
     """Kills or cuts of either daemon, each at an operation of its disk, and what must hold behind them."""
 
+    moments_word = "blows"
+
     def __init__(self, trial, cluster, disks, counts, power):
         super().__init__(trial, cluster, load_of(cluster["alpha"]))
         self.disks, self.counts, self.power = disks, counts, power
