@@ -3,3 +3,4 @@ foreach(trial bad-input cut drill flood handover kill many measure membership me
   add_test(NAME real.${trial} COMMAND ${PROJECT_SOURCE_DIR}/tools/trial ${trial} --short --seed 1 --ccr $<TARGET_FILE:ccr>)
   set_tests_properties(real.${trial} PROPERTIES LABELS slow TIMEOUT 240 RESOURCE_LOCK daemons COST 100)  # first: the others fit beside them
 endforeach()
+set_tests_properties(real.power PROPERTIES TIMEOUT 400)  # 300 kills and 60 cuts: some 75 s on a machine that has nothing else to do
