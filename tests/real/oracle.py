@@ -19,7 +19,7 @@ EXPECTED = (
     r"{db}\.db-(wal|journal|shm)\.before-epoch-[0-9]+",
     r"state/lock", r"state/control\.sock", r"state/events\.jsonl(\.1)?",
     r"state/{db}/(ccr-identity|digests|seed\.map|state\.[01])",
-    r"{db}-log/(ccr-identity|current\.log|prepared\.log|spare\.[0-9]+|[0-9a-f]{{16}}\.log)",
+    r"{db}-log/(ccr-identity|current\.log|prepared\.log|spare\.[0-9]+|reserve\.[0-9]+|[0-9a-f]{{16}}\.log)",
     r"{db}-log/incoming/[0-9a-f]{{16}}\.log",
     r"{db}-log/quarantine/[0-9a-f]{{16}}\.log\.[0-9]+",  # what a new pass of a seed set aside
     r"{db}-log/quarantine/pages/[0-9a-f]{{8}}-[0-9a-f]{{16}}\.page",  # what rotted
