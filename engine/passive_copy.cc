@@ -6,6 +6,7 @@
 
 #include "engine/digest_scan.h"
 #include "engine/passive_files.h"
+#include "engine/persons_word.h"
 #include "engine/passive_scrub.h"
 
 namespace ccr::engine {
@@ -224,11 +225,12 @@ Task<Result<void>> PassiveCopy::suspend(SuspendRequest request) {
   }
   storage::CopyState& state = keeper_.state();
   if (state.suspended && (request.comment.empty() || state.comment == request.comment)) co_return Result<void>();
+  const PersonsWord before(state);
   if (!state.suspended) state.since = context_.clock.wall_now();
   state.suspended = true;
   state.comment = std::move(request.comment);
   state.suspended_by = std::move(request.by);
-  CCR_CO_TRY(co_await keeper_.save());
+  CCR_CO_TRY(co_await save_word(keeper_, before));
   const Event event{"suspend_asked", subject_of(database_, context_.config.node), {{"by", state.suspended_by}, {"comment", state.comment}}};
   context_.trace.record(event);
   end_phase();
@@ -246,6 +248,7 @@ Task<Result<void>> PassiveCopy::resume() {
   CCR_CO_TRY(co_await check_rest());
   const Result<storage::FileFacts> facts = co_await page_file_facts();
   if (!facts.ok()) co_return facts.error();
+  const PersonsWord before(state);
   if (!state.seed.source.empty() && state.pages_at_rest.known() && *facts != state.pages_at_rest) {
     state.seed.from = state.seed.until = Position{};  // what the pass has done is of another file: it begins anew, and reads this one
     state.seed.reread = reopen_ = true;
@@ -260,7 +263,7 @@ Task<Result<void>> PassiveCopy::resume() {
   state.seed.manual_resume = false;
   inspect_tries_ = 0;
   reopen_ = true;  // whoever worked on the file may have put another in its place
-  CCR_CO_TRY(co_await keeper_.save());
+  CCR_CO_TRY(co_await save_word(keeper_, before));
   end_phase();
   while (standing_.state() == State::suspended || standing_.state() == State::failed_and_suspended) {
     if (keeper_.closed()) co_return role_changes();
@@ -285,6 +288,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   }
   const Result<bool> doubtful = co_await table_is_doubtful();
   if (!doubtful.ok()) co_return doubtful.error();
+  const PersonsWord before(state);
   state.suspended = state.failed = state.deposed = false;
   state.comment.clear();
   state.suspended_by.clear();
@@ -303,7 +307,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   extents_seen_ = 0;
   difference_reason_.clear();
   reopen_ = true;  // what is at its path now is made equal, and not a file that was moved away
-  CCR_CO_TRY(co_await keeper_.save());
+  CCR_CO_TRY(co_await save_word(keeper_, before));
   end_phase();
   co_return Result<void>();
 }

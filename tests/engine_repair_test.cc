@@ -188,6 +188,31 @@ TEST_F(TouchedFiles, ALogThatAProgramLeftBesideTheCopyStopsAResumeAndAVerificati
   expect_equal();
 }
 
+// A full disk: the person is told, and the same word once more is said anew.
+TEST_F(TouchedFiles, AWordThatCannotBeSavedWasNotSaid) {
+  seed();
+  ASSERT_TRUE(drain());
+  SimDisk& disk = cluster.host("beta").disk();
+  const DiskPlan full{DiskAction::write, "/state/orders/state.", 0, 9, ErrorKind::no_space};
+  disk.plan(full);
+  expect_error(answer_of("beta", {{"command", "suspend"}, {"comment", "disk swap"}}), ErrorKind::no_space);
+  EXPECT_FALSE(cluster.passive("beta")->state().suspended);
+  disk.clear_plans();
+  world.run_for(60s);
+  ASSERT_TRUE(wait_for("beta", "healthy")) << "and it does not come into force later";
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"comment", "disk swap"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  disk.plan(full);
+  expect_error(answer_of("beta", {{"command", "resume"}}), ErrorKind::no_space);
+  EXPECT_EQ(cluster.passive("beta")->state().comment, "disk swap");
+  expect_error(answer_of("beta", {{"command", "seed"}}), ErrorKind::no_space);
+  EXPECT_TRUE(cluster.passive("beta")->state().suspended);
+  disk.clear_plans();
+  ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_equal();
+}
+
 TEST_F(TouchedFiles, ASuspensionKeepsItsCommentWhereNoneIsGivenAgain) {
   seed();
   ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"comment", "disk swap"}}).ok());
