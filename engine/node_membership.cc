@@ -9,8 +9,6 @@
 
 namespace ccr::engine {
 
-using Here = MembershipChange::Here;
-
 Hosted& Node::add_hosted(const DatabaseConfig& database) {
   CCR_ASSERT(!databases_.contains(database.name));
   auto hosted = std::make_unique<Hosted>(executor_);
@@ -36,7 +34,7 @@ Task<MembershipFacts> Node::facts_of(const MembershipChange& change) {
     const bool of_seed = key.second == static_cast<int>(transport::Purpose::seed) || key.second == static_cast<int>(transport::Purpose::pages);
     if (of_seed && !connections.empty()) facts.seeds.insert(key.first);
   }
-  if (change.here != Here::ends || !change.whole || !hosted->is_active_here) co_return facts;
+  if (change.here != MembershipChange::Here::ends || !change.whole || !hosted->is_active_here) co_return facts;
   const std::vector<std::string> others(std::next(hosted->config.copies.begin()), hosted->config.copies.end());
   for (const std::string& node : others) {
     const Result<transport::RoleEntry> told = co_await roles_.ask_role(node, change.database);
@@ -53,7 +51,7 @@ Task<Result<std::vector<MembershipChange>>> Node::judge_membership(const Config&
     const MembershipFacts facts = co_await facts_of(change);
     const Result<void> allowed = check_membership(config_, read, change, facts);
     if (!allowed.ok()) co_return allowed.error();
-    if (change.here == Here::ends) ++ends;
+    if (change.here == MembershipChange::Here::ends) ++ends;
   }
   if (forgotten_.size() + ends > forgotten_max) co_return Error{ErrorKind::refused, "this daemon has forgotten " + std::to_string(forgotten_max) + " copies", "systemctl restart ccr"};
   Config after = config_;
@@ -111,15 +109,15 @@ Task<Result<void>> Node::take_membership(const Config& read, const std::vector<M
   for (const MembershipChange& change : changes) {
     Hosted* hosted = find(change.database);
     const std::string subject = change.database + "@" + config_.node;
-    if (change.here == Here::ends && hosted != nullptr) co_await forget(*hosted);
-    if (change.here == Here::goes_on) {
+    if (change.here == MembershipChange::Here::ends && hosted != nullptr) co_await forget(*hosted);
+    if (change.here == MembershipChange::Here::goes_on) {
       const std::vector<std::string> copies = read.databases.at(change.database).copies;
       const Result<void> changed = co_await change_copies(*hosted, copies, change);
       if (!changed.ok()) outcome = changed.error();
     }
     engine::take_membership(config_, read, {change});
     roles_.configuration_changed();
-    if (change.here == Here::begins && work_ != nullptr) work_->spawn(keep(add_hosted(config_.databases.at(change.database))));
+    if (change.here == MembershipChange::Here::begins && work_ != nullptr) work_->spawn(keep(add_hosted(config_.databases.at(change.database))));
     const Event event{"copies_changed", subject, {{"change", change.text()}}};
     events_.record(event);
   }
