@@ -136,7 +136,7 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> take_standing(storage::SourceStanding standing);
   Task<Result<void>> take_parting(storage::SourceParted parted);
   Task<Result<void>> sync_group();
-  Result<void> check_room() const;
+  Result<void> check_room() const; Task<Result<void>> fill_reserve();
   void answer_commits();
   void begin_compare(Comparing how, std::string reason);
   void ask_compare();

@@ -21,11 +21,20 @@ Task<Result<void>> ActiveCopy::mount() {
     CCR_CO_TRY(co_await mount_pages(had_state));
   }
   CCR_CO_TRY(co_await log_keeper_.open(paths_.log_directory, *log_));
-  CCR_CO_TRY(co_await log_->fill_reserve());
+  CCR_CO_TRY(co_await fill_reserve());
   publish_tip();
   checkpoint_at_ = tip_.durable;
   checkpoint_time_ = context_.clock.now();
   co_return co_await keeper_.save();
+}
+
+// Where the disk is full, log that nobody holds makes room first.
+Task<Result<void>> ActiveCopy::fill_reserve() {
+  const Result<void> filled = co_await log_->fill_reserve();
+  if (filled.ok() || filled.error().kind != ErrorKind::no_space) co_return filled;
+  CCR_CO_TRY(co_await log_keeper_.look(*log_));
+  CCR_CO_TRY(co_await log_->give_back());
+  co_return co_await log_->fill_reserve();
 }
 
 // A new history: its directories are marked and its signature is durable before the first byte of log is written, so that a crash

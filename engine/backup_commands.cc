@@ -43,8 +43,9 @@ Task<Result<json>> Commands::backup(const ControlRequest& request, ControlReply&
   if (!cancel.ok()) co_return cancel.error();
   const bool running = hosted.backup != nullptr && !hosted.backup->ended();
   if (*cancel) {
-    if (running) hosted.backup->cancel();
-    co_return json{{"schema", 1}, {"cancelled", running}};
+    const bool this_one = running && hosted.backup->request().directory == wanted->directory;
+    if (this_one) hosted.backup->cancel();
+    co_return json{{"schema", 1}, {"cancelled", this_one}};
   }
   if (running && hosted.backup->request().directory != wanted->directory) {
     co_return Error{ErrorKind::busy, "a backup to " + hosted.backup->request().directory + " is running", "wait for its end, or --cancel it"};

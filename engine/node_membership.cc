@@ -38,8 +38,9 @@ Task<MembershipFacts> Node::facts_of(const MembershipChange& change) {
   const std::vector<std::string> others(std::next(hosted->config.copies.begin()), hosted->config.copies.end());
   for (const std::string& node : others) {
     const Result<transport::RoleEntry> told = co_await roles_.ask_role(node, change.database);
+    const bool answered = told.ok() || told.error().kind == ErrorKind::not_found;
     if (told.ok()) facts.count_on_it.insert(node);
-    else if (told.error().kind != ErrorKind::not_found) facts.silent.insert(node);
+    else if (!answered || roles_.configured_alike(node)) facts.silent.insert(node);  // it has a copy, and does not know its role yet
   }
   co_return facts;
 }
@@ -99,8 +100,7 @@ Task<Result<void>> Node::change_copies(Hosted& hosted, const std::vector<std::st
   if (!hosted.is_active_here) co_return Result<void>();
   for (const std::string& node : change.gone) hosted.copies->forget(node);
   if (!hosted.active || !hosted.active->ready()) co_return Result<void>();  // the next mount lets their log go
-  StateKeeper& keeper = hosted.active->keeper();
-  if (!drop_foreign_pins(keeper.state().pins, hosted.config.copies).empty()) CCR_CO_TRY(co_await keeper.save());
+  drop_foreign_pins(hosted.active->keeper().state().pins, hosted.config.copies);  // saved with whatever its own tasks save; each mount drops them too
   co_return Result<void>();
 }
 

@@ -37,6 +37,10 @@ class Roles {
   Task<void> wait_first_round();
   // For a copy that begins when the first round is over: what the other nodes say of it, at most `first_round_limit` long.
   Task<Result<void>> ask_about(const Hosted& hosted);
+  bool configured_alike(const std::string& peer) const {  // as it told last
+    const auto told = peers_.find(peer);
+    return told != peers_.end() && told->second.configuration_equal;
+  }
   void configuration_changed();  // peers are told within `doubt_interval`
   Task<Result<void>> serve(std::unique_ptr<transport::FramedConnection> connection, std::string peer);
 

@@ -12,7 +12,9 @@
 #include "tools/commands.h"
 #include "tools/config_edit.h"
 #include "tools/config_file.h"
+#include "tools/control_client.h"
 #include "tools/daemon_call.h"
+#include "tools/interrupts.h"
 #include "tools/json_fields.h"
 
 namespace ccr::tools {
@@ -31,6 +33,17 @@ struct Edit {
 
 Result<engine::Config> parsed(const CommonOptions& common, const std::string& text) {
   return engine::parse_config(text, common.config_file, common.node.empty() ? host_name() : common.node);
+}
+
+// It may have peers to ask, and connections to see end. not_found: no daemon answers at all.
+Result<json> ask_patiently(const engine::Config& config, const json& request) {
+  Result<ControlClient> client = ControlClient::connect(config.control_socket);
+  if (!client) return client.error();
+  const Interrupts interrupts;
+  ControlClient::Watch watch;
+  watch.silence_max = Duration::zero();
+  watch.interrupt = interrupts.descriptor();
+  return client->call(request, watch);
 }
 
 // `edit`: of the text, knowing what it says.
@@ -53,8 +66,8 @@ Result<Edit> prepare(const CommonOptions& common, Change change) {
   json request{{"command", "reload"}, {"dry_run", true}, {"text", edit.new_text}};
   if (request.dump(-1, ' ', false, json::error_handler_t::replace).size() + 1 > engine::control_request_bytes_max)
     return Error{ErrorKind::usage, "'" + common.config_file + "' is too long for this command", "edit it by hand, then systemctl reload ccr"};
-  Result<json> plan = ask(common, request);
-  if (!plan.ok() && plan.error().kind != ErrorKind::unreachable) return plan.error();
+  Result<json> plan = ask_patiently(edit.before, request);
+  if (!plan.ok() && plan.error().kind != ErrorKind::not_found) return plan.error();
   if (plan.ok()) edit.plan = std::move(*plan);
   return edit;
 }
@@ -68,7 +81,7 @@ Error no_daemon(const engine::Config& config) {
 Result<json> apply(const CommonOptions& common, const Edit& edit) {
   if (!edit.stands) CCR_TRY(replace_config(common.config_file, edit.old_text, edit.new_text));
   if (edit.plan.is_null()) return json(nullptr);
-  Result<json> done = ask(common, {{"command", "reload"}});
+  Result<json> done = ask_patiently(edit.before, {{"command", "reload"}});
   if (done.ok() || edit.stands || exit_code_of(done.error().kind) != ExitCode::refused) return done;
   const Result<void> back = replace_config(common.config_file, edit.new_text, edit.old_text);
   if (!back.ok()) note("warning: " + back.error().message);
@@ -213,7 +226,9 @@ ExitCode run_forget(const CommonOptions& common, const ForgetOptions& options) {
   };
   const Result<Edit> edit = prepare(common, change);
   if (!edit) return report(edit.error());
-  if (unknown && (edit->plan.is_null() || edit->plan["copies"].empty())) return report(*unknown);
+  const std::vector<std::string> planned = edit->plan.is_null() ? std::vector<std::string>() : words_of(edit->plan["copies"]);
+  const bool daemon_has_it = std::find(planned.begin(), planned.end(), options.target + " forgotten") != planned.end();
+  if (unknown && !daemon_has_it) return report(*unknown);
   if (edit->plan.is_null()) return report(no_daemon(edit->before));
   Told told;
   told.same_command = "ccr forget " + options.target;

@@ -148,6 +148,12 @@ void take_at_once(engine::Config& in_force, const engine::Config& read) {
   }
 }
 
+// A delay that goes with its copy stays where the copy does.
+engine::Config without_copies_refused(const engine::Config& in_force, engine::Config read) {
+  for (const engine::MembershipChange& change : engine::membership_changes(in_force, read)) read.databases.erase(change.database);
+  return read;
+}
+
 }  // namespace
 
 // One reading at a time, those that only ask included: each judges by what is in force.
@@ -222,8 +228,9 @@ Task<Result<Daemon::Reading>> Daemon::read_config_again() {
   }
   const std::vector<std::string> keys = config_changes(config_, *config);
   Result<Reading> reading = co_await judge(*config);
-  take_at_once(config_, *config);
-  node_->take_lags(*config);
+  const engine::Config at_once = reading.ok() ? *config : without_copies_refused(config_, *config);
+  take_at_once(config_, at_once);
+  node_->take_lags(at_once);
   if (tls_) hold_to_rules(config_, *tls_);
   if (reading.ok()) {
     const Result<void> taken = co_await take_copies(*config, reading->copies);

@@ -61,7 +61,8 @@ Result<void> DrillRun::put_older_back() {
   const Result<json> resumed = step({{"command", "resume"}});  // what was not put back is nothing to refuse
   Result<void> repaired;
   if (put_back) {
-    facts_.restored->taken = resumed.ok();
+    const bool judged = resumed.ok() || resumed.error().kind == ErrorKind::corrupt;  // else it says nothing of the file
+    if (judged) facts_.restored->taken = resumed.ok();
     if (!resumed) facts_.restored->refusal = resumed.error().message;
     repaired = start_seed(false);
   }

@@ -42,7 +42,7 @@ def seeded(cluster, seconds=1):
     """Alpha has commits, beta a copy."""
     cluster.start().seed()
     load = Load(cluster["alpha"], rate=4_000_000, seconds=seconds)
-    load.wait(30)
+    load.wait(60)
     cluster["beta"].wait_settled(DATABASE)
     return load.acknowledged
 

@@ -20,6 +20,15 @@ LAG = {"replay_lag.beta": "1h"}
 GOOD_ROWS = 200
 
 
+def at_rest(node, database):
+    """Its last commit, once what was under way when a load left has come to its end."""
+    before = None
+    while (now := node.copy(database)["commit"]) != before:
+        before = now
+        time.sleep(0.5)
+    return now
+
+
 def moment():
     """Local time, to the second that is over when this returns."""
     time.sleep(1.05)
@@ -96,7 +105,7 @@ def active_is_gone(trial, alpha, beta):
     load = Load(alpha, STORE, rate=2_000_000)
     time.sleep(1)
     load.leave()
-    good_commit = alpha.copy(STORE)["commit"]
+    good_commit = at_rest(alpha, STORE)
     good = moment()
     load = Load(alpha, STORE, rate=2_000_000)
     time.sleep(1)
