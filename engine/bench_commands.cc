@@ -262,7 +262,7 @@ Result<Hosted*> BenchCommands::shipping_database(const ControlRequest& request, 
                  "name a database of kind = \"pages\""};
   if (!hosted.is_active_here)
     return Error{ErrorKind::unreachable, "the active copy of " + name + " is on " + copies.front(), "run it there"};
-  if (std::find(copies.begin(), copies.end(), peer) == copies.end())
+  if (!hosted.config.has_copy(peer))
     return Error{ErrorKind::usage, name + " has no copy on " + peer, "ccr status " + name + " shows its copies"};
   if (!hosted.active || !hosted.active->ready())
     return Error{ErrorKind::busy,

@@ -75,9 +75,8 @@ Result<Hosted*> Commands::hosted_of(const ControlRequest& request) const {
   if (request.database().empty()) return Error{ErrorKind::usage, "no database is named", "name it as DB@NODE"};
   Hosted* hosted = node_.find(request.database());
   if (hosted != nullptr) {
-    const std::vector<std::string>& copies = hosted->config.copies;
-    if (request.node().empty() || std::find(copies.begin(), copies.end(), request.node()) != copies.end()) return hosted;
-    const std::optional<std::string> near = did_you_mean(request.node(), copies);
+    if (request.node().empty() || hosted->config.has_copy(request.node())) return hosted;
+    const std::optional<std::string> near = did_you_mean(request.node(), hosted->config.copies);
     return Error{ErrorKind::not_found, "database " + request.database() + " has no copy on '" + request.node() + "'",
                  near ? "did you mean " + request.database() + "@" + *near + "?" : "ccr status shows its copies"};
   }
@@ -182,7 +181,7 @@ Result<void> Commands::check_sources(const std::string& from, const DatabaseConf
       const std::optional<std::string> near = did_you_mean(node, nodes);
       return Error{ErrorKind::usage, "--from: no node is called '" + node + "'", near ? "did you mean '" + *near + "'?" : "ccr config show names the nodes"};
     }
-    const bool has_copy = std::find(database.copies.begin(), database.copies.end(), node) != database.copies.end();
+    const bool has_copy = database.has_copy(node);
     if (node == context_.config.node || !has_copy) {
       return Error{ErrorKind::usage, "--from: " + node + (has_copy ? " is where the copy is made" : " has no copy of " + database.name),
                    "ccr status " + database.name + " shows the copies"};

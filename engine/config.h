@@ -48,6 +48,7 @@ struct DatabaseConfig {
   std::string on_demote, on_promote;      // sqlite: commands for /bin/sh; empty: none
   std::map<std::string, Duration> replay_lag;      // of each node's copy, while it is a passive one (engine/replay_delay.h); absent: none
   std::map<std::string, Duration> truncation_lag;  // the same: for so long replayed log is kept
+  bool has_copy(const std::string& node) const;
 };
 Duration lag_of(const std::map<std::string, Duration>& lags, const std::string& node);
 

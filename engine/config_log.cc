@@ -20,7 +20,7 @@ void read_lags(const ConfigTable& table, const char* key, const DatabaseConfig& 
   const std::optional<ConfigTable> lags = table.table(key);
   if (!lags) return;
   for (const std::string& copy : lags->keys()) {
-    const bool known = std::find(database.copies.begin(), database.copies.end(), copy) != database.copies.end();
+    const bool known = database.has_copy(copy);
     if (!known && !database.copies.empty()) {
       const std::optional<std::string> nearest = did_you_mean(copy, database.copies);
       lags->fault(copy, fmt::format("{}: expected a node of {}, found '{}'", table.label(key), table.label("copies"), copy),

@@ -89,6 +89,8 @@ Result<std::uint64_t> parse_rate(const std::string& text) {
   return static_cast<std::uint64_t>(std::llround(*bytes));
 }
 
+bool DatabaseConfig::has_copy(const std::string& node) const { return std::find(copies.begin(), copies.end(), node) != copies.end(); }
+
 Duration lag_of(const std::map<std::string, Duration>& lags, const std::string& node) {
   const auto found = lags.find(node);
   return found == lags.end() ? Duration::zero() : found->second;

@@ -70,8 +70,7 @@ Task<Result<void>> Handover::move(std::shared_ptr<Handover> handover, std::strin
 Result<void> Handover::check_move(const std::string& to) const {
   const std::string& name = hosted_.config.name;
   const std::string here = subject_of(hosted_.config, context_.config.node), there = subject_of(hosted_.config, to);
-  const std::vector<std::string>& copies = hosted_.config.copies;
-  if (std::find(copies.begin(), copies.end(), to) == copies.end()) return Error{ErrorKind::usage, name + " has no copy on '" + to + "'", "ccr status " + name + " shows its copies"};
+  if (!hosted_.config.has_copy(to)) return Error{ErrorKind::usage, name + " has no copy on '" + to + "'", "ccr status " + name + " shows its copies"};
   if (!hosted_.is_active_here) return Error{ErrorKind::refused, here + " is not the active copy", "ccr status " + name + " shows which is"};
   if (!hosted_.active || !hosted_.active->ready() || hosted_.standing->state() != State::mounted)
     return Error{ErrorKind::refused, here + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(), "ccr activate on the other node takes it over"};

@@ -14,7 +14,7 @@ using nlohmann::json;
 Result<void> HandoverCommands::check_node(const Hosted& hosted, const std::string& option, const std::string& node) const {
   const std::vector<std::string>& copies = hosted.config.copies;
   if (node.empty()) return Error{ErrorKind::usage, option + " is missing", "name a node with a copy of " + hosted.config.name};
-  if (std::find(copies.begin(), copies.end(), node) != copies.end()) return {};
+  if (hosted.config.has_copy(node)) return {};
   const std::optional<std::string> near = did_you_mean(node, copies);
   return Error{ErrorKind::usage, option + ": database " + hosted.config.name + " has no copy on '" + node + "'",
                near ? "did you mean '" + *near + "'?" : "ccr status " + hosted.config.name + " shows its copies"};

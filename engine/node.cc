@@ -40,7 +40,7 @@ Node::Node(Executor executor, Clock& clock, storage::Disk& disk, transport::Netw
   for (const auto& [name, node] : config_.nodes)
     if (name != config_.node) paths_.add(name, node.addresses);
   for (const auto& [name, database] : config_.databases)
-    if (std::find(database.copies.begin(), database.copies.end(), config_.node) != database.copies.end()) add_hosted(database);
+    if (database.has_copy(config_.node)) add_hosted(database);
 }
 
 Node::~Node() = default;
@@ -266,8 +266,7 @@ Task<Result<void>> Node::serve_measuring(std::unique_ptr<transport::FramedConnec
 
 Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> connection, Hosted& hosted, transport::Hello hello) {
   const std::size_t most = hello.purpose == Purpose::pages ? streams_max : 1;
-  const std::vector<std::string>& copies = hosted.config.copies;
-  if (std::find(copies.begin(), copies.end(), hello.from_node) == copies.end()) co_return Result<void>();  // forgotten since its welcome
+  if (!hosted.config.has_copy(hello.from_node)) co_return Result<void>();  // forgotten since its welcome
   const Listed listed(hosted.connections[{hello.from_node, static_cast<int>(hello.purpose)}], connection.get(), most);
   const Result<void> ended = co_await serve_purpose(*connection, hosted, hello);
   const char* purpose = hello.purpose == Purpose::log ? "log" : hello.purpose == Purpose::repair ? "repair" : "seed";

@@ -6,6 +6,7 @@
 
 #include "base/timeout.h"
 #include "engine/node.h"
+#include "engine/role_told.h"
 
 namespace ccr::engine {
 
@@ -26,8 +27,7 @@ Task<MembershipFacts> Node::facts_of(const MembershipChange& change) {
   Hosted* hosted = find(change.database);
   if (hosted == nullptr) co_return facts;
   facts.active = hosted->config.copies.front();
-  const Epoch prepared = !hosted->is_active_here && hosted->passive->opened() ? hosted->passive->state().prepared : hosted->prepared;
-  facts.handing_over = hosted->handing_over || hosted->wanted.has_value() || prepared != 0;
+  facts.handing_over = hosted->handing_over || hosted->wanted.has_value() || prepared_of(*hosted) != 0;
   facts.seeding = !hosted->is_active_here && hosted->passive->seeding();
   facts.backing_up = hosted->backup != nullptr && !hosted->backup->ended();
   for (const auto& [key, connections] : hosted->connections) {

@@ -65,8 +65,7 @@ Task<Result<transport::MeasureEnd>> probe_disk(Clock& clock, ProbeFile& file, st
 Task<std::string> probe_directory(NodeContext& context, std::string database) {
   const auto found = context.config.databases.find(database);
   if (found == context.config.databases.end()) co_return context.config.state_dir;
-  const std::vector<std::string>& copies = found->second.copies;
-  if (std::find(copies.begin(), copies.end(), context.config.node) == copies.end()) co_return context.config.state_dir;
+  if (!found->second.has_copy(context.config.node)) co_return context.config.state_dir;
   const std::string logs = found->second.logs;
   const Result<storage::Identity> ours = co_await storage::read_identity(context.disk, logs);
   co_return ours.ok() ? logs : context.config.state_dir;

@@ -89,8 +89,7 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   const auto found = databases_.find(ask.database);
   if (found == databases_.end()) co_return refused("node " + context_.config.node + " has no database '" + ask.database + "'");
   Hosted& hosted = *found->second;
-  const std::vector<std::string>& copies = hosted.config.copies;
-  if (std::find(copies.begin(), copies.end(), peer) == copies.end()) co_return refused("node " + peer + " has no copy of " + ask.database);
+  if (!hosted.config.has_copy(peer)) co_return refused("node " + peer + " has no copy of " + ask.database);
   HandoverAnswer granted;
   granted.granted = true;
   switch (ask.step) {

@@ -76,8 +76,10 @@ RoleEntry told_of(const Hosted& hosted) {
   return entry;
 }
 
+Epoch prepared_of(const Hosted& hosted) { return !hosted.is_active_here && hosted.passive->opened() ? hosted.passive->state().prepared : hosted.prepared; }
+
 Result<void> check_active_named(const NodeContext& context, const Hosted& hosted, const storage::CopyState& state) {
-  if (state.active.empty() || std::find(hosted.config.copies.begin(), hosted.config.copies.end(), state.active) != hosted.config.copies.end()) return {};
+  if (state.active.empty() || hosted.config.has_copy(state.active)) return {};
   const CopyPaths paths = paths_of(context.config, hosted.config, true);
   const std::string& name = hosted.config.name;
   return Error{ErrorKind::identity,

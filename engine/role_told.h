@@ -10,6 +10,9 @@ Signature signature_of(const Hosted& hosted);
 Role role_of(const Hosted& hosted);  // an epoch that came with the handshake of the log is of the same active node
 // Its log's end as far as it is known to be durable.
 transport::RoleEntry told_of(const Hosted& hosted);
+// Up to which epoch its copy agreed to become the active one; 0: none.
+Epoch prepared_of(const Hosted& hosted);
+
 // A newer backup of this history and of `epoch`, the one in force: what was backed up before may have been left by a fork since.
 void hear_of_backup(Hosted& hosted, const transport::RoleEntry& entry, Epoch epoch);
 

@@ -18,12 +18,6 @@ using transport::RolesTold;
 
 namespace {
 
-bool has_copy(const Hosted& hosted, const std::string& node) {
-  const std::vector<std::string>& copies = hosted.config.copies;
-  return std::find(copies.begin(), copies.end(), node) != copies.end();
-}
-
-Epoch prepared_of(const Hosted& hosted) { return !hosted.is_active_here && hosted.passive->opened() ? hosted.passive->state().prepared : hosted.prepared; }
 
 // A whole list; its clock is that of the first message, which came at `heard`.
 struct RolesHeard {
@@ -118,7 +112,7 @@ bool Roles::doubtful(const std::string& peer) const {
   if (told == peers_.end() || !told->second.clock) return true;  // it never answered
   if (!told->second.configuration_equal) return true;            // one of the two changes it, or will
   for (const auto& [name, hosted] : databases_) {
-    if (!has_copy(*hosted, peer)) continue;
+    if (!hosted->config.has_copy(peer)) continue;
     const bool out_of_contact = hosted->is_active_here ? !hosted->copies->of(peer).connected : hosted->role.active == peer && !hosted->passive->connected();
     if (out_of_contact || !hosted->conflict.empty()) return true;
   }
@@ -128,7 +122,7 @@ bool Roles::doubtful(const std::string& peer) const {
 std::vector<RoleEntry> Roles::shared_with(const std::string& peer) const {
   std::vector<RoleEntry> entries;
   for (const auto& [name, hosted] : databases_) {
-    if (!has_copy(*hosted, peer) || !hosted->role_known) continue;
+    if (!hosted->config.has_copy(peer) || !hosted->role_known) continue;
     entries.push_back(told_of(*hosted));
   }
   return entries;
@@ -267,7 +261,7 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   const auto found = databases_.find(entry.database);
   if (found == databases_.end()) return;
   Hosted& hosted = *found->second;
-  if (!has_copy(hosted, peer) || !has_copy(hosted, entry.active)) return;
+  if (!hosted.config.has_copy(peer) || !hosted.config.has_copy(entry.active)) return;
   if (!hosted.role_known) {
     hosted.heard[peer] = entry;
     return;

@@ -1,6 +1,5 @@
 #include "storage/reserve_files.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
@@ -28,10 +27,6 @@ Task<Result<std::unique_ptr<File>>> make_zeros(Disk& disk, std::string path, std
 }
 
 std::string ReserveFiles::path_of(std::size_t index) const { return path_in(directory_, reserve_prefix + std::to_string(index)); }
-
-bool ReserveFiles::whole() const noexcept {
-  return std::all_of(there_.begin(), there_.end(), [](bool there) { return there; });
-}
 
 // One of another length is of another configuration, or of a crash while it was made: its length comes first, and its zeros may be missing, which
 // are zeros then too.

@@ -22,7 +22,6 @@ class ReserveFiles {
 
   Task<Result<void>> fill();
   Task<Result<std::unique_ptr<File>>> take(std::string path);
-  bool whole() const noexcept;
 
  private:
   std::string path_of(std::size_t index) const;

@@ -1,15 +1,14 @@
 #include "tools/certificate_directory.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include <openssl/x509.h>
 
+#include "tools/file_beside.h"
 #include "transport/tls_files.h"
 
 namespace ccr::tools {
@@ -20,55 +19,13 @@ using transport::FileSecrecy;
 constexpr mode_t key_mode = 0600;
 constexpr mode_t certificate_mode = 0644;
 
-Error failed(const std::string& what, const std::string& path, int error) {
-  ErrorKind kind = ErrorKind::io;
-  if (error == ENOSPC || error == EDQUOT) kind = ErrorKind::no_space;
-  if (error == EROFS || error == EACCES || error == EPERM) kind = ErrorKind::read_only;
-  if (error == EEXIST) kind = ErrorKind::exists;
-  return {kind, what + " '" + path + "': " + std::strerror(error), ""};
-}
-
-bool write_all(int file, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t count = ::write(file, text.data() + done, text.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    done += static_cast<std::size_t>(count);
-  }
-  return true;
-}
-
-// A whole and synced file beside `path`, under the name that is answered.
-Result<std::string> write_beside(const std::string& path, const std::string& text, mode_t mode) {
-  const std::string beside = path + ".new";
-  ::unlink(beside.c_str());  // of a run that was cut off
-  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (file < 0) return failed("create", beside, errno);
-  const bool written = write_all(file, text) && ::fchmod(file, mode) == 0 && ::fsync(file) == 0;
-  const int error = errno;
-  ::close(file);
-  if (written) return beside;
-  ::unlink(beside.c_str());
-  return failed("write", beside, error);
-}
-
-Result<void> sync_directory(const std::string& path) {
-  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return failed("open", path, errno);
-  const bool synced = ::fsync(directory) == 0;
-  const int error = errno;
-  ::close(directory);
-  if (!synced) return failed("sync", path, error);
-  return {};
-}
-
 Result<void> create_file(const std::string& path, const std::string& text, mode_t mode) {
   const Result<std::string> beside = write_beside(path, text, mode);
   if (!beside.ok()) return beside.error();
   const bool linked = ::link(beside->c_str(), path.c_str()) == 0;  // unlike rename it does not replace
   const int error = errno;
   ::unlink(beside->c_str());
-  if (!linked) return failed("create", path, error);
+  if (!linked) return file_error("create", path, error);
   return {};
 }
 
@@ -76,7 +33,7 @@ Result<void> create_file(const std::string& path, const std::string& text, mode_
 
 Result<void> CertificateDirectory::make() const {
   if (::mkdir(path_.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return failed("make the directory", path_, errno);
+  return file_error("make the directory", path_, errno);
 }
 
 Error CertificateDirectory::taken(const std::string& path, const std::string& name) const {
@@ -125,7 +82,7 @@ Result<void> CertificateDirectory::replace(const std::string& name, const X509& 
   const std::string path = certificate_path(name);
   const Result<std::string> beside = write_beside(path, transport::pem_of(certificate), certificate_mode);
   if (!beside.ok()) return beside.error();
-  if (::rename(beside->c_str(), path.c_str()) != 0) return failed("replace", path, errno);
+  if (::rename(beside->c_str(), path.c_str()) != 0) return file_error("replace", path, errno);
   return sync_directory(path_);
 }
 

@@ -105,7 +105,7 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
 std::vector<std::string> left_here(const CommonOptions& common, const Edit& edit, const std::string& name) {
   const auto database = edit.before.databases.find(name);
   const auto after = edit.after.databases.find(name);
-  const auto here = [&edit](const engine::DatabaseConfig& of) { return std::find(of.copies.begin(), of.copies.end(), edit.before.node) != of.copies.end(); };
+  const auto here = [&edit](const engine::DatabaseConfig& of) { return of.has_copy(edit.before.node); };
   if (database == edit.before.databases.end() || !here(database->second) || (after != edit.after.databases.end() && here(after->second))) return {};
   const Result<json> status = ask(common, {{"command", "status"}, {"database", name}});
   const bool active = status.ok() && !list_field(*status, "databases").empty() && text_field(list_field(*status, "databases")[0], "active") == edit.before.node;
@@ -167,8 +167,7 @@ Result<std::string> added(const std::string& text, const engine::Config& config,
   const auto found = config.databases.find(target.database);
   if (!target.node.empty()) {
     if (found == config.databases.end()) return find_copy(config, target.database, "").error();
-    const std::vector<std::string>& copies = found->second.copies;
-    if (std::find(copies.begin(), copies.end(), target.node) != copies.end()) return text;
+    if (found->second.has_copy(target.node)) return text;
     return with_copy(text, target.database, target.node);
   }
   CCR_TRY(check_new(options));

@@ -1,6 +1,5 @@
 #include "tools/config_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,8 @@
 #include <iterator>
 #include <optional>
 #include <vector>
+
+#include "tools/file_beside.h"
 
 namespace ccr::tools {
 
@@ -47,7 +48,7 @@ Result<void> find_copy(const engine::Config& config, const std::string& database
     return Error{ErrorKind::not_found, "no database '" + database + "'", near ? "did you mean '" + *near + "'?" : ""};
   }
   const std::vector<std::string>& copies = found->second.copies;
-  if (node.empty() || std::find(copies.begin(), copies.end(), node) != copies.end()) return {};
+  if (node.empty() || found->second.has_copy(node)) return {};
   const std::optional<std::string> near = engine::did_you_mean(node, copies);
   return Error{ErrorKind::not_found, "database " + database + " has no copy on '" + node + "'",
                near ? "did you mean " + database + "@" + *near + "?" : ""};
@@ -55,53 +56,28 @@ Result<void> find_copy(const engine::Config& config, const std::string& database
 
 namespace {
 
-Error not_replaced(const std::string& what, const std::string& path, int error) {
-  return {ErrorKind::io, what + " '" + path + "': " + std::strerror(error), "the configuration is as it was; may this user write it?"};
-}
-
-bool write_whole(int file, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t count = ::write(file, text.data() + done, text.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    done += static_cast<std::size_t>(count);
-  }
-  return true;
-}
-
-Result<void> sync_directory_of(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  const int directory = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = directory >= 0 && ::fsync(directory) == 0;
-  const int error = errno;
-  if (directory >= 0) ::close(directory);
-  if (!synced) return Error{ErrorKind::io, "sync '" + parent + "': " + std::strerror(error), "the configuration is replaced, and may be the old one again after a power cut"};
-  return {};
-}
+Error not_replaced(const std::string& cause) { return {ErrorKind::io, cause, "the configuration is as it was; may this user write it?"}; }
 
 }  // namespace
 
 Result<void> replace_config(const std::string& file, const std::string& before, const std::string& after) {
   std::error_code failed;
-  const std::string path = std::filesystem::canonical(file, failed).string();
-  if (failed) return not_replaced("find", file, failed.value());
+  const std::filesystem::path path = std::filesystem::canonical(file, failed);
+  if (failed) return not_replaced(file_error("find", file, failed.value()).message);
   struct stat facts = {};
-  if (::stat(path.c_str(), &facts) != 0) return not_replaced("look at", path, errno);
-  const std::string beside = path + ".new";
-  ::unlink(beside.c_str());  // of a run that was cut off
-  const int out = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (out < 0) return not_replaced("create", beside, errno);
-  const bool written = write_whole(out, after) && ::fchown(out, facts.st_uid, facts.st_gid) == 0 && ::fchmod(out, facts.st_mode & 07777) == 0 && ::fsync(out) == 0;
-  int error = errno;
-  ::close(out);
-  const Result<std::string> now = read_config_text(path);
+  if (::stat(path.c_str(), &facts) != 0) return not_replaced(file_error("look at", path.string(), errno).message);
+  const Result<std::string> beside = write_beside(path.string(), after, facts.st_mode & 07777, FileOwner{facts.st_uid, facts.st_gid});
+  if (!beside.ok()) return not_replaced(beside.error().message);
+  const Result<std::string> now = read_config_text(path.string());
   const bool changed = !now.ok() || *now != before;
-  const bool replaced = written && !changed && ::rename(beside.c_str(), path.c_str()) == 0;
-  if (written) error = errno;
-  if (replaced) return sync_directory_of(path);
-  ::unlink(beside.c_str());
-  if (written && changed) return Error{ErrorKind::refused, "somebody else changed '" + path + "' meanwhile", "try again"};
-  return not_replaced("write", beside, error);
+  const bool replaced = !changed && ::rename(beside->c_str(), path.c_str()) == 0;
+  const int error = errno;
+  if (!replaced) ::unlink(beside->c_str());
+  if (changed) return Error{ErrorKind::refused, "somebody else changed '" + path.string() + "' meanwhile", "try again"};
+  if (!replaced) return not_replaced(file_error("write", *beside, error).message);
+  const Result<void> synced = sync_directory(path.parent_path().string());
+  if (synced.ok()) return {};
+  return Error{ErrorKind::io, synced.error().message, "the configuration is replaced, and may be the old one again after a power cut"};
 }
 
 std::string host_name() {

@@ -114,7 +114,7 @@ Task<Result<void>> Daemon::claim_log(const engine::DatabaseConfig& database) {
 
 Task<Result<void>> Daemon::claim_logs() {
   for (const auto& [name, database] : config_.databases) {
-    if (std::find(database.copies.begin(), database.copies.end(), config_.node) == database.copies.end()) continue;
+    if (!database.has_copy(config_.node)) continue;
     CCR_CO_TRY(co_await claim_log(database));
   }
   co_return Result<void>();

@@ -15,14 +15,13 @@ using nlohmann::json;
 // The active copy's file is never touched: to lose what was committed since is nothing to rehearse on a database that is used.
 Result<void> DrillRun::restore_backup() {
   facts_.restored = DrillRestored{};
-  const Result<json> where = ask({{"command", "drill"}, {"step", "put-away"}, {"database", facts_.database}, {"node", facts_.node}});  // of a drill that was killed
+  const Result<json> where = ask_own({{"command", "drill"}, {"step", "put-away"}});  // of a drill that was killed
   CCR_TRY(where);
   facts_.restored->directory = text_field(*where, "directory");
-  const json request{{"command", "backup"}, {"database", facts_.database}, {"node", facts_.node}, {"to", facts_.restored->directory}, {"copy_only", true}};
-  const Result<json> backup = ask(request, true);
+  const Result<json> backup = ask_own({{"command", "backup"}, {"to", facts_.restored->directory}, {"copy_only", true}}, true);
   Result<void> played = backup ? Result<void>() : backup.error();
   if (backup) facts_.restored->backup_commit = count_field(*backup, "commit").value_or(0);
-  if (played.ok()) played = write_behind("commits behind the backup");
+  if (played.ok()) played = write_behind();
   if (played.ok()) played = put_older_back();
   put_away();
   CCR_TRY(played);
@@ -33,14 +32,14 @@ Result<void> DrillRun::restore_backup() {
   return {};
 }
 
-Result<void> DrillRun::write_behind(const std::string& what) {
+Result<void> DrillRun::write_behind() {
   CCR_TRY(begin_load());
   const double began = now();
   while (now() - began < options_.written_seconds) {
     if (!pause(std::chrono::milliseconds(100))) return Error{ErrorKind::stopped, "interrupted", ""};
     if (!load_) continue;
     const Result<bool> writes = load_->goes_on();
-    if (!writes) return writes.error().within(what);
+    if (!writes) return writes.error().within("commits behind the backup");
   }
   return settle();
 }
@@ -49,16 +48,11 @@ Result<void> DrillRun::write_behind(const std::string& what) {
 Result<void> DrillRun::put_older_back() {
   if (!pause(Duration::zero())) return Error{ErrorKind::stopped, "interrupted", ""};
   const int interrupt = std::exchange(interrupt_, -1);
-  const json copy{{"database", facts_.database}, {"node", facts_.node}};
-  const auto step = [this, &copy](json request) {
-    request.update(copy);
-    return ask(request);
-  };
-  const Result<json> suspended = step({{"command", "suspend"}, {"comment", "ccr drill restored-backup"}, {"by", "ccr drill"}});
+  const Result<json> suspended = ask_own({{"command", "suspend"}, {"comment", "ccr drill restored-backup"}, {"by", "ccr drill"}});
   const Result<DrillLook> rests = look();
   if (rests) facts_.restored->commit = rests->commit;
-  const Result<json> put_back = suspended ? step({{"command", "drill"}, {"step", "put-back"}}) : suspended.error();
-  const Result<json> resumed = step({{"command", "resume"}});  // what was not put back is nothing to refuse
+  const Result<json> put_back = suspended ? ask_own({{"command", "drill"}, {"step", "put-back"}}) : suspended.error();
+  const Result<json> resumed = ask_own({{"command", "resume"}});  // what was not put back is nothing to refuse
   Result<void> repaired;
   if (put_back) {
     const bool judged = resumed.ok() || resumed.error().kind == ErrorKind::corrupt;  // else it says nothing of the file
@@ -72,12 +66,9 @@ Result<void> DrillRun::put_older_back() {
 }
 
 void DrillRun::put_away() {
-  const json request{{"database", facts_.database}, {"node", facts_.node}};
-  for (json step : {json{{"command", "backup"}, {"to", facts_.restored->directory}, {"cancel", true}}, json{{"command", "drill"}, {"step", "put-away"}}}) {
-    step.update(request);
-    const Result<json> done = ask(step);
-    if (!done) display_.finish();  // it is in the way of nothing: the next drill removes it
-  }
+  // Where one of these fails, what stays is in the way of nothing: the next drill removes it.
+  static_cast<void>(ask_own({{"command", "backup"}, {"to", facts_.restored->directory}, {"cancel", true}}));
+  static_cast<void>(ask_own({{"command", "drill"}, {"step", "put-away"}}));
   std::error_code ignored;
   std::filesystem::remove(facts_.restored->directory, ignored);
 }

@@ -62,8 +62,13 @@ Result<json> DrillRun::ask(const json& request, bool watched) {
   return client->call(request, watch);
 }
 
+Result<json> DrillRun::ask_own(json request, bool watched) {
+  request.update({{"database", facts_.database}, {"node", facts_.node}});
+  return ask(request, watched);
+}
+
 Result<DrillLook> DrillRun::look() {
-  const Result<json> status = ask({{"command", "status"}, {"database", facts_.database}, {"node", facts_.node}});
+  const Result<json> status = ask_own({{"command", "status"}});
   if (!status) return status.error();
   const json& copy = copy_in(*status, facts_.database, facts_.node);
   if (copy.is_null()) return Error{ErrorKind::not_found, "the daemon knows no copy " + facts_.database + "@" + facts_.node, "ccr status"};
@@ -84,7 +89,7 @@ Result<void> DrillRun::check() {
   facts_.active = text_field(list_field(*status, "databases").at(0), "active");
   facts_.database_kind = engine::name_of(database->second.kind);
   facts_.generation_bytes = database->second.generation_bytes;
-  const Result<json> plan = ask({{"command", "seed"}, {"database", facts_.database}, {"node", facts_.node}, {"full", true}, {"dry_run", true}});
+  const Result<json> plan = ask_own({{"command", "seed"}, {"full", true}, {"dry_run", true}});
   if (!plan) return plan.error();
   for (const json& check : list_field(*plan, "checks")) facts_.gates.push_back({text_field(check, "check"), text_field(check, "found"), flag_field(check, "ok")});
   const Result<DrillLook> present = look();
@@ -183,17 +188,17 @@ Result<void> DrillRun::begin_load() {
 Result<void> DrillRun::settle() {
   if (!load_) return {};
   load_.reset();
-  const Result<json> rests = ask(
-      {{"command", "wait"}, {"database", facts_.database}, {"node", facts_.node}, {"timeout_seconds", seconds_of(options_.patience)}}, true);
+  const Result<json> rests = ask_own(
+      {{"command", "wait"}, {"timeout_seconds", seconds_of(options_.patience)}}, true);
   if (!rests) return rests.error();
   return {};
 }
 
 Result<void> DrillRun::start_seed(bool full) {
-  json request{{"command", "seed"}, {"database", facts_.database}, {"node", facts_.node}, {"full", full}, {"reread", !full}, {"detach", true}};
+  json request{{"command", "seed"}, {"full", full}, {"reread", !full}, {"detach", true}};
   if (options_.seed_bytes_per_second_max > 0) request["rate"] = options_.seed_bytes_per_second_max;
   facts_.seed_began = now();
-  const Result<json> started = ask(request);
+  const Result<json> started = ask_own(request);
   if (!started) return started.error();
   seeding_ = true;
   return {};
@@ -247,7 +252,7 @@ Result<bool> DrillRun::progressed(const DrillLook& look) {
 Result<void> DrillRun::cut_when_due(const DrillLook& look) {
   if (cuts_.empty() || look.total_bytes == 0) return {};
   if (static_cast<double>(look.done_bytes) < cuts_.front() * static_cast<double>(look.total_bytes)) return {};
-  const Result<json> cut = ask({{"command", "drill"}, {"step", "cut"}, {"database", facts_.database}, {"node", facts_.node}});
+  const Result<json> cut = ask_own({{"command", "drill"}, {"step", "cut"}});
   if (!cut) return cut.error();
   if (!flag_field(*cut, "cut")) return {};  // between two connections: at the next look
   ++facts_.cuts_made;
@@ -256,9 +261,9 @@ Result<void> DrillRun::cut_when_due(const DrillLook& look) {
 }
 
 Result<void> DrillRun::play_rot() {
-  const json request{{"command", "drill"}, {"step", "rot"}, {"database", facts_.database}, {"node", facts_.node}};
+  const json request{{"command", "drill"}, {"step", "rot"}};
   for (int tries = 1;; ++tries) {
-    const Result<json> rotten = ask(request, true);
+    const Result<json> rotten = ask_own(request, true);
     if (!rotten) {
       const bool untouched = rotten.error().kind == ErrorKind::refused || rotten.error().kind == ErrorKind::usage;
       if (!untouched) interrupt_ = -1, static_cast<void>(start_seed(false));  // a page may be damaged: it does not stay so
@@ -290,7 +295,7 @@ Result<void> DrillRun::play_rot() {
 }
 
 Result<bool> DrillRun::verified() {
-  const Result<json> found = ask({{"command", "verify"}, {"database", facts_.database}, {"node", facts_.node}}, true);
+  const Result<json> found = ask_own({{"command", "verify"}}, true);
   CCR_TRY(found);
   return flag_field(*found, "equal");
 }

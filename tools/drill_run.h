@@ -46,6 +46,7 @@ class DrillRun {
  private:
   Result<nlohmann::json> ask(const nlohmann::json& request, bool watched = false);
   Result<DrillLook> look();
+  Result<nlohmann::json> ask_own(nlohmann::json request, bool watched = false);  // of the copy
   bool pause(Duration how_long) const;  // false: interrupted
   double now() const;
   Result<void> play();
@@ -53,7 +54,7 @@ class DrillRun {
   Result<void> reseed();
   Result<void> play_rot();
   Result<void> restore_backup();  // tools/drill_restored.cc
-  Result<void> write_behind(const std::string& what);
+  Result<void> write_behind();
   Result<void> put_older_back();
   void put_away();
   Result<bool> verified();

@@ -118,7 +118,7 @@ class NodeChecks {
   void in_force() {
     std::map<std::string, std::set<std::string>> file, daemon;
     for (const auto& [name, database] : config_.databases)
-      if (std::find(database.copies.begin(), database.copies.end(), here_) != database.copies.end()) file[name] = {database.copies.begin(), database.copies.end()};
+      if (database.has_copy(here_)) file[name] = {database.copies.begin(), database.copies.end()};
     for (const json& database : list_field(status_, "databases"))
       for (const json& copy : list_field(database, "copies")) daemon[text_field(database, "name")].insert(text_field(copy, "node"));
     if (file == daemon) return add("in_force", here_, Health::ok, "the databases and copies of the file");

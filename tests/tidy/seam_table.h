@@ -54,6 +54,7 @@ inline constexpr Seam seams[] = {
     {"tools/commands_copy.cc", Reach::system, "who suspends, for the comment"},
     {"tools/commands_copy.cc", Reach::files, "a backup's directory, as the daemon sees it"},
     {"tools/commands_membership.cc", Reach::files, "which files of a forgotten copy are left"},
+    {"tools/file_beside.cc", Reach::system, "a command writes a file as a whole"},
     {"tools/commands_log.cc", Reach::files, "a command may ask for a directory"},
     {"tools/drill_restored.cc", Reach::files, "a drill leaves no directory behind"},
     {"tools/commands_report.cc", Reach::files, "reads measurements and writes a page"},
