@@ -23,7 +23,7 @@ const char* enough_for(std::uint64_t generations) {
 
 void count_missing(const ActivationFacts& facts, ActivationVerdict& verdict) {
   verdict.known = facts.answers && facts.end.known();
-  const Position end = verdict.known ? facts.end : facts.tip;
+  const Position end = std::max(verdict.known ? facts.end : facts.tip, facts.further_end);
   verdict.generations = generations_between(facts.inspected, end);
   verdict.bytes = distance(facts.inspected, end, facts.generation_bytes).value;
   const bool counted = verdict.known && facts.replayed_all && facts.end_commit >= facts.replayed_commit;
@@ -72,6 +72,8 @@ ActivationVerdict decide_activation(const ActivationFacts& facts, Dial dial) {
     refuse(verdict, "it failed, and what it has is in doubt", "--dial force takes it as it is");
   } else if (facts.answers && facts.serves) {
     refuse(verdict, "the active copy serves", facts.until ? "--dial force ends it there, and gives up what is later" : "ccr move loses nothing; --dial force takes the copy over as it is");
+  } else if (!facts.further.empty()) {
+    refuse(verdict, facts.further + " has more of the log, to " + to_text(facts.further_end) + ", and cannot give it any more", "activate the copy on " + facts.further);
   } else if (!verdict.known) {
     refuse(verdict, "what is missing is unknown since " + (facts.tip_heard.known() ? to_rfc3339(facts.tip_heard) : std::string("ever")),
            "make sure that the other node is down and stays down, then --dial force");

@@ -6,6 +6,7 @@
 //   damaged pages                                            | never: seed or verify it first
 //   failed for good                                          | force
 //   the active node answers, and its copy serves             | force; `ccr move` loses nothing
+//   another passive copy has log that cannot be fetched      | force; better that one
 //   it answers, and the end of its log is known              | as many generations as the dial allows may be missing
 //   it does not answer, or does not know where its log ended | unknown since the tip was heard last: force
 //
@@ -38,6 +39,8 @@ struct ActivationFacts {
   Position tip;                     // of the active, as heard last, and when
   WallTime tip_heard;
   std::uint64_t generation_bytes = 0;
+  std::string further;              // a passive copy that has more of the log, which could not be fetched, and to where; empty: none is known
+  Position further_end;
   bool until = false;               // as of a point in time: `inspected` is the cut, and what is missing is given up on purpose
 };
 

@@ -6,6 +6,7 @@
 // An activation runs on the next node. Where the one before answers, it gives up first, durably; else it was forced, and says so. One as of a point in
 // time (engine/point_in_time.h) holds replay from its first look on; where the log is to end is durable with the agreement, before the one before is
 // asked. So a crash leaves a copy that still has all its log and is not ahead of that place, or one that is active there.
+// Any other activation first fetches what other copies have of the log and this one has not, and behind the fence what the one before still has.
 // The work is the node's, whoever asked for it: it goes on when the client leaves. Lifetime: shared by the work and those who watch; the node
 // outlives it. Threads: the node's executor. Bounds: one at a time for a database; each step has a limit.
 #pragma once
@@ -13,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -57,6 +60,16 @@ class Handover : public std::enable_shared_from_this<Handover> {
   // engine/handover_activation.cc
   Task<Result<ActivationFacts>> look();
   Task<Result<PointInTime>> find_point(WallTime until);  // replay rests behind it
+  void look_at_own(ActivationFacts& facts) const;
+  // engine/handover_fetch.cc: what other copies still have of the log, or the one before has once it gave up.
+  struct LogThere {
+    std::string node;
+    Position end;
+  };
+  Task<std::vector<LogThere>> log_elsewhere(const ActivationFacts& facts);  // of passive copies by their own word, the furthest first
+  Task<void> fetch_elsewhere(ActivationFacts& facts);
+  Task<void> fetch(LogThere there, ActivationFacts& facts);
+  nlohmann::json fetched_json() const;
   Task<Result<void>> fence(Dial dial, Epoch epoch, Position cut, ActivationFacts& facts, bool& forced);
   Task<Result<void>> wait_until_mounted();
   transport::HandoverAsk step_of(transport::HandoverStep step, Epoch epoch) const;
@@ -67,6 +80,7 @@ class Handover : public std::enable_shared_from_this<Handover> {
   Roles& roles_;
   Hosted& hosted_;
   std::string step_ = "check";
+  std::vector<std::pair<std::string, std::uint64_t>> fetched_;  // bytes of log, by the node that gave them
   Position walk_from_, walk_at_, walk_end_;  // of the log; an end that is not known: nothing is walked through
   Epoch known_epoch_ = 0;  // the highest that was heard of
   bool ended_ = false;

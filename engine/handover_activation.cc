@@ -23,11 +23,21 @@ Task<Result<void>> Handover::activate(std::shared_ptr<Handover> handover, Dial d
   co_return Result<void>();
 }
 
+namespace {
+
+Position end_of_received(const PassiveCopy& passive) {
+  const transport::Watermarks marks = passive.watermarks();
+  return marks.inspected.known() ? marks.inspected : passive.state().durable;
+}
+
+}  // namespace
+
 json Handover::progress() const {
   json told{{"phase", step_}};
   if (!walk_end_.known()) return told;
   const std::uint64_t bytes = hosted_.config.generation_bytes;
-  told["done_bytes"] = distance(walk_from_, walk_at_, bytes).value;
+  const Position at = step_ == "fetch" ? end_of_received(*hosted_.passive) : walk_at_;
+  told["done_bytes"] = distance(walk_from_, at, bytes).value;
   told["total_bytes"] = distance(walk_from_, walk_end_, bytes).value;
   return told;
 }
@@ -44,11 +54,6 @@ struct Thawed {
     if (passive != nullptr) passive->thaw();
   }
 };
-
-Position end_of_received(const PassiveCopy& passive) {
-  const transport::Watermarks marks = passive.watermarks();
-  return marks.inspected.known() ? marks.inspected : passive.state().durable;
-}
 
 // As if the copy had received nothing behind the cut.
 void end_at(const PointInTime& point, ActivationFacts& facts) {
@@ -82,6 +87,13 @@ json missing_json(const ActivationFacts& facts, const ActivationVerdict& verdict
 
 }  // namespace
 
+void Handover::look_at_own(ActivationFacts& facts) const {
+  const storage::CopyState& state = hosted_.passive->state();
+  facts.inspected = end_of_received(*hosted_.passive);
+  facts.replayed_commit = state.replayed_commit;
+  facts.replayed_all = facts.inspected == state.min_required;
+}
+
 Task<Result<ActivationFacts>> Handover::look() {
   ActivationFacts facts;
   facts.generation_bytes = hosted_.config.generation_bytes;
@@ -95,9 +107,7 @@ Task<Result<ActivationFacts>> Handover::look() {
   facts.seeded = state.seeded;
   facts.failed = state.failed;
   facts.damaged_pages = state.damaged_pages;
-  facts.inspected = end_of_received(*hosted_.passive);
-  facts.replayed_commit = state.replayed_commit;
-  facts.replayed_all = facts.inspected == state.min_required;
+  look_at_own(facts);
   facts.tip = state.tip;
   facts.tip_heard = hosted_.passive->tip_heard_at();
   known_epoch_ = std::max(known_epoch_, state.epoch);
@@ -221,6 +231,7 @@ Task<Result<json>> Handover::run_activation(Dial dial, std::optional<WallTime> u
   if (point) end_at(*point, *facts);
   bool forced = true;
   if (!stays) {
+    if (!point) co_await fetch_elsewhere(*facts);
     const ActivationVerdict verdict = decide_activation(*facts, dial);
     if (!verdict.allowed) co_return Error{ErrorKind::refused, subject + " is not activated: " + verdict.reason, verdict.hint};
   }
@@ -230,6 +241,9 @@ Task<Result<json>> Handover::run_activation(Dial dial, std::optional<WallTime> u
     const Result<void> fenced = co_await fence(dial, epoch, cut, *facts, forced);
     if (!fenced.ok()) co_return fenced.error();
     if (hosted_.passive->state().cut != cut) co_return Error{ErrorKind::busy, "the log of " + subject + " became another one meanwhile", "ccr status " + hosted_.config.name};
+    const bool gave_up = !forced && !point;
+    LogThere there{before, facts->end};
+    if (gave_up && there.end > facts->inspected) co_await fetch(std::move(there), *facts);
   }
   step_ = "epoch";
   const ActivationVerdict loss = decide_activation(*facts, Dial::force);
@@ -249,6 +263,7 @@ Task<Result<json>> Handover::run_activation(Dial dial, std::optional<WallTime> u
   if (!served.ok()) co_return served.error();
   json result{{"schema", 1},      {"dry_run", false}, {"database", hosted_.config.name}, {"active", own},
               {"before", before}, {"epoch", epoch},   {"forced", forced},               {"missing", stays ? json(nullptr) : missing_json(*facts, loss)}};
+  if (!fetched_.empty()) result["fetched"] = fetched_json();
   if (point) result["until"] = point_json(*point, hosted_.config.generation_bytes);
   co_return result;
 }
@@ -265,6 +280,10 @@ std::string cut_step(const PointInTime& point) {
   const std::string last = point.cut.kept ? commit_text(*point.cut.kept) : "what the pages hold";
   const std::string next = point.cut.next ? commit_text(*point.cut.next) + " is the first that is later" : std::string("nothing that came is later");
   return "replay no further than " + last + ", at " + to_text(point.cut.at) + "; " + next;
+}
+
+std::string fetch_step(const std::string& node, Position from, Position to, std::uint64_t generation_bytes) {
+  return "fetch what " + node + " has of the log and this copy has not, from " + to_text(from) + " to " + to_text(to) + ": " + bytes_text(distance(from, to, generation_bytes).value);
 }
 
 std::string aside_step(const PointInTime& point, std::uint64_t generation_bytes) {
@@ -301,6 +320,13 @@ Task<json> Handover::plan_activation(Dial dial, std::optional<WallTime> until, b
     co_return answer;
   }
   if (point) end_at(*point, *facts);
+  std::vector<LogThere> elsewhere;
+  if (!point && !stays) elsewhere = co_await log_elsewhere(*facts);
+  const Position own_end = facts->inspected;
+  if (!elsewhere.empty()) {  // as if it had been fetched
+    facts->inspected = elsewhere.front().end;
+    facts->replayed_all = false;
+  }
   const ActivationVerdict verdict = decide_activation(*facts, dial);
   const std::string refusal = verdict.allowed ? "yes" : verdict.reason + (until ? ". " + verdict.hint : "");
   add_check(answer, subject + " may be activated, dial " + name_of(dial), stays ? dial == Dial::force && !hosted_.conflict.empty() && !until : verdict.allowed,
@@ -312,7 +338,9 @@ Task<json> Handover::plan_activation(Dial dial, std::optional<WallTime> until, b
   const std::string replay = stays || facts->inspected <= replayed ? "" : ": " + bytes_text(distance(replayed, facts->inspected, bytes).value);
   json& plan = answer["plan"];
   if (point) plan.push_back(cut_step(*point));
+  if (!elsewhere.empty()) plan.push_back(fetch_step(elsewhere.front().node, own_end, elsewhere.front().end, bytes));
   plan.push_back(fence);
+  if (!point && !stays && facts->answers && facts->end > facts->inspected) plan.push_back(fetch_step(before, facts->inspected, facts->end, bytes));
   plan.push_back("raise the epoch to " + std::to_string(known_epoch_ + 1) + " here, durably");
   if (point) plan.push_back(aside_step(*point, bytes));
   plan.push_back((point ? "replay to that commit" : "replay what was received") + replay);

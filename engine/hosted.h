@@ -51,6 +51,7 @@ struct Hosted {
   std::map<std::string, transport::RoleEntry> heard;  // of each peer, before that
   Epoch highest_epoch = 0;     // that any peer told of this history
   bool application_away = false;  // sqlite: the last life of `active` left its file to the copy (engine/application.h)
+  bool fetching = false;      // log for an activation: whoever says meanwhile that this copy is the active one is heard later
   bool handing_over = false;   // a command that changes the role is on its way
   Signature signature;         // of the copy, as it was at the last change of its role
   Epoch prepared = 0;          // as in its state
@@ -77,8 +78,11 @@ inline bool must_leave_first(const Hosted& hosted) {
 }
 
 inline Error conflict_of(const Hosted& hosted) {
-  const std::string& name = hosted.config.name;
-  return {ErrorKind::refused, hosted.conflict, "a person decides: ccr activate " + name + " --on NODE --dial force"};
+  const std::vector<std::string>& copies = hosted.config.copies;  // this node's first: its copy is the active one
+  const auto command = [&](const std::string& node) { return "`ccr activate " + hosted.config.name + " --on " + node + " --dial force`"; };
+  std::string others;
+  for (std::size_t i = 1; i < copies.size(); ++i) others += (i > 1 ? " or " : "") + command(copies[i]);
+  return {ErrorKind::refused, hosted.conflict, "a person decides: " + others + " goes on with what is there, " + command(copies.front()) + " with what is here"};
 }
 
 }  // namespace ccr::engine

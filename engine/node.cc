@@ -11,6 +11,7 @@
 #include "engine/certificate_dates.h"
 #include "engine/commands.h"
 #include "engine/heartbeat.h"
+#include "engine/log_fetch.h"
 #include "engine/passive_source.h"
 #include "engine/path_watch.h"
 #include "engine/shipper.h"
@@ -237,6 +238,15 @@ struct Listed {
   ~Listed() { list.remove(connection); }
 };
 
+const char* purpose_word(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::log: return "log";
+    case Purpose::repair: return "repair";
+    case Purpose::fetch: return "fetch";
+    default: return "seed";
+  }
+}
+
 }  // namespace
 
 Task<Result<void>> Node::serve_heartbeats(std::unique_ptr<transport::FramedConnection> connection, transport::Hello hello) {
@@ -269,8 +279,7 @@ Task<Result<void>> Node::serve(std::unique_ptr<transport::FramedConnection> conn
   if (!hosted.config.has_copy(hello.from_node)) co_return Result<void>();  // forgotten since its welcome
   const Listed listed(hosted.connections[{hello.from_node, static_cast<int>(hello.purpose)}], connection.get(), most);
   const Result<void> ended = co_await serve_purpose(*connection, hosted, hello);
-  const char* purpose = hello.purpose == Purpose::log ? "log" : hello.purpose == Purpose::repair ? "repair" : "seed";
-  if (!ended.ok()) tell_end(subject_of(hosted.config, hello.from_node), purpose, ended.error());
+  if (!ended.ok()) tell_end(subject_of(hosted.config, hello.from_node), purpose_word(hello.purpose), ended.error());
   co_return Result<void>();  // a peer's end is not this copy's error
 }
 
@@ -304,6 +313,11 @@ Task<Result<void>> Node::serve_purpose(transport::FramedConnection& connection, 
   if (hello.purpose == Purpose::repair) {
     PageGiver& giver = hosted.active ? hosted.active->page_giver() : hosted.passive->page_giver();
     co_return co_await serve_repair(context_.clock, connection, giver);
+  }
+  if (hello.purpose == Purpose::fetch) {
+    const std::optional<LogHeld> held = hosted.passive->log_held();
+    if (!held) co_return Result<void>();
+    co_return co_await serve_log(context_, connection, *held, hello.wanted);
   }
   ActiveCopy& active = *hosted.active;
   if (hello.purpose == Purpose::log) {

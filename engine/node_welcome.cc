@@ -1,5 +1,6 @@
 // How a node answers a hello: what it knows of the database that is named, for the verdict of the handshake.
 #include "engine/chain_points.h"
+#include "engine/log_fetch.h"
 #include "engine/node.h"
 #include "engine/passive_source.h"
 
@@ -7,7 +8,18 @@ namespace ccr::engine {
 
 using transport::Purpose;
 
+namespace {
+
+// Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
+Position end_of_block(Position durable) {
+  const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;
+  return {durable.generation, blocks * storage::block_bytes};
+}
+
+}  // namespace
+
 TaskGroup* Node::service_of(const Hosted& hosted, Purpose purpose) {
+  if (purpose == Purpose::fetch) return hosted.is_active_here ? nullptr : hosted.passive->log_service();
   if (hosted.active && hosted.active->ready()) return &hosted.active->group();
   return purpose == Purpose::repair && !hosted.is_active_here ? hosted.passive->page_service() : nullptr;
 }
@@ -40,6 +52,19 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
   if (facts.ready && hello.purpose == Purpose::repair) {
     facts.signature = (hosted->active ? hosted->active->state() : hosted->passive->state()).signature;
     facts.own_digests.resize(hello.chain.size());
+  } else if (facts.ready && hello.purpose == Purpose::fetch) {
+    const PassiveCopy& passive = *hosted->passive;
+    const std::optional<LogHeld> held = passive.log_held();
+    put_source_facts(passive, facts);
+    facts.ready = held.has_value();
+    answered = held ? held->end : Position{};
+    facts.durable = end_of_block(answered);
+    facts.own_digests.resize(hello.chain.size());
+    if (held && facts.signature == hello.signature) {
+      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, held->directory, facts.durable, hello.chain);
+      if (!own.ok()) co_return own.error();
+      facts.own_digests = std::move(*own);
+    }
   } else if (facts.ready) {
     ActiveCopy& active = *hosted->active;
     facts.signature = active.log().signature();
@@ -47,10 +72,7 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.page_size = active.digests().page_size();
     facts.generation_bytes = hosted->config.generation_bytes;
     facts.first = active.log_keeper().first();
-    // Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
-    const Position durable = active.tip().durable;
-    const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;
-    const Position shipped{durable.generation, blocks * storage::block_bytes};
+    const Position durable = active.tip().durable, shipped = end_of_block(durable);
     if (facts.signature == hello.signature) {
       Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, active.log_directory(), shipped, hello.chain);
       if (!own.ok()) co_return own.error();

@@ -30,6 +30,7 @@
 namespace ccr::engine {
 
 struct PassiveFiles; class PagesHeld;  // engine/passive_files.h
+struct LogHeld;                        // engine/log_fetch.h
 class PassiveCopy final : private ReplayObserver, private CopierOwner, private seed::SeedObserver {
  public:
   static constexpr std::uint32_t seed_passes_max = 3;   // the first and two more, then a person
@@ -98,27 +99,28 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   const std::string& page_file() const noexcept { return paths_.page_file; }
   const std::string& active_node() const noexcept { return database_.copies.front(); }
   TaskGroup* page_service() const;  // where another node may be given pages: work of the phase; null: not now
+  TaskGroup* log_service() const;   // the same, of log
+  std::optional<LogHeld> log_held() const;
+  // Log that this copy lacks and `node` has (engine/log_fetch.h); to where its own then ends. stopped: it is in contact with its active node, or follows none.
+  Task<Result<Position>> fetch_log(std::string node);
   PageGiver& page_giver();
 
  private:
   class Scrubbed;
-  struct Contact;  // engine/passive_log.cc
+  struct Contact; struct Fetch;  // engine/passive_log.cc, engine/passive_fetch.cc
   enum class Phase { contact, seed, follow };
 
   Phase next_phase() const;
-  Task<Result<void>> open_files();
-  Task<Result<void>> meet_damage(Error error);
+  Task<Result<void>> open_files(); Task<Result<void>> meet_damage(Error error);
   Task<Result<void>> run_phase(Phase phase);
   void end_phase();
   Task<Result<void>> leave_when_asked();
-  State resting_state() const;
-  std::string resting_cause() const, resting_hint() const;
+  State resting_state() const; std::string resting_cause() const, resting_hint() const;
   Task<Result<void>> note_rest(); Task<Result<void>> check_rest();
-  Task<Result<void>> check_place();
-  Task<Result<void>> judge_verification(const VerifyReport& report);
+  Task<Result<void>> check_place(); Task<Result<void>> judge_verification(const VerifyReport& report);
 
   Task<Result<void>> contact(); Task<Result<void>> follow(); void make_replayer();
-  Task<Result<void>> copy_log(bool in_seed);
+  Task<Result<void>> copy_log(bool in_seed); Task<Result<void>> fetch_now(); Task<Result<void>> fetch_from(std::string node); bool follows() const;
   Task<Result<void>> copy_once(bool in_seed, Backoff& backoff);  // ok: go on over a better path
   Task<Result<void>> exchange(PeerSession& session, storage::IncomingLog* log);  // until the session ends; ok: a better path is up
   Task<Result<void>> leave_for_better_path(transport::Endpoint used, bool& leaves);
@@ -135,8 +137,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> watch_seed(transport::FramedConnection& connection);
   Task<Result<void>> keep_house(); Task<Result<void>> replay_in_time();
   Task<Result<void>> truncate(); Duration kept_for() const;  // replayed log, on its own account
-  Task<Result<void>> watch_quarantine(); Task<Result<void>> quarantine_full(Error error);
-  Task<Result<void>> fail_for_good(std::string cause, std::string hint);
+  Task<Result<void>> watch_quarantine(); Task<Result<void>> quarantine_full(Error error); Task<Result<void>> fail_for_good(std::string cause, std::string hint);
   void need_difference(std::string reason);
   void forget_proofs(), forget_log_times(), note_ages();
   void judge_root(const RootVerdict& verdict);
@@ -151,10 +152,8 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
 
   void commit_applied(Position position, CommitNumber commit) override;
   void seal_passed(const storage::SealFacts& seal, CommitNumber commit) override; void tip_heard(const transport::Tip& tip) override;
-  void log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes) override;
-  void log_durable() override;
-  Task<Result<void>> pass_opened(const transport::SeedOffer& offer) override;
-  Task<Result<void>> pass_resumed(const transport::SeedOffer& offer) override;
+  void log_received(std::uint64_t log_bytes, std::uint64_t wire_bytes) override; void log_durable() override;
+  Task<Result<void>> pass_opened(const transport::SeedOffer& offer) override; Task<Result<void>> pass_resumed(const transport::SeedOffer& offer) override;
 
   NodeContext& context_;
   const DatabaseConfig& database_;
@@ -167,6 +166,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   TaskGroup* phase_ = nullptr;
   std::shared_ptr<PassiveFiles> files_;
   RootLedger roots_;
+  std::shared_ptr<Fetch> fetch_;  // that is wanted, or under way
   bool connected_ = false, caught_up_ = false;  // since it connected, everything the active had then was inspected here
   std::shared_ptr<Pulse> pulse_;                // while connected: of the connection's path
   Position backlog_end_, compare_from_;         // compare_from_: max_required when the phase began

@@ -97,8 +97,9 @@ std::optional<storage::TruncationFacts> PassiveCopy::truncation_facts() const {
   return facts;
 }
 
-// On this side the budget takes only what the policy keeps.
+// On this side the budget takes only what the policy keeps. Out of contact nothing goes: what is here the active node may not have, and nothing comes.
 Task<Result<void>> PassiveCopy::truncate() {
+  if (!connected_) co_return Result<void>();
   std::optional<storage::TruncationFacts> facts = truncation_facts();
   if (!facts || !keeper_.state().seeded) co_return Result<void>();
   storage::TruncationVerdict verdict = storage::decide_truncation(*facts);

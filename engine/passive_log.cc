@@ -115,6 +115,7 @@ Task<Result<transport::Hello>> PassiveCopy::log_hello(bool with_log) {
 Task<Result<void>> PassiveCopy::copy_log(bool in_seed) {
   Backoff backoff(context_.random.fork());
   for (;;) {
+    if (fetch_) CCR_CO_TRY(co_await fetch_now());
     const Result<void> ended = co_await copy_once(in_seed, backoff);
     if (ended.ok()) continue;  // a better path is up
     if (leaving_ && ended.error().kind == ErrorKind::stopped) co_return Result<void>();  // the phase ends, and not by an error
@@ -219,7 +220,8 @@ Task<Result<void>> PassiveCopy::log_connection_ended(Error error, bool in_seed, 
     default: break;
   }
   if (!in_seed) standing_.enter(State::disconnected, error.message, error.hint);
-  co_await context_.clock.sleep(backoff.next());
+  const auto fetches = [this] { return fetch_ != nullptr; };
+  co_await wait_for(context_.clock, backoff.next(), changed_, fetches);
   co_return Result<void>();
 }
 

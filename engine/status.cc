@@ -40,7 +40,12 @@ json active_here(const Node& node, const Hosted& hosted, WallTime now) {
     const std::uint64_t left = distance(hosted.active->redo_at(), hosted.active->redo_end(), hosted.config.generation_bytes).value;
     copy["cause"] = "replays the log that is here: " + std::to_string(left) + " bytes are left";
   }
-  if (!hosted.active || !hosted.active->ready()) return copy;
+  const bool ready = hosted.active && hosted.active->ready();
+  if (!ready && hosted.standing->state() == State::mounted) {  // its life ends
+    copy["state"] = name_of(State::initializing);
+    copy["cause"] = "it is served no more: another one is about to serve, or the node stops";
+  }
+  if (!ready) return copy;
   const ActiveCopy& active = *hosted.active;
   const ActiveCopy::Tip& tip = active.tip();
   for (const char* mark : {"generated", "received", "durable", "inspected"}) copy[mark] = position_json(tip.durable);

@@ -27,7 +27,7 @@ json rate_limit_json(std::uint64_t bytes_per_second_max) { return bytes_per_seco
 
 json blank_copy(const std::string& node, const char* role) {
   json copy = {{"node", node}, {"role", role}, {"cause", ""}, {"comment", ""}, {"hint", ""}};
-  for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "copy_queue", "replay_queue",
+  for (const char* field : {"state", "since", "generated", "received", "durable", "inspected", "replayed", "commit", "replayed_commit", "page_count", "copy_queue", "replay_queue",
                             "ship_bytes_per_second", "lag_seconds", "mode", "root", "root_equal", "root_equal_at", "disk_verified_at", "tip_heard_at",
                             "connection", "shipped", "log_first_generation", "log_bytes", "log_budget_bytes", "log_directory", "quarantine", "queues_as_of", "scrub", "replay_lag",
                             "retention", "last_backup"})

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "storage/disk.h"
+#include "tests/crash_states.h"
 #include "tests/sim/sim_content.h"
 
 namespace ccr::storage {
@@ -80,6 +81,7 @@ class MemoryDisk final : public Disk {
 
   // The power is cut; then the machine starts again.
   void crash(Survives survives) {
+    ++crash_states.opened;
     if (survives != Survives::names && survives != Survives::everything) live_ = synced_;
     if (survives == Survives::last_name && !unsynced_.empty()) {
       const NameChange& last = unsynced_.back();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/crash_states.h"
 #include "tests/page_memory_disk.h"
 
 namespace ccr::storage {
@@ -81,6 +82,7 @@ inline void PageMemoryDisk::reset_counts() {
 }
 
 inline void PageMemoryDisk::crash(Keep keep, Random& random) {
+  ++crash_states.opened;
   repair();
   for (auto& [path, inode] : names_) settle(*inode, keep, random);
   for (auto& [path, inode] : durable_names_) settle(*inode, keep, random);

@@ -239,8 +239,15 @@ TEST(Checks, OfWhatAWholeCopyLacks) {
       s.passive["state"] = state;
     };
   };
+  const auto delayed = [](json behind, double lag = 3600) {
+    return [=](Stage& s) { s.passive["replay_lag"] = {{"seconds", lag}, {"held_bytes", 64 * MiB}, {"behind_seconds", behind}, {"due_in_seconds", nullptr}, {"rests", false}}; };
+  };
   const char* const beta = "orders@beta";
   expect_cases({
+      {"replay", beta, "ok", "delayed by 1h 00m, holds 64.0 MiB of 1h 00m", delayed(3601)},
+      {"replay", beta, "warning", "delayed by 1h 00m, holds 64.0 MiB of 1h 02m", delayed(3600 + 3600 / 32 + 12)},
+      {"replay", beta, "failed", "delayed by 1h 00m, holds 64.0 MiB of 1h 03m", delayed(3600 + 3600 / 32 + 70)},
+      {"replay", beta, "unknown", "delayed by 1h 00m", delayed(nullptr)},
       {"copy_queue", beta, "ok", "6 generations", queue(6, 60)},
       {"copy_queue", beta, "ok", "40 generations", queue(40, 1)},
       {"copy_queue", beta, "warning", "7 generations, 7.0 MiB", queue(7, 3)},
@@ -260,6 +267,9 @@ TEST(Checks, OfWhatAWholeCopyLacks) {
   suspended.passive["state"] = "suspended";
   suspended.passive["lag_seconds"] = nullptr;
   EXPECT_STREQ(verdict_in(suspended.checks(), "lag", ""), "no such check") << "its state says it already";
+  Stage prompt;
+  delayed(nullptr, 0)(prompt);
+  EXPECT_STREQ(verdict_in(prompt.checks(), "replay", ""), "no such check") << "it is not delayed";
 }
 
 TEST(Checks, OfWhatOnlyTheOwnNodeKnows) {

@@ -107,6 +107,19 @@ TEST(StatusText, CauseAndCommentThatSayTheSameAreSaidOnce) {
   EXPECT_NE(text.find("2d 04h   \"disk swap\", root equal at 1a3f1"), std::string::npos) << text;
 }
 
+TEST(StatusText, WhatADelayHoldsBackIsSaid) {
+  const auto said = [](json behind, json due, bool rests = false) {
+    const json lag{{"seconds", 3600}, {"truncation_seconds", 0}, {"held_bytes", 7}, {"held_commits", 2}, {"behind_seconds", behind}, {"due_in_seconds", due}, {"rests", rests}};
+    return text_with({{"root_equal_at", nullptr}, {"disk_verified_at", nullptr}, {"replay_lag", lag}});
+  };
+  const auto expect = [](const std::string& text, const std::string& words) { EXPECT_NE(text.find("2d 04h   " + words + "\n"), std::string::npos) << text; };
+  expect(said(723, 0.4), "delayed 1h 00m, holds 12m 03s, next in 0.4s");
+  expect(said(0, nullptr), "delayed 1h 00m, holds nothing");
+  expect(said(nullptr, nullptr), "delayed 1h 00m");
+  expect(said(723, 2877, true), "delayed 1h 00m, holds 12m 03s, replay rests: an activation --until may follow");
+  EXPECT_EQ(text_with({{"replay_lag", {{"seconds", 0}, {"truncation_seconds", 60}}}}).find("delayed"), std::string::npos) << "only its log is kept longer";
+}
+
 TEST(StatusText, TheStateFileIsNamedWhereTheDaemonIsDown) {
   json status = json::parse(example_status);
   status["daemon"] = false;

@@ -80,6 +80,9 @@ TEST_F(TypedTimes, AnActivationSaysWhereTheLogEndsAndWhatIsGivenUp) {
   nlohmann::json plain = done;
   plain.erase("until");
   EXPECT_EQ(activate_text("orders", plain), "orders is active on beta now, epoch 3: 2 generations (1.0 MiB, 7 commits) are missing\n");
+  nlohmann::json fetched = plain;
+  fetched["fetched"] = nlohmann::json::parse(R"([{"node":"gamma","bytes":3145728}])");
+  EXPECT_NE(activate_text("orders", fetched).find("epoch 3: 3.0 MiB of log came from gamma; 2 generations"), std::string::npos) << activate_text("orders", fetched);
 }
 
 }  // namespace

@@ -173,7 +173,7 @@ TEST(Handshake, RefusesWhereTheCopyIsNotTheActiveOne) {
   facts.active_node = sample_hello().from_node;
   facts.epoch = 7;
   expect_refusal(sample_hello(), facts, RefuseReason::not_active, "orders@alpha is not the active copy; it knows of epoch 7, in which orders@beta is",
-                 "the disk of beta is an older one: `ccr activate orders --on beta --dial force` lets it serve what it has, with --on alpha what is there");
+                 "the disk of beta is an older one: `ccr activate orders --on beta` fetches what it lacks from alpha, and serves");
 }
 
 TEST(Handshake, RefusesAnotherKind) {

@@ -206,8 +206,8 @@ TEST(Messages, UnknownTypesAreRefused) {
 
 TEST(Messages, UnknownEnumValuesAreRefused) {
   Bytes hello = encode(sample_hello());
-  hello[4] = std::byte{8};
-  expect_refused(1, hello, "message Hello: an unknown value 8");
+  hello[4] = std::byte{9};
+  expect_refused(1, hello, "message Hello: an unknown value 9");
   hello[4] = std::byte{0};
   expect_refused(1, hello, "message Hello: an unknown value 0");
   Bytes refuse = encode(Refuse{RefuseReason::busy, "", ""});

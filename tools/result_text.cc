@@ -181,7 +181,10 @@ std::string point_text(const json& until) {
 }  // namespace
 
 std::string loss_text(const json& result) {
-  const std::string missing = missing_text(field(result, "missing"));
+  std::string missing;
+  for (const json& from : field(result, "fetched"))
+    missing += fmt::format("{} of log came from {}; ", size_text(count_field(from, "bytes").value_or(0)), escaped(text_field(from, "node")));
+  missing += missing_text(field(result, "missing"));
   return field(result, "until").is_object() ? point_text(result["until"]) + ". Of the log of the one before: " + missing : missing;
 }
 

@@ -64,12 +64,13 @@ std::optional<Refuse> refuse_database(const Hello& hello, const ActiveFacts& act
                   "compare the databases in the configuration of both nodes");
   }
   const bool repair = hello.purpose == Purpose::repair;
-  if (!active.active && !repair && hello.purpose != Purpose::pages) {
+  const bool fetch = hello.purpose == Purpose::fetch;
+  if (!active.active && !repair && !fetch && hello.purpose != Purpose::pages) {
     const std::string text = active.database + "@" + active.node + " is not the active copy";
-    if (active.active_node != hello.from_node) return refuse(RefuseReason::not_active, text, "ccr status shows which copy is");
+    if (active.active_node != hello.from_node || hello.epoch >= active.epoch) return refuse(RefuseReason::not_active, text, "ccr status shows which copy is");
     return refuse(RefuseReason::not_active, text + "; it knows of epoch " + std::to_string(active.epoch) + ", in which " + copy_text(hello) + " is",
                   "the disk of " + hello.from_node + " is an older one: `ccr activate " + active.database + " --on " + hello.from_node +
-                      " --dial force` lets it serve what it has, with --on " + active.node + " what is there");
+                      "` fetches what it lacks from " + active.node + ", and serves");
   }
   if (hello.kind != active.kind) {
     return refuse(RefuseReason::kind,
@@ -78,6 +79,10 @@ std::optional<Refuse> refuse_database(const Hello& hello, const ActiveFacts& act
   }
   if (!active.ready && repair) {
     return refuse(RefuseReason::not_ready, active.database + "@" + active.node + " has no proven pages now", "ccr status shows why");
+  }
+  if (!active.ready && fetch) {
+    return refuse(RefuseReason::not_ready, active.database + "@" + active.node + " gives no log away: " + (active.active ? "it is the active copy" : "none is open"),
+                  "ccr status shows why");
   }
   if (!active.ready && !active.active) {
     return refuse(RefuseReason::not_ready, active.database + "@" + active.node + " is not healthy: no source of pages", "ccr status shows why");

@@ -10,12 +10,13 @@
 //   to_node is not this node                       | node
 //   from_node is this node, or may have no copy    | node
 //   another database than the one looked up        | database
-//   our copy of it is not the active one           | not_active, unless pages are asked for, or one to repair
+//   our copy of it is not the active one           | not_active, unless pages are asked for, or one to repair, or log to fetch
 //   another kind                                   | kind
-//   our log is not open, or our copy not healthy   | not_ready
+//   our log is not open, or our copy not healthy   | not_ready; to fetch log also where our copy is the active one
 //   epoch above ours                               | epoch
 //
-// Pages any healthy copy may give, and single ones to repair any proven one: the facts are then those of the copy that is here.
+// Pages any healthy copy may give, single ones to repair any proven one, and log to fetch any passive one whose log is open: the facts are then those of
+// the copy that is here.
 // A Hello to measure, or for the heartbeats of a path, names no database: only the rules down to from_node are asked, `copies` are then all nodes that this one knows, and
 // the Welcome carries version, node and session alone.
 //
@@ -58,7 +59,7 @@ struct ActiveFacts {
   std::string proven_peer;          // what the connection's certificate names; empty: TLS is off
   bool active = false;              // this node's copy of the database is the active one
   std::string active_node;          // as this node knows it
-  bool ready = false;               // its log is open; of a passive copy: it is healthy; to repair: it has proven pages
+  bool ready = false;               // its log is open; of a passive copy: it is healthy; to repair: it has proven pages; to fetch: it is passive and its log is open
   std::vector<std::string> copies;  // nodes that may have a copy; for no database, all nodes
   Signature signature;
   Epoch epoch = 0;

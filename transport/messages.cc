@@ -60,7 +60,7 @@ void fields(A& a, typename A::template Ref<Hello> m) {
   a.u16(m.version_max);
   a.require(m.version_min <= m.version_max, "a version range that ends before it begins");
   if (A::reads && a.ok() && !speaks(m.version_min, m.version_max)) return a.skip_rest();
-  a.word(m.purpose, Purpose::roles);
+  a.word(m.purpose, Purpose::fetch);
   a.name(m.cluster);
   a.name(m.from_node);
   a.name(m.to_node);

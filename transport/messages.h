@@ -35,7 +35,7 @@ inline constexpr std::uint32_t extent_pages_max = 2048;           // an extent o
 inline constexpr std::size_t page_mask_bytes_max = extent_pages_max / 8;
 inline constexpr std::uint32_t extent_digests_max = 65'536;       // of one message
 
-enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4, pages = 5, repair = 6, roles = 7 };
+enum class Purpose : std::uint8_t { log = 1, seed = 2, measure = 3, path = 4, pages = 5, repair = 6, roles = 7, fetch = 8 };
 // Whether a connection of that purpose is about a database.
 constexpr bool of_database(Purpose purpose) noexcept { return purpose != Purpose::measure && purpose != Purpose::path && purpose != Purpose::roles; }
 

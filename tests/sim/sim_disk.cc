@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "tests/crash_states.h"
 #include "tests/sim/disk_mount.h"
 
 namespace ccr::sim {
@@ -320,7 +321,10 @@ void SimDisk::settle_in_flight(CrashStyle style) {
 }
 
 void SimDisk::crash(CrashStyle style) {
-  if (style.damage != Damage::process_only) world_.count(Fault::power_cut, static_cast<std::uint64_t>(style.damage));
+  if (style.damage != Damage::process_only) {
+    world_.count(Fault::power_cut, static_cast<std::uint64_t>(style.damage));
+    ++crash_states.opened;
+  }
   if (session_ != nullptr) {
     settle_in_flight(style);
     session_->disk = nullptr;

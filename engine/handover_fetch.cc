@@ -1,0 +1,83 @@
+// What an activation can still have of the log that this copy lacks: from other passive copies, and from the one before once it gave up.
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/handover.h"
+
+namespace ccr::engine {
+namespace {
+
+constexpr Duration open_limit = std::chrono::seconds(10);  // that a copy takes to open its log in another role
+constexpr Duration look_again = std::chrono::milliseconds(100);
+
+// While it lives, who gave up and says so finds no one in a hurry: this copy becomes the active one when it has what there is.
+struct Fetching {
+  Hosted& hosted;
+  explicit Fetching(Hosted& h) : hosted(h) { hosted.fetching = true; }
+  Fetching(const Fetching&) = delete;
+  Fetching& operator=(const Fetching&) = delete;
+  ~Fetching() { hosted.fetching = false; }
+};
+
+bool passes(ErrorKind kind) { return kind == ErrorKind::refused || kind == ErrorKind::busy || kind == ErrorKind::disconnected; }
+
+}  // namespace
+
+Task<std::vector<Handover::LogThere>> Handover::log_elsewhere(const ActivationFacts& facts) {
+  std::vector<LogThere> found;
+  const Signature own = hosted_.passive->state().signature;
+  const std::vector<std::string> copies = hosted_.config.copies;
+  for (const std::string& node : copies) {
+    const bool silent = node == hosted_.role.active && !facts.answers;
+    if (node == context_.config.node || silent) continue;
+    const Result<transport::RoleEntry> entry = co_await roles_.ask_role(node, hosted_.config.name);
+    if (!entry.ok() || entry->signature != own || entry->active == node) continue;
+    known_epoch_ = std::max(known_epoch_, entry->epoch);
+    if (entry->end > facts.inspected) found.push_back({node, entry->end});
+  }
+  std::sort(found.begin(), found.end(), [](const LogThere& one, const LogThere& other) { return one.end != other.end ? one.end > other.end : one.node < other.node; });
+  co_return found;
+}
+
+Task<void> Handover::fetch_elsewhere(ActivationFacts& facts) {
+  std::vector<LogThere> found = co_await log_elsewhere(facts);
+  for (LogThere& there : found) {
+    if (there.end > facts.inspected) co_await fetch(there, facts);
+  }
+  if (found.empty() || found.front().end <= facts.inspected) co_return;
+  facts.further = found.front().node;
+  facts.further_end = found.front().end;
+}
+
+// Whatever comes of it: what could not be had is missing, and said to be.
+Task<void> Handover::fetch(LogThere there, ActivationFacts& facts) {
+  const Fetching turn(hosted_);
+  const std::uint64_t bytes = hosted_.config.generation_bytes;
+  const Position from = facts.inspected;
+  step_ = "fetch";
+  walk_from_ = from;
+  walk_end_ = there.end;
+  const Instant end = context_.clock.now() + open_limit;
+  Result<Position> reached = co_await hosted_.passive->fetch_log(there.node);
+  while (!reached.ok() && passes(reached.error().kind) && context_.clock.now() < end) {
+    co_await context_.clock.sleep(look_again);
+    reached = co_await hosted_.passive->fetch_log(there.node);
+  }
+  walk_end_ = {};
+  look_at_own(facts);
+  const std::uint64_t came = distance(from, facts.inspected, bytes).value;
+  if (came > 0) fetched_.push_back({there.node, came});
+  std::vector<std::pair<std::string, std::string>> fields{{"from_node", there.node}, {"from", to_text(from)}, {"to", to_text(facts.inspected)}, {"bytes", std::to_string(came)}};
+  if (!reached.ok()) fields.emplace_back("cause", reached.error().message);
+  tell(reached.ok() ? "log_fetched" : "log_not_fetched", std::move(fields));
+}
+
+nlohmann::json Handover::fetched_json() const {
+  nlohmann::json told = nlohmann::json::array();
+  for (const auto& [node, bytes] : fetched_) told.push_back({{"node", node}, {"bytes", bytes}});
+  return told;
+}
+
+}  // namespace ccr::engine

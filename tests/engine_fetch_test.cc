@@ -1,0 +1,230 @@
+// An activation fetches what other copies still have of the log: whole nodes in the simulator.
+#include <gtest/gtest.h>
+
+#include "tests/asked_nodes.h"
+
+namespace ccr::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Fetching : public AskedNodes {
+ protected:
+  using AskedNodes::AskedNodes;
+
+  Result<json> activate(const std::string& on, const std::string& dial) { return answer_of(on, {{"command", "activate"}, {"on", on}, {"dial", dial}}); }
+  Position end_of(const std::string& name) { return cluster.passive(name)->watermarks().inspected; }
+  HostId host(const std::string& name) { return cluster.host(name).host(); }
+  // Everything that was written is durable on the active node, and on `copies`.
+  bool written(int transactions, const std::vector<std::string>& copies = {}) {
+    write(transactions);
+    const auto there = [&] {
+      if (cluster.active() == nullptr || cluster.pending() > 0) return false;
+      for (const std::string& name : copies)
+        if (end_of(name) != cluster.active()->tip().durable) return false;
+      return true;
+    };
+    return world.run_until(there, 60s) == Ended::reached;
+  }
+  void expect_whole() {
+    const auto settled = [&] {
+      const engine::ActiveCopy* active = cluster.active();
+      if (active == nullptr || cluster.pending() > 0 || active->replayed() != active->tip().durable) return false;
+      for (const std::string& name : cluster.names()) {
+        if (name == cluster.active_node()) continue;
+        const engine::PassiveCopy* passive = cluster.passive(name);
+        if (passive == nullptr || cluster.state(name) != "healthy" || passive->state().min_required != active->tip().durable) return false;
+      }
+      return true;
+    };
+    ASSERT_TRUE(world.run_until(settled, 90s) == Ended::reached) << cluster.story();
+    for (const std::string& name : cluster.names()) cluster.host(name).stop();
+    for (const std::string& name : cluster.names()) {
+      const Result<Bytes> content = cluster.page_file_of(name);
+      ASSERT_TRUE(content.ok()) << content.error().message;
+      const Result<void> whole = cluster.check_content(*content, name);
+      EXPECT_TRUE(whole.ok()) << name << ": " << whole.error().message << "\n" << cluster.story();
+    }
+  }
+  void expect_nothing_aside() {
+    EXPECT_TRUE(cluster.events_of("generations_set_aside").empty()) << cluster.story();
+    EXPECT_TRUE(cluster.events_of("fork").empty()) << cluster.story();
+  }
+};
+
+TEST_F(Fetching, WhatTheOneBeforeStillHasWhenItGivesUp) {
+  seed();
+  ASSERT_TRUE(drain());
+  cluster.network().partition(host("alpha"), host("beta"));
+  ASSERT_TRUE(written(400));
+  world.run_for(8s);
+  const Position before = end_of("beta");
+  const Position end = cluster.active()->tip().durable;
+  ASSERT_LT(before, end);
+  cluster.network().heal_all();
+  const Result<json> taken = activate("beta", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  ASSERT_EQ(cluster.events_of("log_fetched").size(), 1u) << cluster.story();
+  EXPECT_EQ((*taken)["missing"]["generations"], 0) << taken->dump();
+  EXPECT_EQ((*taken)["missing"]["commits"], 0);
+  EXPECT_EQ((*taken)["forced"], false);
+  ASSERT_EQ((*taken)["fetched"].size(), 1u);
+  EXPECT_EQ((*taken)["fetched"][0]["node"], "alpha");
+  EXPECT_GT((*taken)["fetched"][0]["bytes"], 0);
+  write(50);
+  expect_whole();
+  expect_nothing_aside();
+  EXPECT_EQ(passes(), 1u);
+}
+
+// alpha, passive, went back behind the move that made it the active one: beta gave up for it, and has what it lacks.
+TEST_F(Fetching, WhatAnOlderDiskLacksOfItsOwnEpoch) {
+  seed();
+  write(200);
+  ASSERT_TRUE(answer_of("alpha", {{"command", "move"}, {"to", "beta"}}).ok()) << cluster.story();
+  ASSERT_TRUE(wait_for("alpha", "healthy"));
+  ASSERT_TRUE(written(100, {"alpha"}));
+  cluster.host("alpha").stop();
+  const DiskState older = cluster.host("alpha").disk().state();
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "healthy"));
+  ASSERT_TRUE(answer_of("beta", {{"command", "move"}, {"to", "alpha"}}).ok()) << cluster.story();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  ASSERT_TRUE(written(100, {"beta"}));
+  cluster.host("alpha").stop();
+  cluster.host("alpha").disk().restore(older);
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "disconnected"));
+  world.run_for(3s);
+  const json row = row_of("alpha", "alpha");
+  EXPECT_NE(row["hint"].get<std::string>().find("ccr activate"), std::string::npos) << row.dump();
+  const Result<json> plan = answer_of("alpha", {{"command", "activate"}, {"on", "alpha"}, {"dial", "lossless"}, {"dry_run", true}});
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_TRUE((*plan)["allowed"]) << plan->dump();
+  EXPECT_NE((*plan)["plan"].dump().find("fetch what beta has"), std::string::npos) << plan->dump();
+  const Result<json> taken = activate("alpha", "lossless");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  EXPECT_EQ((*taken)["missing"]["generations"], 0) << taken->dump();
+  write(50);
+  expect_whole();
+  expect_nothing_aside();
+}
+
+// alpha gave up, and has seven generations that beta lacks; one of the two dies when some of it came.
+class FetchingInTheMiddle : public Fetching {
+ protected:
+  void strike(const std::string& victim) {
+    seed();
+    ASSERT_TRUE(drain());
+    cluster.network().partition(host("alpha"), host("beta"));
+    ASSERT_TRUE(written(400));
+    world.run_for(8s);
+    const Position before = end_of("beta"), end = cluster.active()->tip().durable;
+    cluster.network().heal_all();
+    asked = ask("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "force"}});
+    const auto received = [&] { return cluster.passive("beta")->watermarks().received; };
+    ASSERT_TRUE(world.run_until([&] { return received() > before; }, 60s) == Ended::reached) << cluster.story();
+    ASSERT_LT(received(), end);
+    cluster.host(victim).kill(draw_power_cut(random));
+  }
+  void expect_rest_aside() {
+    ASSERT_TRUE(world.run_until([&] { return cluster.active("beta") != nullptr && cluster.state("alpha") == "healthy"; }, 90s) == Ended::reached) << cluster.story();
+    EXPECT_EQ(cluster.events_of("generations_set_aside").size(), 1u) << "what alpha alone had\n" << cluster.story();
+    world.run_for(11s);
+    EXPECT_GT(row_of("alpha", "alpha")["quarantine"]["files"], 0);
+  }
+
+  std::shared_ptr<Asked> asked;
+};
+
+TEST_F(FetchingInTheMiddle, WhoGivesItDiesAndWhatIsMissingIsSaid) {
+  strike("alpha");
+  ASSERT_TRUE(world.run_until([&] { return asked->answer.has_value(); }, 90s) == Ended::reached) << cluster.story();
+  ASSERT_TRUE((*asked->answer).ok()) << (*asked->answer).error().message << cluster.story();
+  const json& taken = **asked->answer;
+  EXPECT_EQ(cluster.events_of("log_not_fetched").size(), 1u) << cluster.story();
+  EXPECT_GT(taken["missing"]["generations"], 0) << taken.dump();
+  EXPECT_EQ(taken["missing"]["known"], true);
+  EXPECT_GT(taken["fetched"][0]["bytes"], 0) << "what came is kept";
+  cluster.host("alpha").start();
+  expect_rest_aside();
+}
+
+TEST_F(FetchingInTheMiddle, WhoFetchesDiesAndServesWhatCame) {
+  strike("beta");
+  cluster.host("beta").start();
+  expect_rest_aside();
+}
+
+// One that suspended rests: nothing comes into its log, and what is missing is said.
+TEST_F(Fetching, ACopyThatRestsFetchesNothing) {
+  seed();
+  ASSERT_TRUE(drain());
+  cluster.request_suspend("beta");
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  ASSERT_TRUE(written(200));
+  const Result<json> taken = activate("beta", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  EXPECT_EQ(cluster.events_of("log_not_fetched").size(), 1u) << cluster.story();
+  EXPECT_GT((*taken)["missing"]["generations"], 0) << taken->dump();
+  EXPECT_FALSE(taken->contains("fetched"));
+}
+
+class FetchingOfThree : public Fetching {
+ protected:
+  static ClusterOptions three() {
+    ClusterOptions options;
+    options.nodes = {"alpha", "beta", "gamma"};
+    options.seed_auto = true;
+    return options;
+  }
+  FetchingOfThree() : Fetching(three()) {}
+
+  // What alpha acknowledged last gamma has and beta has not; then alpha is gone.
+  void lose_alpha(int transactions = 60) {
+    cluster.start_all();
+    ASSERT_TRUE(wait_for("beta", "healthy") && wait_for("gamma", "healthy"));
+    ASSERT_TRUE(written(100, {"beta", "gamma"}));
+    cluster.network().partition(host("alpha"), host("beta"));
+    ASSERT_TRUE(written(transactions, {"gamma"}));
+    ASSERT_LT(end_of("beta"), end_of("gamma"));
+    world.run_for(3s);  // gamma truncates what it has replayed
+    cluster.host("alpha").kill({Damage::process_only, Ordering::ordered});
+    world.run_for(10s);
+  }
+};
+
+TEST_F(FetchingOfThree, WhatTheThirdOneHas) {
+  lose_alpha();
+  const Position end = end_of("gamma");
+  expect_error(activate("beta", "best"), ErrorKind::refused);  // whether alpha had more nobody can say
+  EXPECT_EQ(end_of("beta"), end) << "what is there is fetched all the same: it is part of the history";
+  const Result<json> taken = activate("beta", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  cluster.network().heal_all();
+  cluster.host("alpha").start();
+  write(50);
+  expect_whole();
+  expect_nothing_aside();
+  EXPECT_EQ(passes(), 2u) << "the first two\n" << cluster.story();
+}
+
+// gamma has replayed it, and given the log up: it should be activated itself.
+TEST_F(FetchingOfThree, WhatNobodyCanGiveAnyMoreIsKnownToBeMissing) {
+  lose_alpha(500);
+  for (const char* dial : {"lossless", "best"}) {
+    const Result<json> refused = activate("beta", dial);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().hint, "activate the copy on gamma") << refused.error().message;
+  }
+  const Result<json> taken = activate("gamma", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  cluster.network().heal_all();
+  cluster.host("alpha").start();
+  write(50);
+  expect_whole();
+  EXPECT_TRUE(cluster.events_of("fork").empty()) << cluster.story();
+}
+
+}  // namespace
+}  // namespace ccr::sim
