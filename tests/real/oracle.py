@@ -15,7 +15,7 @@ INTERRUPTED_SECONDS = 60  # the active copy mounts again
 
 # Every file that a node at rest may have, by a name relative to its directory. {db} is the database.
 EXPECTED = (
-    r"{db}\.db(-wal|-shm|\.copy)?",
+    r"(pages/)?{db}\.db(-wal|-shm|\.copy)?",
     r"{db}\.db-(wal|journal|shm)\.before-epoch-[0-9]+",
     r"state/lock", r"state/control\.sock", r"state/events\.jsonl(\.1)?",
     r"state/{db}/(ccr-identity|digests|seed\.map|state\.[01])",

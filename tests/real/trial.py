@@ -40,6 +40,7 @@ TRIALS = {
     "outages": "outages",
     "paths": "paths",
     "power": "power",
+    "read-only": "read_only",
     "rounds": "rounds",
     "scrub": "scrub",
     "seed-faults": "seed_faults",
