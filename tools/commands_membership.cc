@@ -82,7 +82,8 @@ Result<json> apply(const CommonOptions& common, const Edit& edit) {
   if (!edit.stands) CCR_TRY(replace_config(common.config_file, edit.old_text, edit.new_text));
   if (edit.plan.is_null()) return json(nullptr);
   Result<json> done = ask_patiently(edit.before, {{"command", "reload"}});
-  if (done.ok() || edit.stands || exit_code_of(done.error().kind) != ExitCode::refused) return done;
+  if (done.ok() || edit.stands) return done;
+  if (exit_code_of(done.error().kind) != ExitCode::refused) return done.error().within("'" + common.config_file + "' is changed, and not in force yet");
   const Result<void> back = replace_config(common.config_file, edit.new_text, edit.old_text);
   if (!back.ok()) note("warning: " + back.error().message);
   return done;

@@ -69,11 +69,12 @@ Result<void> replace_config(const std::string& file, const std::string& before, 
   const Result<std::string> beside = write_beside(path.string(), after, facts.st_mode & 07777, FileOwner{facts.st_uid, facts.st_gid});
   if (!beside.ok()) return not_replaced(beside.error().message);
   const Result<std::string> now = read_config_text(path.string());
-  const bool changed = !now.ok() || *now != before;
-  const bool replaced = !changed && ::rename(beside->c_str(), path.c_str()) == 0;
+  const bool changed = now.ok() && *now != before;
+  const bool replaced = now.ok() && !changed && ::rename(beside->c_str(), path.c_str()) == 0;
   const int error = errno;
   if (!replaced) ::unlink(beside->c_str());
   if (changed) return Error{ErrorKind::refused, "somebody else changed '" + path.string() + "' meanwhile", "try again"};
+  if (!now.ok()) return not_replaced(now.error().message);
   if (!replaced) return not_replaced(file_error("write", *beside, error).message);
   const Result<void> synced = sync_directory(path.parent_path().string());
   if (synced.ok()) return {};

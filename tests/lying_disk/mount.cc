@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
 
 #include "tests/lying_disk/disk_words.h"
@@ -22,13 +23,25 @@ constexpr const char* words_attribute = "user.disk";
 constexpr ino_t unknown_inode = 0xffffffff;  // libfuse's own for it; entries with none at all are not shown
 constexpr std::uint64_t second = 1'000'000'000;
 
-LyingDisk& disk() { return *static_cast<LyingDisk*>(fuse_get_context()->private_data); }
+// Modes of files are kept as they are set, through each cut: of them the disk does not lie.
+struct Mounted {
+  LyingDisk disk;
+  std::map<NodeId, mode_t> modes;
+};
+
+Mounted& mounted() { return *static_cast<Mounted*>(fuse_get_context()->private_data); }
+LyingDisk& disk() { return mounted().disk; }
 Handle& handle_of(const fuse_file_info* info) { return *reinterpret_cast<Handle*>(info->fh); }
+
+mode_t mode_of(NodeId file) {
+  const auto found = mounted().modes.find(file);
+  return found == mounted().modes.end() ? 0600 : found->second;
+}
 
 void fill(const Seen& seen, struct stat* facts) {
   *facts = {};
   facts->st_ino = seen.node;
-  facts->st_mode = seen.directory ? S_IFDIR | 0700 : seen.socket ? S_IFSOCK | 0660 : S_IFREG | 0600;
+  facts->st_mode = seen.directory ? S_IFDIR | 0700 : seen.socket ? S_IFSOCK | 0660 : S_IFREG | mode_of(seen.node);
   facts->st_nlink = seen.directory ? 2 : 1;
   facts->st_uid = ::getuid();
   facts->st_gid = ::getgid();
@@ -55,9 +68,17 @@ int open(const char* path, fuse_file_info* info) {
   return keep(outcome, std::move(handle), info);
 }
 
-int create(const char* path, mode_t, fuse_file_info* info) {
+int change_mode(const char* path, mode_t mode, fuse_file_info* info) {
+  const std::optional<Seen> seen = info != nullptr ? disk().look(handle_of(info)) : disk().look(path);
+  if (!seen) return -ENOENT;
+  if (!seen->directory && !seen->socket) mounted().modes[seen->node] = mode & 07777;
+  return 0;
+}
+
+int create(const char* path, mode_t mode, fuse_file_info* info) {
   info->flags |= O_CREAT;
-  return open(path, info);
+  const int outcome = open(path, info);
+  return outcome == 0 ? change_mode(path, mode, nullptr) : outcome;
 }
 
 int release(const char*, fuse_file_info* info) {
@@ -112,7 +133,7 @@ int sync_directory(const char*, int, fuse_file_info* info) { return disk().sync_
 int make_directory(const char* path, mode_t) { return disk().make_directory(path); }
 int make_node(const char* path, mode_t mode, dev_t) { return S_ISSOCK(mode) ? disk().make_socket(path) : -EPERM; }
 int remove(const char* path) { return disk().remove(path); }
-int change_nothing_of_mode(const char*, mode_t, fuse_file_info*) { return 0; }
+int change_owner(const char*, uid_t user, gid_t, fuse_file_info*) { return user == ::getuid() || user == static_cast<uid_t>(-1) ? 0 : -EPERM; }
 
 int rename(const char* from, const char* to, unsigned flags) {
   if ((flags & ~unsigned{RENAME_NOREPLACE}) != 0) return -EINVAL;
@@ -173,7 +194,8 @@ fuse_operations calls() {
   calls.unlink = remove;
   calls.rmdir = remove;
   calls.rename = rename;
-  calls.chmod = change_nothing_of_mode;
+  calls.chmod = change_mode;
+  calls.chown = change_owner;
   calls.statfs = space;
   calls.setxattr = set_attribute;
   calls.getxattr = get_attribute;
@@ -181,19 +203,19 @@ fuse_operations calls() {
 }
 
 int serve(const char* program, const char* directory) {
-  LyingDisk lying;
+  Mounted state;
   const fuse_operations operations = calls();
   char* arguments[] = {const_cast<char*>(program), const_cast<char*>("-osubtype=ccr-lying-disk"), nullptr};
   fuse_args args = FUSE_ARGS_INIT(2, arguments);
-  fuse* const mounted = fuse_new(&args, &operations, sizeof operations, &lying);
+  fuse* const session = fuse_new(&args, &operations, sizeof operations, &state);
   fuse_opt_free_args(&args);
-  if (mounted == nullptr) return 1;
+  if (session == nullptr) return 1;
   bool served = false;
-  if (fuse_mount(mounted, directory) == 0) {
-    served = fuse_set_signal_handlers(fuse_get_session(mounted)) == 0 && fuse_loop(mounted) >= 0;
-    fuse_unmount(mounted);
+  if (fuse_mount(session, directory) == 0) {
+    served = fuse_set_signal_handlers(fuse_get_session(session)) == 0 && fuse_loop(session) >= 0;
+    fuse_unmount(session);
   }
-  fuse_destroy(mounted);
+  fuse_destroy(session);
   return served ? 0 : 1;
 }
 

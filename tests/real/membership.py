@@ -19,7 +19,7 @@ def reload(node):
     """SIGHUP; the line of the event that says what came of it."""
     before = len(node.log_path.read_text(errors="replace").splitlines())
     node.process.send_signal(signal.SIGHUP)
-    return until(lambda: [line for line in node.log_path.read_text(errors="replace").splitlines()[before:] if "config_read" in line],
+    return until(lambda: [line for line in node.log_path.read_text(errors="replace").splitlines()[before:] if "config_read" in line or "config_refused" in line],
                  READ_SECONDS, f"{node.name} read its configuration")[-1]
 
 

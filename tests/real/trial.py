@@ -25,6 +25,7 @@ BINARY = ROOT / "build/release/tools/ccr"
 # Name: its module here.
 TRIALS = {
     "bad-input": "bad_input",
+    "config-write": "config_write",
     "cut": "cut",
     "drill": "drill",
     "flood": "flood",
