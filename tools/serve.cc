@@ -1,6 +1,8 @@
 // ccr serve: one node in the foreground, until a signal ends it.
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <new>
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
@@ -58,6 +60,12 @@ Task<Result<void>> announce(Clock& clock) {
   co_return Result<void>();
 }
 
+// As by kill -9, at the place itself: nothing is undone by halves on the way out, and what was acknowledged is on the disk.
+void end_without_memory() {
+  std::fputs("ccr: no memory is left: the daemon ends here; its next start takes up everything that was acknowledged\n", stderr);
+  std::abort();
+}
+
 Task<void> keep(Task<Result<void>> task, Result<void>& outcome) { outcome = co_await std::move(task); }
 
 }  // namespace
@@ -69,6 +77,7 @@ ExitCode run_serve(const CommonOptions& common) {
   const std::string library = storage::sqlite_warning();
   if (!library.empty()) note("warning: " + library);
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
+  std::set_new_handler(end_without_memory);
   asio::io_context context;
   SystemClock clock;
   LogTrace trace(clock);

@@ -43,6 +43,7 @@ TRIALS = {
     "power": "power",
     "read-only": "read_only",
     "rounds": "rounds",
+    "scarce": "scarce",
     "scrub": "scrub",
     "seed-faults": "seed_faults",
     "service": "service",
