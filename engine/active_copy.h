@@ -21,6 +21,7 @@
 #include "engine/copy_state.h"
 #include "engine/copy_table.h"
 #include "engine/directories.h"
+#include "engine/lived_log.h"
 #include "engine/log_keeper.h"
 #include "engine/page_store.h"
 #include "engine/replayer.h"
@@ -64,6 +65,7 @@ class ActiveCopy final : private ReplayObserver {
   ActiveCopy(NodeContext& context, const DatabaseConfig& database, SourceFactory factory, CopyStanding& standing, CopyTable& copies, Scrub& scrub);
   ~ActiveCopy() override;
 
+  void expect(const LivedLog& lived) { lived_ = lived; }  // before run()
   Task<Result<void>> run();
   // After run(): nothing is damaged, and the next life goes on: by its proofs where the source could not give the rest of a commit.
   bool source_broke_off() const noexcept { return source_broke_off_ || (application_ && application_->given_back()); }
@@ -95,8 +97,7 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<PagesRead>> read(PageNumber first, std::uint32_t count);
   // Stops commits and brings the page store's file up to the log's end: disk and digests stand at one position. No-op for sqlite: its reads are exact.
   Task<Result<void>> hold();
-  void release();
-  void hurry();  // a page store's file is brought up to the log's end without gathering
+  void release(), hurry();  // hurry: a page store's file is brought up to the log's end without gathering
   // A page of the disk is not what the log says: shown as the cause of this copy's standing, also after a restart, until undamaged().
   Task<Result<void>> damaged(PageNumber page);
   Task<Result<void>> undamaged();  // the whole file was read and is what the log says
@@ -122,8 +123,7 @@ class ActiveCopy final : private ReplayObserver {
   };
   enum class Comparing { no, scanning, lost };  // scanning: the table is rebuilt while commits flow; lost: commits wait for catch_up or base
 
-  Task<Result<void>> live();
-  Task<Result<void>> mount(), mount_sqlite(bool known);
+  Task<Result<void>> live(), mount(), mount_sqlite(bool known);
   Task<Result<bool>> bring_database();
   Task<Result<void>> redo_pages(), prepare_log(), answer_when_safe(), watch_waiting_commits(), mount_pages(bool known);
   Task<Result<void>> check_growth(PageNumber before);  // of the page file, by redo
@@ -133,8 +133,7 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> take(storage::SourceItem item);
   Task<Result<void>> take_commit(storage::SourceCommit commit);
   Task<Result<void>> take_pages(storage::SourcePages pages);
-  Task<Result<void>> take_standing(storage::SourceStanding standing);
-  Task<Result<void>> take_parting(storage::SourceParted parted);
+  Task<Result<void>> take_standing(storage::SourceStanding standing), take_parting(storage::SourceParted parted);
   Task<Result<void>> sync_group();
   Result<void> check_room() const; Task<Result<void>> fill_reserve();
   void answer_commits();
@@ -179,6 +178,7 @@ class ActiveCopy final : private ReplayObserver {
   std::unique_ptr<Replayer> replayer_;
 
   Tip tip_;
+  LivedLog lived_;
   bool ready_ = false, source_broke_off_ = false, digests_whole_ = false;
   Comparing comparing_ = Comparing::no;
   std::string lost_reason_;

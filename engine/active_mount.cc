@@ -60,15 +60,16 @@ Task<Result<void>> ActiveCopy::open_log(bool known, std::uint32_t page_size) {
   options.epoch = state.epoch;
   const storage::LogDirectory directory{paths_.log_directory, state.signature, page_size};
   if (known && state.cut.known()) CCR_CO_TRY(co_await cut_log(directory));
-  if (known) CCR_CO_TRY(co_await storage::take_received_log(context_.disk, directory, state.durable));  // of a copy that was a passive one
+  const Position durable = lived_.proven(state);
+  if (known) CCR_CO_TRY(co_await storage::take_received_log(context_.disk, directory, durable));  // of a copy that was a passive one
   Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(context_.disk, paths_.log_directory);
   if (!files.ok()) co_return files.error();
-  if (files->empty() && !state.durable.known()) {
+  if (files->empty() && !durable.known()) {
     Result<std::unique_ptr<storage::LogStream>> made = co_await storage::LogStream::create(context_.disk, context_.clock, options, state.signature);
     if (!made.ok()) co_return made.error();
     log_ = std::move(*made);
   } else {
-    Position proven = state.durable;
+    Position proven = durable;
     for (const storage::Pin& pin : state.pins) proven = std::max(proven, pin.from);
     Result<std::unique_ptr<storage::LogStream>> opened =
         co_await storage::LogStream::open(context_.disk, context_.clock, options, state.signature, proven);

@@ -57,6 +57,7 @@ struct Hosted {
   Epoch prepared = 0;          // as in its state
   std::optional<Instant> cut_seen;  // when a place where its log may end was first found there, with no command that brings it about
   ActiveCopy::Tip last_tip;    // of the last life of `active`
+  LivedLog lived;              // of the last one that served
   Signal role_changed;         // `wanted` or `role`, or the last of its lives is over
   TaskGroup* lives = nullptr;  // where its lives run, one after another; null: none does
   bool forgotten = false;      // no life begins any more (engine/membership.h)

@@ -89,6 +89,7 @@ Task<Result<void>> Node::host_life(Hosted& hosted) {
 Task<Result<void>> Node::host_once(Hosted& hosted) {
   if (!hosted.is_active_here) co_return co_await hosted.passive->run();
   hosted.active = std::make_unique<ActiveCopy>(context_, hosted.config, factory_, *hosted.standing, *hosted.copies, *hosted.scrub);
+  hosted.active->expect(hosted.lived);
   if (must_leave_first(hosted)) hosted.active->application()->ask_to_leave();  // no program is started for a moment
   struct Life {
     Hosted& hosted;
@@ -96,6 +97,7 @@ Task<Result<void>> Node::host_once(Hosted& hosted) {
       hosted.source_broke_off = hosted.active->source_broke_off();
       if (hosted.active->tip().durable.known()) {
         hosted.last_tip = hosted.active->tip();
+        hosted.lived = {hosted.active->state().signature, hosted.active->state().epoch, hosted.last_tip.durable};
         hosted.ended.reset();  // of a life before this one, which served
       }
       hosted.application_away = hosted.active->application() != nullptr && hosted.active->application()->away();

@@ -72,7 +72,7 @@ Task<Result<BlockReader::Chunk>> BlockReader::read(Generation generation, std::u
   if (!*there) {
     // The header block behind the last seal is durable only once it exists.
     if (!behind && limit == Position::first_offset) co_return nothing;
-    co_return Error{ErrorKind::gap, "generation " + to_text(generation) + " is not in " + state_->directory.path, ""};
+    co_return Error{ErrorKind::gap, "generation " + to_text(generation) + " is not in " + state_->directory.path, missing_generation_hint};
   }
   const std::uint64_t wanted = behind ? into.size() : std::min<std::uint64_t>(into.size(), limit - offset);
   const ByteSpan target = into.first(static_cast<std::size_t>(wanted));

@@ -16,6 +16,7 @@ inline constexpr const char* current_name = "current.log";
 inline constexpr const char* prepared_name = "prepared.log";    // zeros until a roll gives it a header
 inline constexpr const char* next_name = "next.log";            // the same, made by a roll that found nothing prepared
 inline constexpr const char* recovered_name = "recovered.tmp";  // an open generation on its way to a new inode
+inline constexpr const char* missing_generation_hint = "a file of the log was taken away: put it back, or go on with another copy: ccr activate, then ccr seed here";
 inline constexpr const char* incoming_folder = "incoming";
 inline constexpr const char* quarantine_folder = "quarantine";
 

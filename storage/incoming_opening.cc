@@ -89,7 +89,7 @@ Task<Result<IncomingState>> open_incoming(Disk& disk, LogDirectory directory, Ge
   if (begun) state.scan = std::move(found->scan);
   const Position end = end_of_incoming(state.sealed, state.scan);
   if (end < proven)
-    co_return Error{ErrorKind::gap, path + ": the verified log ends at " + to_text(end) + ", but " + to_text(proven) + " was durable", ""};
+    co_return Error{ErrorKind::gap, path + ": the verified log ends at " + to_text(end) + ", but " + to_text(proven) + " was durable", missing_generation_hint};
 
   std::string keep;
   if (begun) keep = path;

@@ -103,7 +103,7 @@ namespace {
 Task<Result<RecoveredLog>> make_next(Disk& disk, const RecoveryOptions& options, const GenerationScan& sealed) {
   if (sealed.position() < options.proven)
     co_return Error{ErrorKind::gap, options.directory.path + ": the log ends at " + to_text(sealed.position()) + ", but " +
-                    to_text(options.proven) + " is proven durable", ""};
+                    to_text(options.proven) + " is proven durable", missing_generation_hint};
   CCR_CO_TRY(co_await remove_temporaries(disk, options.directory.path));
   const std::string path = path_in(options.directory.path, next_name);
   Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::create_new);

@@ -95,7 +95,7 @@ std::vector<SealFacts> LogReader::take_seals() { return std::exchange(state_->se
 Task<Result<void>> LogReader::State::open_next() {
   Result<std::optional<OpenedGeneration>> found = co_await open_generation(disk, directory, generation);
   if (!found.ok()) co_return found.error();
-  if (!found->has_value()) co_return Error{ErrorKind::gap, "generation " + to_text(generation) + " is not in " + directory.path, ""};
+  if (!found->has_value()) co_return Error{ErrorKind::gap, "generation " + to_text(generation) + " is not in " + directory.path, missing_generation_hint};
   path = (*found)->path;
   const GenerationHeader header = (*found)->header;
   if (header.page_size != directory.page_size)
@@ -210,7 +210,7 @@ Task<Result<Outcome>> LogReader::State::probe(Generation from, std::uint64_t lef
     if (Position::start_of(number) >= until) co_return Outcome::not_yet;
     Result<std::optional<OpenedGeneration>> found = co_await open_generation(disk, directory, number);
     if (!found.ok()) co_return found.error();
-    if (!found->has_value()) co_return Error{ErrorKind::gap, "generation " + to_text(number) + " is not in " + directory.path, ""};
+    if (!found->has_value()) co_return Error{ErrorKind::gap, "generation " + to_text(number) + " is not in " + directory.path, missing_generation_hint};
     const OpenedGeneration& opened = **found;
     const ByteSpan into = block.span();
     Result<std::size_t> count = co_await opened.file->read_at(Position::first_offset, into);

@@ -158,5 +158,45 @@ TEST_F(Failing, ASuspensionAndItsEnd) {
   fail_each_operation_of({"a suspension", "beta", suspended});
 }
 
+// Somebody removes the open generation under a living daemon. What it had alone is nowhere else, and where that is soon behind a roll its state, written before,
+// knows nothing of it.
+class TakenAway : public TwoNodes {
+ public:
+  // Behind so many commits more than it takes to roll.
+  void play(int commits) {
+    seed();
+    ASSERT_TRUE(drain());
+    cluster.host("beta").stop();
+    world.run_for(10s);
+    const Generation before = cluster.active()->tip().durable.generation;
+    while (cluster.active()->tip().durable.generation == before) commit();
+    for (int i = 0; i < commits; ++i) commit();
+    ASSERT_TRUE(cluster.host("alpha").disk().take_away("/log/current.log"));
+    for (int i = 0; i < 5000 && cluster.state("alpha") == "mounted"; ++i) {
+      static_cast<void>(cluster.commit(random, some_pages(random, 3000)));
+      world.run_for(100us);
+    }
+    ASSERT_TRUE(wait_for("alpha", "dismounted"));
+    for (int i = 0; i < 600; ++i) {
+      world.run_for(100ms);
+      ASSERT_EQ(cluster.state("alpha"), "dismounted") << cluster.story();
+    }
+  }
+
+ private:
+  void TestBody() override {}
+  void commit() {
+    ASSERT_TRUE(cluster.commit(random, some_pages(random, 3000)));
+    ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0; }, 10s) == Ended::reached);
+  }
+};
+
+TEST(LogTakenAway, AnActiveCopyServesNoOlderOne) {
+  for (int commits = 1; commits <= 12 && !testing::Test::HasFatalFailure(); ++commits) {
+    TakenAway story;
+    story.play(commits);
+  }
+}
+
 }  // namespace
 }  // namespace ccr::sim

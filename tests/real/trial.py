@@ -28,6 +28,7 @@ TRIALS = {
     "config-write": "config_write",
     "cut": "cut",
     "drill": "drill",
+    "edited": "edited",
     "flood": "flood",
     "handover": "handover",
     "sqlite-backups": "sqlite_backups",

@@ -101,6 +101,8 @@ bool SimDisk::rot(const std::string& path, std::uint64_t offset) {
   return true;
 }
 
+bool SimDisk::take_away(const std::string& path) { return state_.remove(path).ok(); }
+
 // --- one operation: begin, wait its latency, finish ---
 
 void SimDisk::begin(const std::shared_ptr<Session>& session, Operation& operation) {

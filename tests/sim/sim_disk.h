@@ -68,6 +68,8 @@ class SimDisk {
   bool rot(const std::string& path);
   bool rot(const std::string& path, std::uint64_t offset);
 
+  bool take_away(const std::string& path);  // somebody removes a file, also under who has it open; false when there is none
+
   DiskOptions& options() noexcept { return options_; }
   const DiskState& state() const noexcept { return state_; }
   void restore(DiskState state);  // a backup, another machine's disk, an empty one; nothing may be mounted
