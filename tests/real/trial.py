@@ -53,6 +53,7 @@ TRIALS = {
     "sqlite-refusals": "sqlite_refusals",
     "sqlite-load": "sqlite_load",
     "sqlite-manners": "sqlite_manners",
+    "stale-config": "stale_config",
     "streams": "streams",
     "trust": "trust",
 }
