@@ -14,8 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration request_wait_max = 30s;  // a person types nothing here: programs send at once
-constexpr Duration send_wait_max = 30s;
+constexpr Duration request_wait_max = 10s;  // a person types nothing here: programs send at once
+constexpr Duration send_wait_max = 10s;
 
 Error translated(const asio::error_code& failure) {
   if (failure == asio::error::operation_aborted) throw std::system_error(failure);

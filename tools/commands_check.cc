@@ -1,6 +1,4 @@
 // ccr check: what is not well with this node, its host and its copies.
-#include <filesystem>
-
 #include <nlohmann/json.hpp>
 
 #include "base/system_clock.h"
@@ -10,6 +8,7 @@
 #include "tools/daemon_call.h"
 #include "tools/health_checks.h"
 #include "tools/host_network.h"
+#include "tools/space_look.h"
 
 namespace ccr::tools {
 namespace {
@@ -20,11 +19,7 @@ HostFacts host_facts(const std::vector<std::string>& directories) {
   HostFacts facts;
   const Result<HostNetwork> network = read_host_network();
   if (network.ok()) facts.limits = network->limits;
-  for (const std::string& directory : directories) {
-    std::error_code failed;
-    const std::filesystem::space_info space = std::filesystem::space(directory, failed);
-    if (!failed) facts.free_bytes[directory] = space.available;
-  }
+  facts.free_bytes = free_bytes_of(directories);
   facts.sqlite_warning = storage::sqlite_warning();
   return facts;
 }

@@ -277,7 +277,7 @@ class NodeChecks {
     for (const std::string& directory : directories_of(status_, config_)) {
       const auto free = host_.free_bytes.find(directory);
       if (free == host_.free_bytes.end()) {
-        add("space", directory, Health::unknown, "not known", "may this user look into it?");
+        add("space", directory, Health::unknown, "not known", "does its disk answer? may this user look into it?");
         continue;
       }
       const std::uint64_t bytes = free->second;

@@ -33,6 +33,7 @@ TRIALS = {
     "handover": "handover",
     "sqlite-backups": "sqlite_backups",
     "sqlite-handover": "sqlite_handover",
+    "hung": "hung",
     "kill": "kill",
     "many": "many",
     "measure": "measure",
