@@ -8,30 +8,26 @@
 #include <string>
 #include <vector>
 
-#include "tests/two_nodes.h"
+#include "tests/faulted_nodes.h"
 
 namespace ccr::sim {
 namespace {
 
 using namespace std::chrono_literals;
 
+const auto alpha = [] { return std::string("alpha"); };
+const auto beta = [] { return std::string("beta"); };
 constexpr std::uint64_t operations_max = 2'000;  // of a story; none is so long
 
 struct Story {
   std::string name;
-  std::string victim;  // whose disk fails
+  std::function<std::string()> victim;  // whose disk fails
   std::function<void()> play;
+  bool moves = false;  // the active copy: behind it that succeeds
 };
 
-class Failing : public TwoNodes {
+class Failing : public FaultedNodes {
  protected:
-  static ClusterOptions small() {
-    ClusterOptions options;
-    options.page_size = 1 * KiB;
-    return options;
-  }
-  Failing() : TwoNodes(small()) {}
-
   std::uint64_t failures() const {
     return world.fired(Fault::disk_read_error) + world.fired(Fault::disk_write_error) + world.fired(Fault::disk_sync_error) +
            world.fired(Fault::disk_other_error);
@@ -43,66 +39,41 @@ class Failing : public TwoNodes {
     DiskPlan plan;
     plan.skip = operation - 1;
     plan.times = times;
-    SimDisk& disk = cluster.host(story.victim).disk();
+    SimDisk& disk = cluster.host(story.victim()).disk();
     disk.plan(plan);
     story.play();
     disk.clear_plans();
     return failures() > before;
   }
 
-  void cut_power_and_start() {
-    for (const std::string& name : cluster.names()) {
-      if (cluster.host(name).alive()) cluster.host(name).kill(draw_power_cut(random));
+  // `count` of its operations from `first` on, or until one is not come to; how many were.
+  std::uint64_t fail_operations_of(const Story& story, std::uint64_t first, std::uint64_t count, std::uint64_t times) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint64_t operation = first + i;
+      SCOPED_TRACE(story.name + ": operation " + std::to_string(operation) + " failed " + std::to_string(times) + " times");
+      const bool came = play(story, operation, times);
+      if (!HasFailure()) expect_all_well(story.moves);
+      if (HasFailure() || !came) return i;
     }
-    for (const std::string& name : cluster.names()) cluster.host(name).start();
+    return count;
   }
-
-  // A person resumes or seeds a copy that gave up; all else comes by itself.
-  void heal() {
-    ASSERT_TRUE(wait_for("alpha", "mounted"));
-    const auto decided = [&] { return cluster.passive("beta") != nullptr && (is("healthy") || given_up()); };
-    ASSERT_TRUE(world.run_until(decided, 120s) == Ended::reached) << cluster.state("beta") << "\n" << cluster.story();
-    if (is("suspended")) {
-      cluster.request_resume("beta");
-    } else if (given_up()) {
-      cluster.request_seed("beta");
-    }
-    ASSERT_TRUE(wait_for("beta", "healthy", 120s));
+  void expect_all_well(bool moves) {
+    cut_power_and_start();
+    heal();
+    if (moves && !HasFatalFailure()) expect_moves();
+    if (!HasFatalFailure()) expect_all_there();
   }
-  bool is(const char* state) { return cluster.state("beta") == state; }
-  bool given_up() { return is("suspended") || is("failed") || is("failed_and_suspended") || is("needs_seed"); }
-
-  void expect_whole() {
-    ASSERT_TRUE(drain());
-    for (const std::string& name : cluster.names()) cluster.host(name).stop();
-    const Result<Bytes> alpha = cluster.page_file_of("alpha"), beta = cluster.page_file_of("beta");
-    ASSERT_TRUE(alpha.ok() && beta.ok());
-    ASSERT_TRUE(*alpha == *beta) << cluster.story();
-    const Result<void> whole = cluster.check_content(*alpha, "alpha");
-    ASSERT_TRUE(whole.ok()) << whole.error().message << "\n" << cluster.story();
-    EXPECT_TRUE(cluster.events_of("root_differs").empty()) << cluster.story();
-    for (const std::string& name : cluster.names()) cluster.host(name).start();
-    ASSERT_TRUE(wait_for("alpha", "mounted") && wait_for("beta", "healthy"));
-  }
-
-  // Each operation of it, until one is not come to. tests/reached.py counts the line.
   void fail_each_operation_of(const Story& story) {
-    ASSERT_NO_FATAL_FAILURE(seed());
     for (const std::uint64_t times : {std::uint64_t{1}, operations_max}) {
-      std::uint64_t operation = 1;
-      for (bool came = true; came; ++operation) {
-        ASSERT_LT(operation, operations_max);
-        SCOPED_TRACE(story.name + ": operation " + std::to_string(operation) + " failed " + std::to_string(times) + " times");
-        came = play(story, operation, times);
-        cut_power_and_start();
-        heal();
-        if (HasFatalFailure()) return;
-        expect_whole();
-        if (HasFailure()) return;
-      }
-      std::printf("failed in turn: %llu operations of %s, %s\n", static_cast<unsigned long long>(operation - 2), story.name.c_str(),
-                  times == 1 ? "once" : "for ever");
+      const std::uint64_t failed = fail_operations_of(story, 1, operations_max, times);
+      if (HasFailure()) return;
+      tell(story, failed, times);
     }
+  }
+  // tests/reached.py counts the line.
+  static void tell(const Story& story, std::uint64_t failed, std::uint64_t times) {
+    ASSERT_LT(failed, operations_max);
+    std::printf("failed in turn: %llu operations of %s, %s\n", static_cast<unsigned long long>(failed), story.name.c_str(), times == 1 ? "once" : "for ever");
   }
   // Runs of pages, more than a generation holds; then the copy's replay. Where the node serves no more, the rest is not committed.
   void commit_much() {
@@ -122,20 +93,72 @@ class Failing : public TwoNodes {
   }
 };
 
+class FailingMove : public Failing {
+ public:
+  void TestBody() override {}
+  // Each node has a role in turn: it is the active node whose disk fails, or the other one.
+  Story story(bool gives_up) {
+    const auto victim = [this, gives_up] { return gives_up ? cluster.active_node() : passive_node(); };
+    const std::string name = gives_up ? "a move, at the node that gives up" : "a move, at the node that takes over";
+    return {name, victim, [this] { move_under_commits(); }, true};
+  }
+  std::uint64_t fail_some_of(const Story& played, std::uint64_t first, std::uint64_t count, std::uint64_t times) {
+    seed_few();
+    return HasFailure() ? 0 : fail_operations_of(played, first, count, times);
+  }
+  using Failing::tell;
+
+ private:
+  // It ends well or says why it does not.
+  void move_under_commits() {
+    const std::string to = passive_node();
+    const std::shared_ptr<Asked> asked = ask(cluster.active_node(), {{"command", "move"}, {"to", to}});
+    for (int i = 0; i < 3; ++i) {
+      static_cast<void>(cluster.commit(random, some_pages(random, few_pages)));
+      world.run_for(2ms);
+    }
+    answered(asked, 8s);
+    for (const std::string& name : cluster.names()) cluster.host(name).disk().clear_plans();  // for ever is until here
+    ASSERT_TRUE(answered(asked, 200s)) << "no answer\n" << cluster.story();
+    EXPECT_TRUE(asked->answer->ok() ? mounted(to) : !asked->answer->error().message.empty()) << standings();
+  }
+};
+
+// In worlds of their own, some operations each: what a node remembers of its past is read at each start.
+void fail_each_operation_of_a_move(bool gives_up) {
+  constexpr std::uint64_t at_once = 12;
+  for (const std::uint64_t times : {std::uint64_t{1}, operations_max}) {
+    std::uint64_t failed = 0, more = at_once;
+    Story story;
+    while (more == at_once) {
+      FailingMove move;
+      story = move.story(gives_up);
+      more = move.fail_some_of(story, failed + 1, at_once, times);
+      if (testing::Test::HasFailure()) return;
+      failed += more;
+    }
+    FailingMove::tell(story, failed, times);
+  }
+}
+
 TEST_F(Failing, CommitsOfTheActiveNode) {
-  fail_each_operation_of({"commits", "alpha", [this] { commit_much(); }});
+  seed();
+  fail_each_operation_of({"commits", alpha, [this] { commit_much(); }});
 }
 
 TEST_F(Failing, TheStartOfTheActiveNode) {
-  fail_each_operation_of({"the active node's start", "alpha", [this] { restart("alpha"); }});
+  seed();
+  fail_each_operation_of({"the active node's start", alpha, [this] { restart("alpha"); }});
 }
 
 TEST_F(Failing, TheStartOfACopy) {
-  fail_each_operation_of({"a copy's start", "beta", [this] { restart("beta"); }});
+  seed();
+  fail_each_operation_of({"a copy's start", beta, [this] { restart("beta"); }});
 }
 
 TEST_F(Failing, WhatACopyReceivesAndReplays) {
-  fail_each_operation_of({"a copy's replay", "beta", [this] { commit_much(); }});
+  seed();
+  fail_each_operation_of({"a copy's replay", beta, [this] { commit_much(); }});
 }
 
 TEST_F(Failing, ASeed) {
@@ -145,7 +168,8 @@ TEST_F(Failing, ASeed) {
     cluster.request_seed("beta", whole);
     world.run_for(2s);
   };
-  fail_each_operation_of({"a seed", "beta", seeded});
+  seed();
+  fail_each_operation_of({"a seed", beta, seeded});
 }
 
 TEST_F(Failing, ASuspensionAndItsEnd) {
@@ -155,7 +179,8 @@ TEST_F(Failing, ASuspensionAndItsEnd) {
     cluster.request_resume("beta");
     world.run_for(500ms);
   };
-  fail_each_operation_of({"a suspension", "beta", suspended});
+  seed();
+  fail_each_operation_of({"a suspension", beta, suspended});
 }
 
 // Somebody removes the open generation under a living daemon. What it had alone is nowhere else, and where that is soon behind a roll its state, written before,
@@ -197,6 +222,10 @@ TEST(LogTakenAway, AnActiveCopyServesNoOlderOne) {
     story.play(commits);
   }
 }
+
+TEST(FailingMoves, AMoveAtTheNodeThatGivesUp) { fail_each_operation_of_a_move(true); }
+
+TEST(FailingMoves, AMoveAtTheNodeThatTakesOver) { fail_each_operation_of_a_move(false); }
 
 }  // namespace
 }  // namespace ccr::sim
