@@ -66,6 +66,7 @@ Task<Result<Copier::Blocks>> Copier::blocks_of(transport::Message message) {
   Blocks blocks;
   const auto* data = std::get_if<transport::LogData>(&message);
   const auto* packed = std::get_if<transport::LogPacked>(&message);
+  if (const auto* refuse = std::get_if<transport::Refuse>(&message)) co_return Error{ErrorKind::refused, refuse->text, refuse->hint};
   if (incoming_ == nullptr || (data == nullptr && packed == nullptr)) {
     co_return transport::unexpected(message, "a log connection");
   }

@@ -97,7 +97,8 @@ std::optional<storage::TruncationFacts> PassiveCopy::truncation_facts() const {
   return facts;
 }
 
-// On this side the budget takes only what the policy keeps. Out of contact nothing goes: what is here the active node may not have, and nothing comes.
+// On this side the budget takes only what the policy keeps. Out of contact all stays: a copy that was the active one may alone have acknowledged
+// it, which goes to quarantine then, and the next handshake tells.
 Task<Result<void>> PassiveCopy::truncate() {
   if (!connected_) co_return Result<void>();
   std::optional<storage::TruncationFacts> facts = truncation_facts();

@@ -132,14 +132,15 @@ Task<Result<void>> PassiveCopy::copy_once(bool in_seed, Backoff& backoff) {
   const Result<bool> can_follow = judge(session->welcome);
   if (!can_follow.ok()) co_return can_follow.error();
   if (!*can_follow) co_return Error{ErrorKind::stopped, difference_reason_, ""};
-  backoff.reset();
   const Contact in_contact(*this, *session->connection);
   caught_up_ = false;
   backlog_end_ = session->welcome.durable;
   if (!in_seed) standing_.enter(State::resynchronizing, "");
   consider_healthy();
   changed_.notify();
-  co_return co_await exchange(*session, files_->log.get());
+  const Result<void> ended = co_await exchange(*session, files_->log.get());
+  if (ended.ok() || ended.error().kind != ErrorKind::refused) backoff.reset();  // else the active node has not what is wanted, and may be asked seldom
+  co_return ended;
 }
 
 Task<Result<void>> PassiveCopy::exchange(PeerSession& session, storage::IncomingLog* log) {

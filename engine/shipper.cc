@@ -60,7 +60,7 @@ Task<Result<void>> Shipper::read_log() {
     if (generation_.number != 0) {
       const ByteSpan room = buffer.span();
       const Result<storage::BlockReader::Chunk> read = co_await reader_.read(generation_, offset_, durable, room);
-      if (!read.ok()) co_return read.error();
+      if (!read.ok()) co_return co_await refuse(read.error());
       chunk = *read;
     }
     if (chunk.bytes == 0) {
@@ -84,6 +84,14 @@ Task<Result<void>> Shipper::read_log() {
     if (!co_await pieces_.push(std::move(piece))) co_return Result<void>();
     while (!behind && unsent_ > 0) co_await sent_.wait();
   }
+}
+
+// The copy is told what is the matter with the log here: it is no fault of the path, and nothing that another attempt soon would change.
+Task<Result<void>> Shipper::refuse(Error why) {
+  while (unsent_ > 0) co_await sent_.wait();
+  transport::Message message(transport::Refuse{transport::RefuseReason::damaged, active_.context().config.node + " cannot read its log: " + why.message, why.hint});
+  CCR_CO_TRY(co_await connection_.send(std::move(message)));
+  co_return why;
 }
 
 // At the tail: the copy learns where the log ends, and what comes next is waited for.

@@ -39,6 +39,7 @@ class Shipper {
 
   Task<Result<void>> read_log();
   Task<Result<void>> send_log();
+  Task<Result<void>> refuse(Error why);
   Task<Result<void>> rest(Position durable);
   AlignedBuffer take_buffer();
   transport::Tip tip() const;  // but for the times

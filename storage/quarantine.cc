@@ -7,7 +7,25 @@ namespace {
 
 constexpr const char* pages_folder = "pages";
 
-// What lies in a log directory from `from` on: sealed files, then those under incoming/, each rising.
+// The open generation of a copy that was the active one, where it could not be taken for a received one; 0: its header cannot be read.
+Task<Result<std::vector<GenerationFile>>> written_file(Disk& disk, std::string directory) {
+  std::vector<GenerationFile> found;
+  GenerationFile written;
+  written.path = path_in(directory, current_name);
+  Result<std::unique_ptr<File>> file = co_await disk.open(written.path, OpenMode::read);
+  if (!file.ok() && file.error().kind == ErrorKind::not_found) co_return found;
+  if (!file.ok()) co_return file.error();
+  const Result<std::uint64_t> size = co_await (*file)->size();
+  if (!size.ok()) co_return size.error();
+  const Result<GenerationHeader> header = co_await read_header(**file);
+  if (header.ok()) written.generation = header->generation;
+  written.bytes = *size;
+  written.sealed = true;  // by where it lies
+  found.push_back(std::move(written));
+  co_return std::move(found);
+}
+
+// What lies in a log directory from `from` on: sealed files, then those under incoming/, each rising; with all of them the one that was written.
 Task<Result<std::vector<GenerationFile>>> files_from(Disk& disk, std::string directory, Generation from) {
   const std::string folder = path_in(directory, incoming_folder);
   Result<std::vector<GenerationFile>> files = co_await numbered_files(disk, directory, true);
@@ -16,6 +34,11 @@ Task<Result<std::vector<GenerationFile>>> files_from(Disk& disk, std::string dir
   if (!incoming.ok()) co_return incoming.error();
   files->insert(files->end(), incoming->begin(), incoming->end());
   std::erase_if(*files, [&](const GenerationFile& file) { return file.generation < from; });
+  if (from.number == 0) {
+    Result<std::vector<GenerationFile>> written = co_await written_file(disk, directory);
+    if (!written.ok()) co_return written.error();
+    files->insert(files->end(), written->begin(), written->end());
+  }
   co_return std::move(*files);
 }
 

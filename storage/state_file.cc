@@ -84,12 +84,16 @@ Task<Result<void>> StateFile::save(const CopyState& state) {
   co_return Result<void>();
 }
 
-// Until it ends well the slot counts as failed, also when the task is stopped in the middle: the next write takes a new inode.
+// A slot that somebody removed beside us is made again. Until it ends well the slot counts as failed, also when the task is stopped in the middle: the next write takes a new inode.
 Task<Result<void>> StateFile::write_slot(std::size_t slot, Bytes bytes) {
   CCR_ASSERT(bytes.size() <= state_bytes_max);
+  bool written = false;
   if (std::exchange(in_place_[slot], false)) {
-    CCR_CO_TRY(co_await overwrite(slot, std::move(bytes)));
-  } else {
+    const Result<void> in_place = co_await overwrite(slot, bytes);
+    if (!in_place.ok() && in_place.error().kind != ErrorKind::not_found) co_return in_place;
+    written = in_place.ok();
+  }
+  if (!written) {
     const std::string path = path_of(slot);
     CCR_CO_TRY(co_await replace_file(disk_, path, std::move(bytes)));
   }

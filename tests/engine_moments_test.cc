@@ -76,6 +76,24 @@ class Moment : public FaultedNodes {
     ASSERT_TRUE(wait_for("beta", "healthy"));
     expect_all_there();
   }
+  void ask_all_twice(bool at_once) {
+    seed_few();
+    for (const char* command : {"status", "suspend", "resume", "seed", "verify", "scrub", "backup", "move"}) {
+      json line{{"command", command}};
+      if (line["command"] == "backup") line["to"] = at_once ? "/backup" : "/backup-later";
+      if (line["command"] == "move") line["to"] = "alpha";
+      if (line["command"] == "move") expect_moves();
+      write(5, few_pages);
+      const std::shared_ptr<Asked> first = ask("beta", line);
+      ASSERT_TRUE(at_once || answered(first, 120s)) << command << "\n" << cluster.story();
+      const std::shared_ptr<Asked> second = ask("beta", line);
+      ASSERT_TRUE(answered(first, 120s) && answered(second, 120s)) << command << "\n" << cluster.story();
+      EXPECT_TRUE(first->answer->ok() || second->answer->ok()) << command << ": " << first->answer->error().message;
+      ASSERT_TRUE(line["command"] == "suspend" || settled()) << command;
+    }
+    EXPECT_EQ(cluster.active_node(), "alpha");
+    expect_all_there();
+  }
   void shuffle(int number) { random = world.random("moment " + std::to_string(number)); }
   void restart_all() {
     for (const std::string& name : cluster.names()) cluster.host(name).kill(draw_power_cut(random));
@@ -163,6 +181,15 @@ TEST(Moments, ASuspensionThatWasAnsweredIsKeptThroughDeathsInEachStart) {
     Moment moment;
     moment.shuffle(death);
     moment.suspend_and_resume(1 + death % 4);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+// Requests carry no number: one that comes again while the first is under way, or behind it, is answered as a new one.
+TEST(Moments, EachCommandThatIsAskedTwiceDoesNoHarm) {
+  for (const bool at_once : {true, false}) {
+    Moment moment;
+    moment.ask_all_twice(at_once);
     if (testing::Test::HasFailure()) return;
   }
 }

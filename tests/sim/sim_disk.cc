@@ -103,6 +103,18 @@ bool SimDisk::rot(const std::string& path, std::uint64_t offset) {
 
 bool SimDisk::take_away(const std::string& path) { return state_.remove(path).ok(); }
 
+bool SimDisk::overwrite(const std::string& path, std::uint64_t offset, ByteView bytes) {
+  const Result<NodeId> file = state_.find(path);
+  if (file.ok()) state_.write(*file, offset, bytes);
+  return file.ok();
+}
+
+bool SimDisk::cut(const std::string& path, std::uint64_t size) {
+  const Result<NodeId> file = state_.find(path);
+  if (file.ok()) state_.resize(*file, size);
+  return file.ok();
+}
+
 // --- one operation: begin, wait its latency, finish ---
 
 void SimDisk::begin(const std::shared_ptr<Session>& session, Operation& operation) {
@@ -141,7 +153,7 @@ Duration SimDisk::draw_latency(const Operation& operation) {
   return transfer + Duration(random_.between(low.count(), high.count()));
 }
 
-bool SimDisk::planned(Operation& operation) {
+SimDisk::Injected SimDisk::planned(Operation& operation) {
   for (DiskPlan& plan : plans_) {
     const bool same = plan.action == DiskAction::any || plan.action == operation.action;
     if (!same || plan.times == 0 || operation.path.find(plan.path_part) == std::string::npos) continue;
@@ -151,15 +163,17 @@ bool SimDisk::planned(Operation& operation) {
     }
     --plan.times;
     operation.injected_error = plan.error;
-    return true;
+    if (operation.action != DiskAction::write || plan.lie == DiskLie::none) return Injected::error;
+    return plan.lie == DiskLie::lost ? Injected::lost : Injected::misdirected;
   }
-  return false;
+  return Injected::none;
 }
 
 SimDisk::Injected SimDisk::draw_fault(Operation& operation) {
   if (options_.stall_ppm > 0 && random_.chance(options_.stall_ppm, million))
     stall(Duration(random_.below(options_.stall_max.count() + 1)));
-  if (planned(operation)) return Injected::error;
+  const Injected as_planned = planned(operation);
+  if (as_planned != Injected::none) return as_planned;
   auto drawn = [this](std::uint32_t ppm) { return ppm > 0 && random_.chance(ppm, million); };
   switch (operation.action) {
     case DiskAction::read:

@@ -38,13 +38,17 @@ struct DiskOptions {
 enum class DiskAction { open, read, write, sync, resize, size, make_directories, sync_directory, rename, remove, list, space, any };
 const char* name_of(DiskAction action) noexcept;
 
-// Fails the operations of one kind on paths that contain `path_part`: the first `skip` of them pass, the next `times` fail.
+// A write that ends well and was not done, or was done to another block of the file.
+enum class DiskLie { none, lost, misdirected };
+
+// Fails the operations of one kind on paths that contain `path_part`: the first `skip` of them pass, the next `times` fail, or, of writes, lie.
 struct DiskPlan {
   DiskAction action = DiskAction::any;
   std::string path_part;
   std::uint64_t skip = 0;
   std::uint64_t times = 1;
   ErrorKind error = ErrorKind::io;
+  DiskLie lie = DiskLie::none;
 };
 
 class SimDisk {
@@ -67,6 +71,10 @@ class SimDisk {
   // Flips one bit of a file at rest, at a place drawn by chance or at `offset`; false when there is no such byte.
   bool rot(const std::string& path);
   bool rot(const std::string& path, std::uint64_t offset);
+  // What somebody does to a file beside the node; false where there is no such file. An open handle keeps a removed one.
+  bool overwrite(const std::string& path, std::uint64_t offset, ByteView bytes);
+  bool cut(const std::string& path, std::uint64_t size);
+  bool remove(const std::string& path) { return state_.remove(path).ok(); }
 
   bool take_away(const std::string& path);  // somebody removes a file, also under who has it open; false when there is none
 
@@ -92,7 +100,7 @@ class SimDisk {
   enum class Injected { none, error, lost, misdirected };
 
   Injected draw_fault(Operation& operation);
-  bool planned(Operation& operation);
+  Injected planned(Operation& operation);
   Duration draw_latency(const Operation& operation);
   void schedule(Operation& operation, Instant when);
   void due(Operation& operation);
