@@ -187,23 +187,23 @@ void Cluster::request(const std::string& name, const std::string& line) {
   Node* here = node(name);
   Result<engine::ControlRequest> request = engine::ControlRequest::parse(line);
   CCR_ASSERT(request.ok());
-  if (here != nullptr) host(name).run_in_life(run_command(*here, std::move(*request)));
+  if (here != nullptr) here->spawn(run_command(*here, std::move(*request)));
 }
 
 void Cluster::request_seed(const std::string& name, engine::SeedRequest request) {
   engine::PassiveCopy* copy = passive(name);
   request.over_foreign = true;  // worlds lose directories, and whoever asks here knows it
-  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->seed(request));
+  if (copy != nullptr && copy->opened()) node(name)->spawn(copy->seed(request));
 }
 
 void Cluster::request_suspend(const std::string& name) {
   engine::PassiveCopy* copy = passive(name);
-  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->suspend({"by the simulator", "operator"}));
+  if (copy != nullptr && copy->opened()) node(name)->spawn(copy->suspend({"by the simulator", "operator"}));
 }
 
 void Cluster::request_resume(const std::string& name) {
   engine::PassiveCopy* copy = passive(name);
-  if (copy != nullptr && copy->opened()) host(name).run_in_life(copy->resume());
+  if (copy != nullptr && copy->opened()) node(name)->spawn(copy->resume());
 }
 
 namespace {

@@ -74,7 +74,7 @@ class Cluster {
 
   // A command of `ccr`, as JSON: its answer is dropped, and whatever it began goes on.
   void request(const std::string& name, const std::string& line);
-  // Operators. Each runs in the node's own life and ends with it; no effect while the copy is not open.
+  // Operators. Each is the node's own work, as behind its control socket, and ends before it; no effect while the copy is not open.
   void request_seed(const std::string& name, engine::SeedRequest request = {});
   void request_suspend(const std::string& name);
   void request_resume(const std::string& name);
