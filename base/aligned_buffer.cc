@@ -6,18 +6,12 @@
 #include <cstdlib>
 #include <deque>
 #include <mutex>
-#include <new>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 
 namespace ccr {
 namespace {
-
-// As operator new does it: who serves has said what is done then.
-[[noreturn]] void no_memory() {
-  if (const std::new_handler handler = std::get_new_handler(); handler != nullptr) handler();
-  throw std::bad_alloc();
-}
 
 // Large buffers come from the kernel itself: of them only the pages that are used cost anything, and what is forgotten is free at once.
 constexpr std::size_t mapped_min = 64 * KiB;
@@ -38,7 +32,7 @@ constexpr std::size_t rounded_up(std::size_t size) {
 std::byte* map(std::size_t size) {
   const std::size_t length = size + 2 * guard_bytes;
   void* const memory = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) no_memory();
+  if (memory == MAP_FAILED) out_of_memory();
   ASAN_POISON_MEMORY_REGION(memory, length);
   return static_cast<std::byte*>(memory) + guard_bytes;
 }
@@ -114,7 +108,7 @@ AlignedBuffer::AlignedBuffer(std::size_t size, Content content) : size_(size) {
     return;
   }
   void* memory = content == Content::zeros ? std::calloc(1, rounded + alignment) : std::malloc(rounded + alignment);
-  if (memory == nullptr) no_memory();
+  if (memory == nullptr) out_of_memory();
   memory_.reset(static_cast<std::byte*>(memory));
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
   data_ = memory_.get() + ((address + alignment - 1) / alignment * alignment - address);

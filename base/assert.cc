@@ -10,4 +10,9 @@ void assertion_failed(const char* expression, const char* file, int line) noexce
   std::abort();
 }
 
+void out_of_memory() noexcept {
+  std::fputs("ccr: out of memory: the system gives no more (free -m; MemoryMax= of the service, ulimit -v); what it was doing is recovered by the next start\n", stderr);
+  std::abort();
+}
+
 }  // namespace ccr

@@ -218,7 +218,9 @@ Task<Result<void>> PassiveCopy::log_connection_ended(Error error, bool in_seed, 
         co_return error;
       }
       break;
-    default: break;
+    default:
+      if (files_ && files_->log->failed()) co_return error;  // of its own disk, which had no descriptor left, say: the files are opened again
+      break;
   }
   if (!in_seed) standing_.enter(State::disconnected, error.message, error.hint);
   const auto fetches = [this] { return fetch_ != nullptr; };

@@ -75,7 +75,9 @@ Task<Result<void>> PassiveCopy::seed_loop() {
       case ErrorKind::protocol:
         if (++inspect_tries_ >= inspect_tries_max) co_return co_await fail_for_good("SEED: " + error.message, error.hint);
         break;
-      default: break;  // the peer comes back
+      default:
+        if (files_ && files_->log->failed()) co_return error;
+        break;  // the peer comes back
     }
     standing_.enter(State::disconnected, error.message, error.hint);
     changed_.notify();

@@ -31,6 +31,7 @@ class IncomingWriter final : public IncomingLog {
   Position durable() const override { return durable_; }
   Position inspected() const override { return durable_; }
   ChainLink open_prefix() const override { return durable_prefix_; }
+  bool failed() const override { return failed_.has_value(); }
   Generation first() const override { return first_; }
   Epoch epoch() const override { return epoch_; }
   Task<Result<void>> set_aside(Generation from) override;

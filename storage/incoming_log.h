@@ -38,6 +38,7 @@ class IncomingLog {
   virtual Position durable() const = 0;     // canonical, synced
   virtual Position inspected() const = 0;   // = durable for the open generation's verified blocks; behind a seal only when the seal held
   virtual ChainLink open_prefix() const = 0;  // digest of the open generation's durable prefix, for the handshake
+  virtual bool failed() const = 0;            // a call that writes did: what is on disk is not known, and nothing is taken before it is opened anew
   virtual Generation first() const = 0;       // lowest generation held; 0 when none
   virtual Epoch epoch() const = 0;            // of the newest header; 0 when none
 

@@ -49,8 +49,9 @@ Task<Result<Leftovers>> find_leftovers(Disk& disk, LogDirectory directory, Gener
     expected.signature = directory.signature;
     expected.generation = file.generation;
     Result<Assessment> assessed = co_await assess_open(disk, file.path, expected);
-    if (!assessed.ok() && assessed.error().kind == ErrorKind::io) co_return assessed.error();
-    if (!assessed.ok()) continue;  // not even its header was kept
+    const bool torn = !assessed.ok() && assessed.error().kind == ErrorKind::corrupt;
+    if (torn) continue;  // not even its header was kept
+    if (!assessed.ok()) co_return assessed.error();
     for (const BlockOutcome& block : assessed->blocks) found.claimed = std::max(found.claimed, block.durable);
   }
   co_return std::move(found);

@@ -47,7 +47,11 @@ bool is_directory(const std::string& path) {
 }
 
 Result<void> make_one_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), new_directory_mode) == 0) return sync_directory_entries(parent_of(path));
+  if (::mkdir(path.c_str(), new_directory_mode) == 0) {
+    const Result<void> synced = sync_directory_entries(parent_of(path));
+    if (!synced.ok()) ::rmdir(path.c_str());  // the next call would find it there, and take it for durable
+    return synced;
+  }
   const int number = errno;
   // A parent such as / or a read-only mount point answers EROFS or EACCES before EEXIST.
   if (is_directory(path)) return {};

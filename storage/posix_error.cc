@@ -19,6 +19,8 @@ const char* hint_of_errno(int number) noexcept {
       return "the file system is mounted read-only; the kernel log says why (dmesg)";
     case EMFILE:
       return "raise the limit of open files (LimitNOFILE, ulimit -n)";
+    case ENFILE:
+      return "raise the system's limit of open files (sysctl fs.file-max)";
     case EIO:
       return "the kernel log names the device and the cause (dmesg)";
     default:

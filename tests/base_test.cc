@@ -1,12 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <new>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/latency_histogram.h"
@@ -326,6 +328,17 @@ TEST(BoundedQueue, KeepsOrderAndBoundAndDrainsAfterClose) {
     const Result<void> ended = co_await group.join();
     EXPECT_TRUE(ended.ok());
   });
+}
+
+TEST(Memory, ItsEndIsTheEndOfTheProcessWithALineThatSaysSo) {
+  constexpr std::size_t more_than_there_is = std::size_t(1) << 60;
+  EXPECT_DEATH(AlignedBuffer{more_than_there_is}, "^ccr: out of memory: ");
+  EXPECT_DEATH(
+      {
+        std::set_new_handler(out_of_memory);
+        std::get_new_handler()();
+      },
+      "^ccr: out of memory: ");
 }
 
 TEST(Clock, WallTimeIsShownAsRfc3339) { EXPECT_EQ(to_rfc3339({1767323045'000000000}), "2026-01-02T03:04:05Z"); }

@@ -196,7 +196,7 @@ class TakenAway : public TwoNodes {
     const Generation before = cluster.active()->tip().durable.generation;
     while (cluster.active()->tip().durable.generation == before) commit();
     for (int i = 0; i < commits; ++i) commit();
-    ASSERT_TRUE(cluster.host("alpha").disk().take_away("/log/current.log"));
+    ASSERT_TRUE(cluster.host("alpha").disk().remove("/log/current.log"));
     for (int i = 0; i < 5000 && cluster.state("alpha") == "mounted"; ++i) {
       static_cast<void>(cluster.commit(random, some_pages(random, 3000)));
       world.run_for(100us);

@@ -303,6 +303,22 @@ TEST_F(Torn, AnOlderFileAsCurrentLogRemovesNothing) {
   EXPECT_EQ(refused({}), ErrorKind::corrupt) << "later blocks state what lies behind it durable";
 }
 
+// What cannot be opened now may state durable what nobody else does.
+TEST_F(Torn, GenerationsThatNoDescriptorIsLeftForAreNotRemovedUnread) {
+  ASSERT_OK(active.open(end));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK(active.commit(1));
+    ASSERT_OK(active.commit(1));
+    ASSERT_OK(run(active.log->roll()));
+  }
+  active.log.reset();
+  disk.put(directory_a + "/current.log", disk.content(directory_a + "/" + sealed_name({2})));
+  disk.drop(directory_a + "/" + sealed_name({2}));
+  disk.have_no_descriptor_for({directory_a + "/" + sealed_name({3}), directory_a + "/" + sealed_name({4})});
+  EXPECT_EQ(refused({}), ErrorKind::busy);
+  EXPECT_TRUE(holds({3}) && holds({4}));
+}
+
 TEST_F(Torn, AHoleInFrontOfTheNewestRowIsLeftToThoseWhoNeedIt) {
   ASSERT_OK(active.open());
   for (int i = 0; i < 3; ++i) {

@@ -114,6 +114,7 @@ class MemoryDisk final : public Disk {
   }
   void fill(bool full) { full_ = full; }  // no file becomes longer by allocate()
   bool full() const { return full_; }
+  void have_no_descriptor_for(std::set<std::string> paths) { unopened_ = std::move(paths); }
   void drop(const std::string& path) { live_.erase(path), synced_.erase(path); }
   std::vector<std::pair<std::string, Bytes>> all() const {
     std::vector<std::pair<std::string, Bytes>> files;
@@ -137,6 +138,7 @@ class MemoryDisk final : public Disk {
   std::set<std::string> directories_;
   std::uint64_t left_ = never;
   bool full_ = false;
+  std::set<std::string> unopened_;
   std::uint64_t operations_ = 0;
 };
 
@@ -184,6 +186,7 @@ class MemoryFile final : public File {
 
 inline Task<Result<std::unique_ptr<File>>> MemoryDisk::open(std::string path, OpenMode mode) {
   if (!step()) co_return died();
+  if (unopened_.contains(path)) co_return Error{ErrorKind::busy, path + ": too many open files", ""};
   const auto it = live_.find(path);
   const bool create = mode == OpenMode::create || mode == OpenMode::create_new;
   if (it != live_.end() && mode == OpenMode::create_new) co_return Error{ErrorKind::exists, path + ": exists", ""};

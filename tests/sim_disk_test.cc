@@ -314,6 +314,43 @@ TEST_F(SimDiskTest, AFullDiskRefusesWhatExtendsAndServesTheRest) {
   EXPECT_EQ(complete(world, mounted->space("/"))->free_bytes, 8 * KiB);
 }
 
+TEST_F(SimDiskTest, AReadOnlyDiskReadsAndMayHaveLostWhatWasNotSynced) {
+  const auto file = open("/a"), synced = open("/b");
+  EXPECT_TRUE(write(*synced, 0, "kept"));
+  EXPECT_TRUE(complete(world, synced->sync()).ok());
+  EXPECT_TRUE(complete(world, mounted->sync_directory("/")).ok());
+  EXPECT_TRUE(write(*file, 0, "perhaps"));
+  disk.options().read_only = true;
+  const auto kind = [this](Task<Result<void>> call) { return complete(world, std::move(call)).error().kind; };
+  EXPECT_EQ(kind(file->sync()), ErrorKind::read_only);
+  EXPECT_TRUE(complete(world, synced->sync()).ok()) << "it has nothing to write";
+  EXPECT_EQ(write(*synced, 0, "lost").error().kind, ErrorKind::read_only);
+  EXPECT_EQ(kind(synced->truncate(1)), ErrorKind::read_only);
+  EXPECT_EQ(kind(mounted->rename("/a", "/c")), ErrorKind::read_only);
+  EXPECT_EQ(kind(mounted->remove("/a")), ErrorKind::read_only);
+  EXPECT_EQ(kind(mounted->make_directories("/d")), ErrorKind::read_only);
+  EXPECT_EQ(complete(world, mounted->open("/c", OpenMode::create)).error().kind, ErrorKind::read_only);
+  EXPECT_EQ(complete(world, mounted->open("/b", OpenMode::read_write)).error().kind, ErrorKind::read_only);
+  EXPECT_EQ(read(*open("/b", OpenMode::read)), "kept");
+  EXPECT_EQ(world.fired(Fault::disk_read_only), 8u);
+  disk.options().read_only = false;
+  EXPECT_TRUE(write(*synced, 0, "more"));
+}
+
+TEST_F(SimDiskTest, WithoutDescriptorsWhatIsOpenGoesOn) {
+  const auto file = open("/a");
+  disk.options().no_descriptors = true;
+  EXPECT_EQ(complete(world, mounted->open("/a", OpenMode::read)).error().kind, ErrorKind::busy);
+  EXPECT_EQ(complete(world, mounted->list("/")).error().kind, ErrorKind::busy);
+  EXPECT_EQ(complete(world, mounted->sync_directory("/")).error().kind, ErrorKind::busy);
+  EXPECT_EQ(complete(world, mounted->make_directories("/d")).error().kind, ErrorKind::busy);
+  EXPECT_TRUE(complete(world, mounted->make_directories("/")).ok());
+  EXPECT_TRUE(write(*file, 0, "text"));
+  EXPECT_TRUE(complete(world, file->sync()).ok());
+  EXPECT_EQ(read(*file), "text");
+  EXPECT_EQ(world.fired(Fault::no_descriptors), 4u);
+}
+
 TEST_F(SimDiskTest, AStalledDiskCompletesNothingUntilItGoesOn) {
   const auto file = open("/a");
   const Instant begin = world.now();

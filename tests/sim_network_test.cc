@@ -128,6 +128,23 @@ TEST_F(SimNetworkTest, AConnectIsRefusedWhereNobodyListensAndUnansweredWhereNobo
   EXPECT_GE(world.now() - begin, 120s);
 }
 
+TEST_F(SimNetworkTest, WithoutDescriptorsWhatIsOpenGoesOnAndWhoWaitsIsTakenLater) {
+  meet();
+  network.limit_descriptors(alpha, true);
+  std::unique_ptr<Connection> waits = std::move(*complete(world, at_beta->connect(address)));
+  EXPECT_EQ(complete(world, listener->accept()).error().kind, ErrorKind::busy);
+  const Endpoint other{"10.0.0.1", 8}, anywhere{"10.0.0.2", 7};
+  EXPECT_EQ(at_alpha->listen(other).error().kind, ErrorKind::busy);
+  EXPECT_EQ(complete(world, at_alpha->connect(anywhere)).error().kind, ErrorKind::busy);
+  tasks.spawn(read_to_end(*server, text, end));
+  EXPECT_TRUE(write(*client, "still"));
+  world.run_for(1s);
+  EXPECT_EQ(text, "still");
+  network.limit_descriptors(alpha, false);
+  EXPECT_TRUE(complete(world, listener->accept()).ok());
+  EXPECT_EQ(world.fired(Fault::no_descriptors), 3u);
+}
+
 TEST_F(SimNetworkTest, AnAddressIsListenedOnOnceAndOnlyByItsOwner) {
   listen();
   EXPECT_EQ(at_alpha->listen(address).error().kind, ErrorKind::busy);

@@ -1,4 +1,6 @@
 // TcpNetwork over loopback: real sockets, ports chosen by the kernel.
+#include <sys/resource.h>
+
 #include <array>
 #include <cstring>
 
@@ -129,6 +131,49 @@ TEST(TcpNetwork, ConnectionsThatAreGoneBeforeTheyAreTakenAreToldAsThatAndHoldNob
     expect_kind(first, ErrorKind::disconnected);
     const Result<std::unique_ptr<Connection>> second = co_await (*listener)->accept();
     EXPECT_TRUE(second.ok());
+  });
+}
+
+// The process opens nothing more until this is gone; what is open stays open.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit none = before_;
+    none.rlim_cur = 0;
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(TcpNetwork, WithoutDescriptorsAllIsBusyAndTheListenerTakesLaterWhoWaited) {
+  run([&](Executor executor) -> Task<void> {
+    TcpNetwork network(executor);
+    const Endpoint any{"127.0.0.1", 0};
+    Result<std::unique_ptr<Listener>> listener = network.listen(any);
+    EXPECT_TRUE(listener.ok());
+    if (!listener.ok()) co_return;
+    const Endpoint local = (*listener)->local();
+    Result<std::unique_ptr<Connection>> client = co_await network.connect(local);
+    EXPECT_TRUE(client.ok());
+    {
+      const NoDescriptors none;
+      constexpr int tries = 3;
+      for (int i = 0; i < tries; ++i) {
+        const Result<std::unique_ptr<Connection>> accepted = co_await (*listener)->accept();
+        expect_kind(accepted, ErrorKind::busy);
+      }
+      const Result<std::unique_ptr<Connection>> another = co_await network.connect(local);
+      expect_kind(another, ErrorKind::busy);
+      expect_kind(network.listen(any), ErrorKind::busy);
+    }
+    const Result<std::unique_ptr<Connection>> server = co_await (*listener)->accept();
+    EXPECT_TRUE(server.ok());
   });
 }
 

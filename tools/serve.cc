@@ -1,13 +1,13 @@
 // ccr serve: one node in the foreground, until a signal ends it.
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 
+#include "base/assert.h"
 #include "storage/sqlite/sqlite_source.h"
 #include "tools/commands.h"
 #include "tools/daemon.h"
@@ -60,12 +60,6 @@ Task<Result<void>> announce(Clock& clock) {
   co_return Result<void>();
 }
 
-// As by kill -9, at the place itself: nothing is undone by halves on the way out, and what was acknowledged is on the disk.
-void end_without_memory() {
-  std::fputs("ccr: no memory is left: the daemon ends here; its next start takes up everything that was acknowledged\n", stderr);
-  std::abort();
-}
-
 Task<void> keep(Task<Result<void>> task, Result<void>& outcome) { outcome = co_await std::move(task); }
 
 }  // namespace
@@ -76,8 +70,8 @@ ExitCode run_serve(const CommonOptions& common) {
   for (const std::string& warning : setup->config.warnings) note("warning: " + warning);
   const std::string library = storage::sqlite_warning();
   if (!library.empty()) note("warning: " + library);
+  std::set_new_handler(out_of_memory);
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
-  std::set_new_handler(end_without_memory);
   asio::io_context context;
   SystemClock clock;
   LogTrace trace(clock);

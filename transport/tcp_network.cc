@@ -1,6 +1,7 @@
 #include "transport/tcp_network.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -34,13 +35,15 @@ Task<void> throw_if_stopped() {
   if (state.cancelled() != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
 }
 
+// By number: Asio's category has no std::errc for these here.
 bool is_shortage(const asio::error_code& error) noexcept {
-  return error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system ||
-         error == std::errc::not_enough_memory || error == std::errc::no_buffer_space;
+  const int number = error.value();
+  return number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS;
 }
 
+// Of something that other work gives back: a later try can succeed.
 Error shortage(const std::string& what, const asio::error_code& error) {
-  return {ErrorKind::io, what + ": " + error.message(), "raise the limit of open files (ulimit -n, LimitNOFILE=)"};
+  return {ErrorKind::busy, what + ": " + error.message(), "raise the limit of open files (ulimit -n, LimitNOFILE=)"};
 }
 
 Error connect_error(const Endpoint& to, const asio::error_code& error) {

@@ -27,7 +27,7 @@ CORE_SHARE_MAX = 0.5
 CLIENTS = 8  # that knock at each door meanwhile
 HEAL_SECONDS = 40
 SEED_MIB = 16
-NO_MEMORY = "ccr: no memory is left"
+NO_MEMORY = "ccr: out of memory"
 NEITHER_IS_ASKED = 1.0  # seconds that a client waits for an answer
 
 

@@ -260,6 +260,18 @@ std::uint64_t DiskState::unsynced() const {
   return sum;
 }
 
+bool DiskState::unsynced(NodeId file, Mark mark) const {
+  const FileState& state = at(file);
+  return !state.unsynced.empty() && state.unsynced.front().sequence < mark;
+}
+
+bool DiskState::unsynced(const std::string& path, Mark mark) const {
+  const Result<NodeId> found = directory(path);
+  if (!found) return false;
+  const DirectoryState& state = directories_.at(*found);
+  return !state.unsynced.empty() && state.unsynced.front().sequence < mark;
+}
+
 // By a name, cached, durable or possible after a crash.
 std::set<NodeId> DiskState::reachable() const {
   std::set<NodeId> named{root};

@@ -78,6 +78,8 @@ class DiskState {
   void drop(NodeId file);
   std::uint64_t used_bytes() const;  // in whole 4 KiB blocks
   std::uint64_t unsynced() const;    // changes that a crash may lose
+  bool unsynced(NodeId file, Mark mark) const;  // some of them are below the mark
+  bool unsynced(const std::string& directory, Mark mark) const;
 
  private:
   struct Change {

@@ -126,6 +126,11 @@ void NodeHost::thaw() {
   life_->incarnation.clock->gate().open();
 }
 
+void NodeHost::limit_descriptors(bool none) {
+  disk_.options().no_descriptors = none;
+  network_.limit_descriptors(host_, none);
+}
+
 void NodeHost::jump_wall(Duration by) {
   world_.count(Fault::wall_jump, host_);
   clock_.wall_offset += by;

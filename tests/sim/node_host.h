@@ -79,6 +79,7 @@ class NodeHost {
   void thaw();
   bool frozen() const noexcept { return frozen_; }
   void jump_wall(Duration by);
+  void limit_descriptors(bool none);  // of files and connections; its next lives have none either, until it is over
 
   SimDisk& disk() noexcept { return disk_; }
   HostId host() const noexcept { return host_; }

@@ -1,8 +1,10 @@
 #include "tests/sim/sim_disk.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/digest.h"
+#include "storage/posix_error.h"
 #include "tests/crash_states.h"
 #include "tests/sim/disk_mount.h"
 
@@ -101,8 +103,6 @@ bool SimDisk::rot(const std::string& path, std::uint64_t offset) {
   return true;
 }
 
-bool SimDisk::take_away(const std::string& path) { return state_.remove(path).ok(); }
-
 bool SimDisk::overwrite(const std::string& path, std::uint64_t offset, ByteView bytes) {
   const Result<NodeId> file = state_.find(path);
   if (file.ok()) state_.write(*file, offset, bytes);
@@ -193,12 +193,49 @@ SimDisk::Injected SimDisk::draw_fault(Operation& operation) {
 void SimDisk::finish(Operation& operation) {
   if (operation.injected == Injected::error) {
     perform_failed(operation);
-  } else {
+  } else if (!refused(operation)) {
     perform(operation);
   }
   if (operation.error) operation.error->message = operation.path + ": " + operation.error->message;
   const std::uint64_t where = operation.file != 0 ? operation.file : digest64(as_bytes(operation.path));
   world_.note(operation.error ? "disk.failed" : "disk.ok", where, operation.offset ^ operation.number);
+}
+
+// What a system says that has no descriptor left, or whose file system turned read-only; nothing is changed then.
+bool SimDisk::refused(Operation& operation) {
+  if (options_.no_descriptors && needs_descriptor(operation)) {
+    world_.count(Fault::no_descriptors, digest64(as_bytes(operation.path)));
+    operation.error = storage::posix_error(name_of(operation.action), EMFILE);
+    return true;
+  }
+  if (!options_.read_only || !finds_read_only(operation)) return false;
+  world_.count(Fault::disk_read_only, operation.file, digest64(as_bytes(operation.path)));
+  operation.error = storage::posix_error(name_of(operation.action), EROFS);
+  return true;
+}
+
+// A directory that is made is synced under its parent's name, which is opened for that.
+bool SimDisk::needs_descriptor(const Operation& operation) const {
+  const DiskAction action = operation.action;
+  if (action == DiskAction::make_directories) return !state_.directory(operation.path).ok();
+  return action == DiskAction::open || action == DiskAction::list || action == DiskAction::sync_directory;
+}
+
+bool SimDisk::finds_read_only(Operation& operation) {
+  switch (operation.action) {
+    case DiskAction::open: return operation.mode != storage::OpenMode::read;
+    case DiskAction::make_directories: return !state_.directory(operation.path).ok();
+    case DiskAction::write:
+    case DiskAction::resize:
+    case DiskAction::rename:
+    case DiskAction::remove: return true;
+    case DiskAction::sync:
+      if (!state_.unsynced(operation.file, operation.mark)) return false;
+      state_.fail_sync(operation.file, operation.mark, options_.sync_failure_reverts, random_);
+      return true;
+    case DiskAction::sync_directory: return state_.unsynced(operation.path, operation.mark);
+    default: return false;
+  }
 }
 
 void SimDisk::perform(Operation& operation) {

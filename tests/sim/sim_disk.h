@@ -33,6 +33,9 @@ struct DiskOptions {
   std::uint32_t stall_ppm = 0;
   Duration stall_max = std::chrono::seconds(2);
   bool sync_failure_reverts = false;
+  // For as long as they are set. read_only: the kernel gave up the file system after an error of the device, so what was written before and not
+  // synced may be lost, as after a failed sync. no_descriptors: what opens a file or a directory fails, what is open goes on.
+  bool read_only = false, no_descriptors = false;
 };
 
 enum class DiskAction { open, read, write, sync, resize, size, make_directories, sync_directory, rename, remove, list, space, any };
@@ -76,7 +79,6 @@ class SimDisk {
   bool cut(const std::string& path, std::uint64_t size);
   bool remove(const std::string& path) { return state_.remove(path).ok(); }
 
-  bool take_away(const std::string& path);  // somebody removes a file, also under who has it open; false when there is none
 
   DiskOptions& options() noexcept { return options_; }
   const DiskState& state() const noexcept { return state_; }
@@ -101,6 +103,9 @@ class SimDisk {
 
   Injected draw_fault(Operation& operation);
   Injected planned(Operation& operation);
+  bool refused(Operation& operation);
+  bool finds_read_only(Operation& operation);
+  bool needs_descriptor(const Operation& operation) const;
   Duration draw_latency(const Operation& operation);
   void schedule(Operation& operation, Instant when);
   void due(Operation& operation);

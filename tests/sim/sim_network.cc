@@ -85,6 +85,13 @@ void SimNetwork::resume(HostId host) {
 
 // --- connect and listen ---
 
+// As TcpNetwork says it.
+Result<void> SimNetwork::take_descriptor(HostId host, const std::string& what) {
+  if (!hosts_[host].no_descriptors) return Result<void>();
+  world_.count(Fault::no_descriptors, host);
+  return Error{ErrorKind::busy, what + ": Too many open files", "raise the limit of open files (ulimit -n, LimitNOFILE=)"};
+}
+
 std::shared_ptr<Stream> SimNetwork::make_stream(HostId client, HostId server, const transport::Endpoint& at) {
   auto stream = std::make_shared<Stream>();
   stream->id = next_stream_++;
@@ -120,6 +127,7 @@ SimNetwork::Answer SimNetwork::knock(Session& session, const transport::Endpoint
 }
 
 Task<Result<std::unique_ptr<transport::Connection>>> SimNetwork::connect(std::shared_ptr<Session> session, transport::Endpoint to) {
+  CCR_CO_TRY(take_descriptor(session->host, "connect to " + to.text()));
   const Instant begin = world_.now();
   for (Duration retry = first_retry;; retry *= 2) {
     const Duration round_trip = draw_delay() + draw_delay();
@@ -144,6 +152,7 @@ Task<Result<std::unique_ptr<transport::Connection>>> SimNetwork::connect(std::sh
 Result<std::unique_ptr<transport::Listener>> SimNetwork::listen(const std::shared_ptr<Session>& session,
                                                                 const transport::Endpoint& at) {
   if (session->network == nullptr) return network_severed();
+  CCR_TRY(take_descriptor(session->host, "listen on " + at.text()));
   if (!is_wildcard(at.host) && host_of(at.host) != session->host) {
     return Error{ErrorKind::config, at.text() + ": not an address of this host", ""};
   }

@@ -57,6 +57,8 @@ class SimNetwork {
   void die(HostId host, Death death);
   void pause(HostId host);
   void resume(HostId host);
+  // What a host says that has no descriptor left, to connect(), listen() and accept(); what is open goes on.
+  void limit_descriptors(HostId host, bool none) { hosts_.at(host).no_descriptors = none; }
 
   // One direction: bytes vanish until unblock(), and nobody is told. Calls nest.
   void block(HostId from, HostId to);
@@ -88,6 +90,7 @@ class SimNetwork {
   std::size_t take(Stream& stream, int side, ByteSpan into);  // from the inbox, which is not empty
   std::uint64_t room(const Stream& stream, int side) const;
   void close(Stream& stream, int side);
+  Result<void> take_descriptor(HostId host, const std::string& what);
 
  private:
   struct Host {
@@ -95,6 +98,7 @@ class SimNetwork {
     std::vector<std::string> addresses;
     std::shared_ptr<Session> session;  // null: no node runs there
     bool powered = false;              // else nothing answers, not even with a refusal
+    bool no_descriptors = false;
   };
   struct Link {
     int blocks = 0;

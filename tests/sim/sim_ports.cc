@@ -148,6 +148,7 @@ SimListener::~SimListener() {
 Task<Result<std::unique_ptr<transport::Connection>>> SimListener::accept() {
   for (;;) {
     if (listening_.session->network == nullptr) co_return co_await fail_severed(listening_.session);
+    CCR_CO_TRY(listening_.session->network->take_descriptor(listening_.session->host, "accept on " + listening_.local.text()));
     if (!listening_.backlog.empty()) {
       std::unique_ptr<transport::Connection> connection =
           std::make_unique<SimConnection>(listening_.session, listening_.backlog.front(), 1);

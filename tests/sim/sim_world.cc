@@ -35,6 +35,10 @@ const char* name_of(Fault fault) noexcept {
       return "disk_other_error";
     case Fault::disk_full:
       return "disk_full";
+    case Fault::disk_read_only:
+      return "disk_read_only";
+    case Fault::no_descriptors:
+      return "no_descriptors";
     case Fault::disk_stall:
       return "disk_stall";
     case Fault::disk_rot:

@@ -40,6 +40,8 @@ enum class Fault {
   disk_sync_error,
   disk_other_error,
   disk_full,
+  disk_read_only,
+  no_descriptors,
   disk_stall,
   disk_rot,
   disk_lost_write,
