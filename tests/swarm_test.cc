@@ -19,6 +19,8 @@ constexpr std::uint64_t seeds_default = 2000;
 constexpr std::uint64_t repeated_every = 100;   // these run twice, and must tell the same story
 constexpr std::uint64_t batch_that_shows = 400;  // from here on everything must have happened; of 100 fresh seeds one in three lacks something
 
+constexpr double seconds_of_a_seed = 360;
+
 std::uint64_t running_seed = 0;
 
 // An assertion of the engine ends the process; whoever reads this needs the seed.
@@ -41,16 +43,18 @@ std::uint64_t wanted(const char* variable, std::uint64_t otherwise) {
 
 // What a batch must have done for its silence to mean anything (FAULTS invariant 31).
 void expect_not_vacuous(const SwarmCounts& counts, std::uint64_t seeds) {
-  for (const Fault fault : {Fault::process_kill, Fault::power_cut, Fault::pause, Fault::wall_jump, Fault::disk_stall, Fault::disk_full,
+  for (const Fault fault : {Fault::process_kill, Fault::power_cut, Fault::pause, Fault::wall_jump, Fault::disk_stall, Fault::disk_full, Fault::disk_read_only, Fault::no_descriptors,
                             Fault::disk_read_error, Fault::disk_write_error, Fault::disk_sync_error, Fault::disk_other_error,
                             Fault::connection_cut, Fault::half_open, Fault::link_stall, Fault::partition, Fault::bit_flip}) {
     EXPECT_GT(counts.faults[static_cast<std::size_t>(fault)], 0u) << name_of(fault);
   }
   for (const char* what : {"seeds finished", "seeds interrupted", "differences needed", "pins dropped", "suspensions", "resumes", "stops", "scrubs finished", "positions replayed after their lag",
-                           "disks put back", "forced activations"})
+                           "disks put back", "forced activations", "nights of rest", "connections that died in a night", "nodes that died in a night",
+                           "clocks that jumped in a night", "daemons that ended by themselves", "moves met disk_stall", "moves met no_descriptors"})
     EXPECT_TRUE(counts.happened.count(what) > 0) << what;
   EXPECT_GT(counts.happened.at("commits"), seeds * 10);
   EXPECT_GT(counts.happened.at("seeds finished"), seeds);
+  EXPECT_GT(counts.virtual_seconds, seeds * seconds_of_a_seed) << "FAULTS R2: 200 hours in the check's seeds";
 }
 
 class Batch : public testing::TestWithParam<std::uint64_t> {};

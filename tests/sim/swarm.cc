@@ -56,6 +56,7 @@ bool Swarm::live() {
   safety();
   heal();
   if (!wait_until_whole(liveness_limit, "after healing")) return false;
+  if (!night()) return false;
   const std::string whole_at = standing();
   std::string active = cluster_.active_node();
   for (const std::string& name : cluster_.names()) cluster_.host(name).stop();
@@ -91,6 +92,7 @@ void Swarm::safety() {
       trouble();
       next_trouble = world_.now() + up_to(options_.trouble_pause_max);
     }
+    start_what_ended();
   }
 }
 
@@ -149,6 +151,25 @@ void Swarm::ask_handover(const std::string& name) {
   const std::string command = moves ? R"({"command":"move","to":")" + name : R"({"command":"activate","dial":"lossless","on":")" + name;
   cluster_.request(asked, command + R"(","database":")" + Cluster::database + R"("})");
   happened(moves ? "moves asked" : "activations asked");
+  if (random_.chance(1, 2)) trouble_handover(random_.chance(1, 2) ? name : active);
+}
+
+// A disk of one of the two fails in the middle; where errors come by chance, at one operation of it.
+void Swarm::trouble_handover(const std::string& at) {
+  constexpr std::uint64_t operations_max = 20;
+  constexpr Duration begin_max = 40ms;  // most are over soon
+  if (options_.disk_errors && random_.chance(2, 3)) {
+    const DiskAction actions[] = {DiskAction::read, DiskAction::write, DiskAction::sync};
+    DiskPlan plan;
+    plan.action = actions[random_.below(std::size(actions))];
+    plan.skip = random_.below(operations_max);
+    if (plan.action == DiskAction::read) plan.skip /= 10;  // there are few
+    cluster_.host(at).disk().plan(plan);
+    return;
+  }
+  world_.after(up_to(begin_max), "swarm.handover_trouble", [this, at] {
+    if (!healing_) disk_trouble(at);
+  });
 }
 
 // The active node dies at a moment at which this copy has all that was acknowledged. It stays down until the other one serves: what it would
@@ -210,6 +231,18 @@ void Swarm::start_later(const std::string& name) {
     if (!healing_ && !cluster_.host(name).alive()) cluster_.host(name).start();  // healing starts what is down
   };
   world_.after(up_to(down_max), "swarm.start", start);
+}
+
+// A daemon that ended by itself, because it could not even listen, say, is started again by its service manager.
+void Swarm::start_what_ended() {
+  for (const std::string& name : cluster_.names()) {
+    const NodeHost& host = cluster_.host(name);
+    const bool ended = !host.alive() && host.outcome() && !host.outcome()->ok();
+    if (!ended || std::exchange(ended_life_[name], host.lives()) == host.lives()) continue;
+    cluster_.remark(name + " ended: " + host.outcome()->error().message);
+    happened("daemons that ended by themselves");
+    start_later(name);
+  }
 }
 
 // A passive copy's disk as it was is kept, and later put back.
@@ -305,16 +338,29 @@ void Swarm::lose_path() {
 }
 
 void Swarm::disk_trouble(const std::string& name) {
-  SimDisk& disk = cluster_.host(name).disk();
+  NodeHost& host = cluster_.host(name);
+  SimDisk& disk = host.disk();
   if (options_.disk_stalls && random_.chance(1, 2)) {
     disk.stall(up_to(3s));
+    return;
+  }
+  if (options_.read_only && random_.chance(1, 3)) {
+    cluster_.remark("disk of " + name + " turns read-only");
+    disk.options().read_only = true;
+    world_.after(up_to(shortage_max), "swarm.writable", [&disk] { disk.options().read_only = false; });
+    return;
+  }
+  if (options_.no_descriptors && random_.chance(1, 2)) {
+    cluster_.remark(name + " has no descriptors left");
+    host.limit_descriptors(true);
+    world_.after(up_to(shortage_max), "swarm.descriptors", [&host] { host.limit_descriptors(false); });
     return;
   }
   if (!options_.disk_full) return;
   cluster_.remark("disk of " + name + " fills");
   disk.options().capacity_bytes = disk.state().used_bytes() + random_.below(512 * KiB);
   const std::uint64_t capacity = options_.cluster.disk.capacity_bytes;
-  world_.after(up_to(10s), "swarm.room", [&disk, capacity] { disk.options().capacity_bytes = capacity; });
+  world_.after(up_to(shortage_max), "swarm.room", [&disk, capacity] { disk.options().capacity_bytes = capacity; });
 }
 
 // --- healing and liveness --------------------------------------------------------------------------------------------------
@@ -330,6 +376,8 @@ void Swarm::heal() {
     NodeHost& host = cluster_.host(name);
     DiskOptions& disk = host.disk().options();
     disk = DiskOptions{};
+    host.disk().clear_plans();
+    host.limit_descriptors(false);
     host.thaw();
     if (!host.alive()) host.start();
   }
@@ -418,6 +466,7 @@ void Swarm::observe() {
     observe_passive(name);
   }
   if (serving > 1 && !forced_) fail("two nodes serve");  // FAULTS invariant 13
+  observe_moves();
 }
 
 void Swarm::observe_passive(const std::string& name) {
@@ -447,6 +496,20 @@ void Swarm::observe_passive(const std::string& name) {
   seen.life = life;
   seen.durable = marks.durable;
   seen.replayed = marks.replayed;
+}
+
+// Which faults of a disk fire while a handover is on its way. With a third node they may be at one that has no part in it.
+void Swarm::observe_moves() {
+  if (!options_.handovers || cluster_.names().size() > 2) return;
+  const bool moving = std::any_of(cluster_.names().begin(), cluster_.names().end(), [this](const std::string& name) {
+    const engine::Hosted* hosted = cluster_.hosted(name);
+    return hosted != nullptr && hosted->handing_over;
+  });
+  for (const Fault fault : faults_in_moves) {
+    const std::uint64_t fired = world_.fired(fault);
+    if (std::exchange(fired_[fault], fired) < fired && (moving || was_moving_)) happened(std::string("moves met ") + name_of(fault));
+  }
+  was_moving_ = moving;
 }
 
 // Nothing is replayed before its lag has passed since it was first seen here, whatever restarts, forks and wall clocks do.

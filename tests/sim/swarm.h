@@ -5,7 +5,9 @@
 //      Some seeds put an older disk of a passive copy back, some activate by force as the active node dies, where nothing is lost by it
 //   2. healing: faults end, nodes start, operators resume and seed what waits for a person
 //   3. liveness: every copy healthy, replayed to alpha's end, its root proven there, within liveness_limit
-//   4. a restart of everything, which must come back to the same; then the audit of the disks (swarm_audit.h)
+//   4. a night, minutes or hours long, in which nobody writes (swarm_night.cc): all rests, and what breaks then is found; in the morning a commit is
+//      everywhere at once
+//   5. a restart of everything, which must come back to the same; then the audit of the disks (swarm_audit.h)
 //
 // run() ends at the first thing that is wrong; broken assertions of the engine end the process, so print the seed before.
 // Threads: one. Everything is drawn from the seed: the same build tells the same story, byte for byte.
@@ -41,6 +43,10 @@ class Swarm {
   static constexpr Duration liveness_limit = std::chrono::seconds(120);
   static constexpr Duration down_max = std::chrono::seconds(8);
   static constexpr Duration frozen_max = std::chrono::seconds(15);
+  static constexpr Duration shortage_max = std::chrono::seconds(10);  // of room, of descriptors, of a disk that can be written
+  // A batch must see handovers that meet each of them.
+  static constexpr std::array faults_in_moves = {Fault::disk_full,        Fault::disk_stall,      Fault::disk_read_error, Fault::disk_write_error,
+                                                 Fault::disk_sync_error, Fault::disk_read_only, Fault::no_descriptors};
 
   explicit Swarm(std::uint64_t seed);
   ~Swarm() { cluster_.on_event = nullptr; }  // its end is no part of the story
@@ -69,16 +75,24 @@ class Swarm {
   void ask_seed(const std::string& name, bool full);
   void ask_resume(const std::string& name);
   void ask_handover(const std::string& name);
+  void trouble_handover(const std::string& at);
   void force(const std::string& name);
   void go_back(const std::string& name);
   void start_later(const std::string& name);
+  void start_what_ended();
   void write();
   void heal();
   void nurse();
   bool whole();
+  bool night();
+  Duration draw_night();
+  void night_trouble();
+  void hold_rest();
+  bool morning(Duration found);
   bool wait_until_whole(Duration limit, const std::string& what);
   bool run_for(Duration duration);
   void observe();
+  void observe_moves();
   void observe_passive(const std::string& name);
   void observe_delay(const std::string& name, Seen& seen, const transport::Watermarks& marks);
   void hear(const std::string& node, const Event& event);
@@ -99,6 +113,9 @@ class Swarm {
   std::map<std::string, DiskState> older_;  // of passive copies' disks
   bool forced_ = false;                     // a deposed node that hears of nothing serves, and what it wrote then is a fork
   Position active_end_;
+  std::map<std::string, std::uint64_t> ended_life_;  // the last one that ended by itself
+  std::map<Fault, std::uint64_t> fired_;             // as last seen
+  bool was_moving_ = false;
   std::string wrong_;
   bool healing_ = false;
 };

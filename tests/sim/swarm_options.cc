@@ -71,6 +71,8 @@ SwarmOptions draw_options(Random random) {
     if (random.chance(1, 8)) cluster.truncation_lag[node] = std::chrono::seconds(random.between(1, 60));
   }
   // Beside handovers either may lose what was acknowledged, rightly.
+  options.read_only = coin();
+  options.no_descriptors = coin();
   options.restores = !options.handovers && coin();
   options.forces = !options.handovers && !options.restores && !options.disk_errors && coin();
   return options;
@@ -86,6 +88,7 @@ std::string to_text(const SwarmOptions& options) {
       {options.power_cuts, "power cuts"},    {options.freezes, "freezes"},             {options.wall_jumps, "wall jumps"},
       {options.cuts, "cuts"},                {options.half_opens, "half-opens"},       {options.link_stalls, "link stalls"},
       {options.partitions, "partitions"}, {options.path_losses, "two paths"},    {options.disk_stalls, "disk stalls"},     {options.disk_full, "disk full"},
+      {options.read_only, "read-only disks"}, {options.no_descriptors, "no descriptors"},
       {options.disk_errors, "disk errors"},  {options.suspensions, "suspensions"},     {options.seeds, "seeds"},
       {options.full_seeds, "full seeds"},    {cluster.network.loss_ppm > 0, "loss"},   {cluster.network.bit_flip_ppm > 0, "bit flips"},
       {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"},

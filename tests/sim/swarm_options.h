@@ -19,7 +19,7 @@ struct SwarmOptions {
   bool large_commits = false;       // also such that are longer than a generation
   bool process_kills = false, power_cuts = false, freezes = false, wall_jumps = false;
   bool cuts = false, half_opens = false, link_stalls = false, partitions = false, path_losses = false;
-  bool disk_stalls = false, disk_full = false, disk_errors = false;
+  bool disk_stalls = false, disk_full = false, disk_errors = false, read_only = false, no_descriptors = false;
   bool suspensions = false, seeds = false, full_seeds = false, other_sources = false, handovers = false;
   bool restores = false, forces = false;  // of older disks of passive copies; of what is whole, while the active node is down
 };
