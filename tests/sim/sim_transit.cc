@@ -49,6 +49,10 @@ void SimNetwork::arrive(Stream& stream, int from) {
   }
   if (receiver.gone) {
     const bool answers = hosts_[receiver.host].powered && passes(stream, 1 - from);
+    if (answers && sender.travelling.front().kind == SegmentKind::reset) {  // never answered: two machines that came back would do so for ever
+      drop_travelling(sender);
+      return remove_if_over(stream);
+    }
     return answers ? answer_with_reset(stream, 1 - from) : get_stuck(stream, from);
   }
   if (drawn(options_.stall_ppm)) stall(sender.host, receiver.host, Duration(random_.below(options_.stall_max.count() + 1)));
