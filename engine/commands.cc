@@ -68,7 +68,7 @@ Task<Result<json>> Commands::run(ControlRequest request, ControlReply& reply) {
     co_return co_await measuring.bench(request, reply);
   }
   if (command == "events") co_return co_await follow_events(request, reply);
-  co_return Error{ErrorKind::usage, "this node knows no command '" + command + "'", "ccr --help"};
+  co_return Error{ErrorKind::usage, "this node knows no command '" + command + "'", "its daemon may be older than this ccr (ccr version): systemctl restart ccr"};
 }
 
 Result<Hosted*> Commands::hosted_of(const ControlRequest& request) const {

@@ -6,6 +6,7 @@
 #include "base/timeout.h"
 #include "engine/handover.h"
 #include "engine/roles.h"
+#include "storage/log_opening.h"
 
 namespace ccr::engine {
 
@@ -29,6 +30,16 @@ Result<void> able(const NodeContext& context, const Hosted& hosted) {
   if (!hosted.passive->is_source() || !hosted.passive->connected())
     return refused(subject + " is " + std::string(title_of(hosted.standing->state())) + (hosted.standing->cause().empty() ? "" : ": " + hosted.standing->cause()), hosted.standing->hint());
   return {};
+}
+
+// Whoever serves opens the log that this copy received, and cannot where it rotted at rest: that is known before commits are held. As far as an opening reads.
+Task<Result<void>> survey_log(NodeContext& context, const Hosted& hosted) {
+  const storage::CopyState& state = hosted.passive->state();
+  const std::string subject = subject_of(hosted.config, context.config.node);
+  const storage::LogDirectory directory{paths_of(context.config, hosted.config, false).log_directory, state.signature, state.page_size};
+  const Result<storage::SealedSurvey> survey = co_await storage::survey_sealed(context.disk, directory);
+  if (survey.ok() || survey.error().kind == ErrorKind::not_found || survey.error().kind == ErrorKind::gap) co_return Result<void>();  // truncated meanwhile
+  co_return refused("the log of " + subject + " cannot be opened: " + survey.error().message, "ccr seed " + subject + " begins its log anew, and brings what differs");
 }
 
 }  // namespace
@@ -124,6 +135,7 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   if (!ready.ok()) co_return ready.error();
   const bool goes_on = ask.step == HandoverStep::check && ask.position.known();  // a move, and not its checks alone
   if (goes_on) hosted.passive->replay_at_once(Handover::backlog_limit + Handover::hold_limit);
+  if (ask.step == HandoverStep::check) CCR_CO_TRY(co_await survey_log(context_, hosted));
   if (ask.step == HandoverStep::prepare) CCR_CO_TRY(co_await be_ready(hosted, std::move(ask)));
   co_return granted;
 }

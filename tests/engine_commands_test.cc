@@ -86,6 +86,16 @@ TEST_F(NodeCommands, AMisspeltNameIsAnErrorOfEveryCommand) {
   }
 }
 
+// What a newer ccr asks of an older daemon: a command that it does not know is none that it half does, and a field that it does not know changes nothing.
+TEST_F(NodeCommands, WhatANewerClientAsksIsRefusedOrDoneAsFarAsItIsKnown) {
+  const Conversation unknown = ask("beta", {{"command", "reticulate"}, {"database", Cluster::database}, {"node", "beta"}});
+  ASSERT_TRUE(unknown.answer && !unknown.answer->ok());
+  EXPECT_EQ(unknown.answer->error().kind, ErrorKind::usage);
+  EXPECT_NE(unknown.answer->error().hint.find("ccr version"), std::string::npos) << unknown.answer->error().hint;
+  const Conversation known = ask("beta", {{"command", "status"}, {"a_field_of_later", {1, 2, 3}}});
+  ASSERT_TRUE(known.answer && known.answer->ok());
+}
+
 TEST_F(NodeCommands, AStateThatTheCopyNeverHasIsNotWaitedFor) {
   start();
   const Conversation active = ask("alpha", {{"command", "wait"}, {"database", "orders"}, {"node", "alpha"}, {"for", "healthy"}}, 1s);

@@ -1,18 +1,17 @@
 // An activation fetches what other copies still have of the log: whole nodes in the simulator.
 #include <gtest/gtest.h>
 
-#include "tests/asked_nodes.h"
+#include "tests/handed_nodes.h"
 
 namespace ccr::sim {
 namespace {
 
 using namespace std::chrono_literals;
 
-class Fetching : public AskedNodes {
+class Fetching : public HandedNodes {
  protected:
-  using AskedNodes::AskedNodes;
+  using HandedNodes::HandedNodes;
 
-  Result<json> activate(const std::string& on, const std::string& dial) { return answer_of(on, {{"command", "activate"}, {"on", on}, {"dial", dial}}); }
   Position end_of(const std::string& name) { return cluster.passive(name)->watermarks().inspected; }
   HostId host(const std::string& name) { return cluster.host(name).host(); }
   // Everything that was written is durable on the active node, and on `copies`.
@@ -25,26 +24,6 @@ class Fetching : public AskedNodes {
       return true;
     };
     return world.run_until(there, 60s) == Ended::reached;
-  }
-  void expect_whole() {
-    const auto settled = [&] {
-      const engine::ActiveCopy* active = cluster.active();
-      if (active == nullptr || cluster.pending() > 0 || active->replayed() != active->tip().durable) return false;
-      for (const std::string& name : cluster.names()) {
-        if (name == cluster.active_node()) continue;
-        const engine::PassiveCopy* passive = cluster.passive(name);
-        if (passive == nullptr || cluster.state(name) != "healthy" || passive->state().min_required != active->tip().durable) return false;
-      }
-      return true;
-    };
-    ASSERT_TRUE(world.run_until(settled, 90s) == Ended::reached) << cluster.story();
-    for (const std::string& name : cluster.names()) cluster.host(name).stop();
-    for (const std::string& name : cluster.names()) {
-      const Result<Bytes> content = cluster.page_file_of(name);
-      ASSERT_TRUE(content.ok()) << content.error().message;
-      const Result<void> whole = cluster.check_content(*content, name);
-      EXPECT_TRUE(whole.ok()) << name << ": " << whole.error().message << "\n" << cluster.story();
-    }
   }
   void expect_nothing_aside() {
     EXPECT_TRUE(cluster.events_of("generations_set_aside").empty()) << cluster.story();

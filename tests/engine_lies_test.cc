@@ -10,8 +10,6 @@ namespace lies {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t ever = 1'000'000;  // operations
-
 class Lies : public FaultedNodes {
  public:
   void TestBody() override {}
@@ -95,6 +93,28 @@ TEST_F(Lies, CommandsWorkWhileAGenerationIsRottenAndSayWhereItMatters) {
   write(300);  // behind it the rotten one leaves the log
   ASSERT_TRUE(settled());
   world.run_for(12s);
+  expect_all_there();
+}
+
+TEST_F(Lies, ACopyWhoseOldLogRottedIsNotMovedTo) {
+  seed();
+  write(300);
+  ASSERT_TRUE(settled());
+  const Generation rotten{cluster.active()->tip().durable.generation.number - 1};
+  ASSERT_TRUE(disk_of("beta").rot(path_of(rotten), 5 * 4 * KiB + 1000)) << path_of(rotten);
+  const Result<json> plan = answer_of("alpha", {{"command", "move"}, {"to", "beta"}, {"dry_run", true}});
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_FALSE((*plan)["allowed"]) << plan->dump();
+  const Result<json> refused = move("alpha", "beta");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find(storage::sealed_name(rotten)), std::string::npos) << refused.error().message;
+  EXPECT_EQ(refused.error().hint.rfind("ccr seed orders@beta", 0), 0u) << refused.error().hint;
+  EXPECT_EQ(cluster.state("alpha"), "mounted");
+  EXPECT_TRUE(cluster.events_of("role_changed").empty()) << cluster.story();
+  cluster.request_seed("beta");
+  world.run_for(1s);
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  expect_moves();
   expect_all_there();
 }
 

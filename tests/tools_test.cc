@@ -191,6 +191,19 @@ TEST(ResultText, AVerificationNamesTheSideAndItsPages) {
   EXPECT_EQ(verify_text("orders@beta", json::parse(R"({"equal":false,"roots_equal":false,"pages_checked":1024,"differing_pages":[],
                                                      "differing_total":0,"position":{"generation":1,"offset":4096}})")),
             "orders@beta is not proven equal to the active copy: the last equal root is as of 1+4096\nhint: ccr status orders@beta\n");
+  const json sound = json::parse(R"({"equal":false,"roots_equal":false,"differing_total":0,"position":{"generation":1,"offset":4096},"active":{"differing_total":0}})");
+  json changed = sound;
+  EXPECT_EQ(verify_code(sound), ExitCode::warnings);
+  changed["differing_total"] = 1;
+  EXPECT_EQ(verify_code(changed), ExitCode::damage);
+  changed = sound;
+  changed["active"]["differing_total"] = 1;
+  EXPECT_EQ(verify_code(changed), ExitCode::damage);
+  changed = sound;
+  changed["position"] = nullptr;
+  EXPECT_EQ(verify_code(changed), ExitCode::damage) << "it was never proven equal";
+  changed["equal"] = true;
+  EXPECT_EQ(verify_code(changed), ExitCode::done);
 }
 
 TEST(ResultText, AVerificationSaysWhatItRepaired) {

@@ -113,7 +113,7 @@ ExitCode run_verify(const CommonOptions& common, const VerifyOptions& options) {
                           "ccr verify " + copy + " attaches again, ccr verify " + copy + " --cancel ends it");
   if (options.cancel) return show_result(common, *result, cancel_text(copy, *result));
   show_result(common, *result, verify_text(copy, *result));
-  return field(*result, "equal") == true ? ExitCode::done : ExitCode::damage;
+  return verify_code(*result);
 }
 
 ExitCode run_scrub(const CommonOptions& common, const ScrubOptions& options) {

@@ -127,6 +127,12 @@ std::string verify_text(const std::string& copy, const json& result) {
   return text;
 }
 
+ExitCode verify_code(const json& result) {
+  if (flag_field(result, "equal")) return ExitCode::done;
+  const bool sound = count_field(result, "differing_total") == 0 && count_field(field(result, "active"), "differing_total") == 0;
+  return sound && field(result, "position").is_object() ? ExitCode::warnings : ExitCode::damage;
+}
+
 std::string scrub_text(const std::string& copy, const json& result) {
   if (const json& cancelled = field(result, "cancelled"); cancelled.is_boolean()) {
     return cancelled == true ? fmt::format("the scrub of {} goes on at its own pace\n", copy) : fmt::format("no scrub of {} was asked for\n", copy);

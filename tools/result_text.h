@@ -5,6 +5,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "tools/exit_code.h"
+
 namespace ccr::tools {
 
 // suspend, resume; with "dry_run" the checks and the plan.
@@ -12,6 +14,8 @@ std::string change_text(const std::string& copy, const nlohmann::json& result);
 std::string seed_text(const std::string& copy, const nlohmann::json& result);
 std::string cancel_text(const std::string& copy, const nlohmann::json& result);  // of a verification
 std::string verify_text(const std::string& copy, const nlohmann::json& result);
+// A copy that rests cannot be compared as of now: where all of its pages are sound, and it was proven equal before, that is a warning and no damage.
+ExitCode verify_code(const nlohmann::json& result);
 std::string scrub_text(const std::string& copy, const nlohmann::json& result);
 std::string move_text(const std::string& database, const nlohmann::json& result);
 std::string activate_text(const std::string& database, const nlohmann::json& result);
