@@ -88,6 +88,7 @@ TEST_F(NodeCommands, AMisspeltNameIsAnErrorOfEveryCommand) {
 
 // What a newer ccr asks of an older daemon: a command that it does not know is none that it half does, and a field that it does not know changes nothing.
 TEST_F(NodeCommands, WhatANewerClientAsksIsRefusedOrDoneAsFarAsItIsKnown) {
+  start();
   const Conversation unknown = ask("beta", {{"command", "reticulate"}, {"database", Cluster::database}, {"node", "beta"}});
   ASSERT_TRUE(unknown.answer && !unknown.answer->ok());
   EXPECT_EQ(unknown.answer->error().kind, ErrorKind::usage);

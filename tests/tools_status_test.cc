@@ -113,7 +113,7 @@ TEST(StatusText, WhatADelayHoldsBackIsSaid) {
     return text_with({{"root_equal_at", nullptr}, {"disk_verified_at", nullptr}, {"replay_lag", lag}});
   };
   const auto expect = [](const std::string& text, const std::string& words) { EXPECT_NE(text.find("2d 04h   " + words + "\n"), std::string::npos) << text; };
-  expect(said(723, 0.4), "delayed 1h 00m, holds 12m 03s, next in 0.4s");
+  expect(said(723, 4), "delayed 1h 00m, holds 12m 03s, next in 4s");
   expect(said(0, nullptr), "delayed 1h 00m, holds nothing");
   expect(said(nullptr, nullptr), "delayed 1h 00m");
   expect(said(723, 2877, true), "delayed 1h 00m, holds 12m 03s, replay rests: an activation --until may follow");
