@@ -45,8 +45,7 @@ Task<Result<void>> PassiveCopy::fetch_now() {
   fetch->ended = ended;
   if (fetch_ == fetch) fetch_.reset();
   changed_.notify();
-  const bool disk = !ended.ok() && (ended.error().kind == ErrorKind::io || ended.error().kind == ErrorKind::no_space || ended.error().kind == ErrorKind::read_only);
-  if (disk) co_return ended.error();
+  if (!ended.ok() && files_->log->failed()) co_return ended.error();
   co_return Result<void>();
 }
 

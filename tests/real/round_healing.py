@@ -15,6 +15,7 @@ from round_world import DATABASES, HEALTHY_SECONDS, PAGES, SQLITE
 ACTS_MAX = 8  # of a person, in one round
 AGAIN_SECONDS = 3  # a person looks again before typing the same
 BACKLOG_BYTES_PER_SECOND = 20_000_000  # a slow estimate: a seed's pages count as backlog too
+REFUSED = 4
 STATES_OF_A_PERSON = ("needs_seed", "failed_and_suspended", "dismounted", "suspended", "failed", "disconnected")
 
 
@@ -31,6 +32,7 @@ class Healing:
     def __init__(self):
         self.seconds = []
         self.acts = Counter()  # of a person, by cause
+        self.waits = False  # the last act was refused because a handover is under way: it ends by itself, and a person tries again
         self.judged = 0
 
     def end_faults(self, world):
@@ -65,7 +67,7 @@ class Healing:
             if time.monotonic() > end:
                 raise AssertionError(f"not healthy within {HEALTHY_SECONDS} s: {missing}")
             if acts < ACTS_MAX and any([self.help(world, typed, database) for database in DATABASES]):
-                acts += 1
+                acts += not self.waits
                 end = max(end, time.monotonic() + HEALTHY_SECONDS)  # from a person's act on, the time counts again
             time.sleep(0.1)
         world.suspended.clear()
@@ -136,6 +138,7 @@ class Healing:
             done = world.command(node, *words, "--detach", "--yes")
         else:
             done = world.command(node, *words)
+        self.waits = done.returncode == REFUSED and "is under way" in done.stderr
         if done.returncode != 0:
             world.trial.say(f"ccr {' '.join(words)}: {done.returncode}: {done.stderr.strip()[:300]}")
         elif words[0] == "activate" and words[1] == PAGES:
