@@ -67,6 +67,19 @@ TEST_F(BackupOfCopy, IsOneCommitsContentWhileTheSourceGoesOn) {
   expect_file("beta", taken);
 }
 
+// Which ends the batch where it is, before the end that was promised for it.
+TEST_F(BackupOfCopy, MayBeginInTheMiddleOfABatchOfReplay) {
+  seed();
+  for (int i = 0; i < 8; ++i) {
+    write(100);
+    const auto in_a_batch = [&] { return cluster.passive("beta")->state().max_required > cluster.passive("beta")->state().min_required; };
+    ASSERT_TRUE(world.run_until(in_a_batch, 5s) == Ended::reached);
+    world.run_for(i * 100us);
+    const Result<json> taken = back_up("/backup/" + std::to_string(i));
+    ASSERT_TRUE(taken.ok()) << taken.error().message;
+  }
+}
+
 TEST_F(BackupOfCopy, OfTheActiveOneIsOneCommitsContentToo) {
   seed();
   write(300);
