@@ -9,7 +9,7 @@ import json
 import socket
 
 LINE_BYTES_MAX = 16 * 2**20
-SILENCE_SECONDS = 60  # a node tells progress twice a second, but for what it syncs first: a disk that others fill was seen to take half a minute
+SILENCE_SECONDS = 60  # a node tells progress twice a second, but not before it has synced what was asked: once that was silent for more than 30 s, beside others that filled the disk
 
 
 class Refused(Exception):
