@@ -42,8 +42,9 @@ Task<std::vector<Handover::LogThere>> Handover::log_elsewhere(const ActivationFa
 }
 
 Task<void> Handover::fetch_elsewhere(ActivationFacts& facts) {
-  std::vector<LogThere> found = co_await log_elsewhere(facts);
-  for (LogThere& there : found) {
+  if (hosted_.passive->connected()) co_return;  // the active node gives it what there is
+  const std::vector<LogThere> found = co_await log_elsewhere(facts);
+  for (const LogThere& there : found) {
     if (there.end > facts.inspected) co_await fetch(there, facts);
   }
   if (found.empty() || found.front().end <= facts.inspected) co_return;

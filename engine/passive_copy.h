@@ -101,7 +101,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   TaskGroup* page_service() const;  // where another node may be given pages: work of the phase; null: not now
   TaskGroup* log_service() const;   // the same, of log
   std::optional<LogHeld> log_held() const;
-  // Log that this copy lacks and `node` has (engine/log_fetch.h); to where its own then ends. stopped: it is in contact with its active node, or follows none.
+  // Log that this copy lacks and `node` has (engine/log_fetch.h); to where its own then ends. busy: log comes from its active node yet; stopped: it follows none.
   Task<Result<Position>> fetch_log(std::string node);
   PageGiver& page_giver();
 

@@ -19,13 +19,14 @@ std::optional<LogHeld> PassiveCopy::log_held() const {
   return LogHeld{{paths_.log_directory, state.signature, state.page_size}, files_->log->inspected()};
 }
 
-TaskGroup* PassiveCopy::log_service() const { return files_ && files_->log && keeper_.state().seeded && !leaving_ ? phase_ : nullptr; }
+TaskGroup* PassiveCopy::log_service() const { return files_ && keeper_.state().seeded && !leaving_ ? phase_ : nullptr; }
 
 bool PassiveCopy::follows() const { return files_ && files_->replayer && phase_ != nullptr && !leaving_; }
 
 Task<Result<Position>> PassiveCopy::fetch_log(std::string node) {
   const std::string subject = subject_of(database_, context_.config.node);
-  if (!follows() || connected_ || fetch_) co_return Error{ErrorKind::stopped, subject + " is " + std::string(title_of(standing_.state())) + ": it fetches no log", ""};
+  if (!follows()) co_return Error{ErrorKind::stopped, subject + " is " + std::string(title_of(standing_.state())) + ": it fetches no log", ""};
+  if (connected_ || fetch_) co_return Error{ErrorKind::busy, subject + " still takes log from elsewhere", ""};
   const auto fetch = std::make_shared<Fetch>();
   fetch->node = std::move(node);
   fetch_ = fetch;

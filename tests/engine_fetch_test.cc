@@ -56,6 +56,19 @@ TEST_F(Fetching, WhatTheOneBeforeStillHasWhenItGivesUp) {
   EXPECT_EQ(passes(), 1u);
 }
 
+// Under a load that nobody stopped: what alpha acknowledged last may be on its way.
+TEST_F(Fetching, WhatWasOnItsWayWhenTheOneBeforeGaveUp) {
+  seed();
+  ASSERT_TRUE(drain());
+  for (int i = 0; i < 60; ++i) static_cast<void>(cluster.commit(random, some_pages(random, 3000)));
+  const Result<json> taken = activate("beta", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  EXPECT_EQ((*taken)["missing"]["bytes"], 0) << taken->dump() << cluster.story();
+  write(50);
+  expect_whole();
+  expect_nothing_aside();
+}
+
 // alpha, passive, went back behind the move that made it the active one: beta gave up for it, and has what it lacks.
 TEST_F(Fetching, WhatAnOlderDiskLacksOfItsOwnEpoch) {
   seed();
@@ -151,12 +164,6 @@ TEST_F(Fetching, ACopyThatRestsFetchesNothing) {
 
 class FetchingOfThree : public Fetching {
  protected:
-  static ClusterOptions three() {
-    ClusterOptions options;
-    options.nodes = {"alpha", "beta", "gamma"};
-    options.seed_auto = true;
-    return options;
-  }
   FetchingOfThree() : Fetching(three()) {}
 
   // What alpha acknowledged last gamma has and beta has not; then alpha is gone.
