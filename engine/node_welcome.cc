@@ -16,6 +16,16 @@ Position end_of_block(Position durable) {
   return {durable.generation, blocks * storage::block_bytes};
 }
 
+// Own digests for the points of the hello, of a log that ends at facts.durable; none of another history.
+Task<Result<void>> put_digests(storage::Disk& disk, storage::LogDirectory log, const transport::Hello& hello, transport::ActiveFacts& facts) {
+  facts.own_digests.resize(hello.chain.size());
+  if (facts.signature != hello.signature) co_return Result<void>();
+  Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(disk, std::move(log), facts.durable, hello.chain);
+  if (!own.ok()) co_return own.error();
+  facts.own_digests = std::move(*own);
+  co_return Result<void>();
+}
+
 }  // namespace
 
 TaskGroup* Node::service_of(const Hosted& hosted, Purpose purpose) {
@@ -53,18 +63,12 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.signature = (hosted->active ? hosted->active->state() : hosted->passive->state()).signature;
     facts.own_digests.resize(hello.chain.size());
   } else if (facts.ready && hello.purpose == Purpose::fetch) {
-    const PassiveCopy& passive = *hosted->passive;
-    const std::optional<LogHeld> held = passive.log_held();
-    put_source_facts(passive, facts);
-    facts.ready = held.has_value();
-    answered = held ? held->end : Position{};
+    const LogHeld held = *hosted->passive->log_held();  // it has that service
+    put_source_facts(*hosted->passive, facts);
+    facts.ready = true;
+    answered = held.end;
     facts.durable = end_of_block(answered);
-    facts.own_digests.resize(hello.chain.size());
-    if (held && facts.signature == hello.signature) {
-      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, held->directory, facts.durable, hello.chain);
-      if (!own.ok()) co_return own.error();
-      facts.own_digests = std::move(*own);
-    }
+    CCR_CO_TRY(co_await put_digests(context_.disk, held.directory, hello, facts));
   } else if (facts.ready) {
     ActiveCopy& active = *hosted->active;
     facts.signature = active.log().signature();
@@ -72,16 +76,9 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.page_size = active.digests().page_size();
     facts.generation_bytes = hosted->config.generation_bytes;
     facts.first = active.log_keeper().first();
-    const Position durable = active.tip().durable, shipped = end_of_block(durable);
-    if (facts.signature == hello.signature) {
-      Result<std::vector<std::optional<Digest128>>> own = co_await own_digests(context_.disk, active.log_directory(), shipped, hello.chain);
-      if (!own.ok()) co_return own.error();
-      facts.own_digests = std::move(*own);
-    } else {
-      facts.own_digests.resize(hello.chain.size());
-    }
-    facts.durable = shipped;
-    answered = durable;
+    answered = active.tip().durable;
+    facts.durable = end_of_block(answered);
+    CCR_CO_TRY(co_await put_digests(context_.disk, active.log_directory(), hello, facts));
   }
   transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);
   answer.welcome.durable = answered;

@@ -392,12 +392,6 @@ TEST_F(Handing, ANodeWhoseStateKnowsLessOfItselfThanOthersServesNothing) {
 
 class HandingThree : public Handing {
  protected:
-  static ClusterOptions three() {
-    ClusterOptions options;
-    options.nodes = {"alpha", "beta", "gamma"};
-    options.seed_auto = true;
-    return options;
-  }
   HandingThree() : Handing(three()) {}
 };
 
@@ -422,12 +416,7 @@ TEST_F(HandingThree, TheThirdOneFollowsTheNewActiveNode) {
 
 class HandingToOne : public Handing {
  protected:
-  static ClusterOptions three() {
-    ClusterOptions options;
-    options.nodes = {"alpha", "beta", "gamma"};
-    return options;
-  }
-  HandingToOne() : Handing(three()) {}
+  HandingToOne() : Handing(three(false)) {}
 };
 
 TEST_F(HandingToOne, ACopyThatWasNeverMadeHoldsNoLog) {

@@ -11,6 +11,13 @@ class HandedNodes : public AskedNodes {
  protected:
   using AskedNodes::AskedNodes;
 
+  static ClusterOptions three(bool seed_auto = true) {
+    ClusterOptions options;
+    options.nodes = {"alpha", "beta", "gamma"};
+    options.seed_auto = seed_auto;
+    return options;
+  }
+
   bool serves(const std::string& name) {
     const bool reached = world.run_until([&] { return cluster.active(name) != nullptr && cluster.state(name) == "mounted"; }, std::chrono::seconds(60)) == Ended::reached;
     EXPECT_TRUE(reached) << name << " is " << cluster.state(name) << "\n" << cluster.story();
