@@ -29,6 +29,7 @@ from network import Loopback
 
 LOG_LINES_SHOWN = 20
 LOOK_AGAIN_SECONDS = 0.05
+REFUSED = 4  # exit code of a command that a safety rule says no to
 COMMAND_SECONDS = 300  # the longest a ccr command may take before it counts as hung
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)

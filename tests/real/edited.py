@@ -10,8 +10,8 @@ import contextlib
 import os
 import time
 
-from cluster import Database, until
-from oracle import check_files, check_verify
+from cluster import REFUSED, Database, until
+from oracle import check_all_there, check_files
 from outages import beside
 from writers import Load
 
@@ -20,7 +20,6 @@ OPTIONS = {"generation_size": "256KiB", "log_budget": "256MiB"}
 RATE = 3_000_000
 SECONDS = 30
 LOOKS_SECONDS = 1.5  # a second try to mount lies in it
-REFUSED = 4
 DIFFERS = 5
 CHECK_FAILED = 11
 
@@ -55,12 +54,7 @@ def flip(path, at):
 
 
 def well(trial, cluster, acknowledged, seconds=SECONDS):
-    alpha, beta = cluster["alpha"], cluster["beta"]
-    alpha.wait_state(DATABASE, "mounted", seconds)
-    commit = alpha.copy(DATABASE)["commit"]
-    trial.require("no acknowledged commit is missing", commit >= acknowledged, f"{commit} < {acknowledged}")
-    beta.wait_settled(DATABASE, seconds)
-    check_verify(trial, beta, DATABASE)
+    check_all_there(trial, cluster, (DATABASE,), acknowledged, seconds)
 
 
 def stays_dismounted(trial, node, words):

@@ -6,14 +6,14 @@ waits for a person where it had; ccr verify says 0 after each turn.
 
 import time
 
-from cluster import Database, until
+from cluster import REFUSED, Database, until
 from oracle import check_verify
 from writers import Load
 
 DATABASE = "orders"
 BUSY_RATE = 3_000_000  # bytes a second
 HELD_SECONDS = 30  # a fraction of a second where nobody else needs the machine or its disk
-REFUSED, UNREACHABLE = 4, 3
+UNREACHABLE = 3
 
 
 def commit_of(node):

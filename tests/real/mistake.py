@@ -10,12 +10,12 @@ import sqlite3
 import time
 from contextlib import closing
 
-from cluster import Database, until
+from cluster import REFUSED, Database, until
 from oracle import check_verify
 from writers import Load
 
 ROWS, STORE = "orders", "mail"
-REFUSED, USAGE = 4, 2
+USAGE = 2
 LAG = {"replay_lag.beta": "1h"}
 GOOD_ROWS = 200
 

@@ -82,6 +82,17 @@ def check_files(trial, cluster):
         trial.require(f"{node.name} leaves nothing behind", not strange, strange)
 
 
+def check_all_there(trial, cluster, databases, acknowledged, seconds):
+    """Of two page stores or one, served by alpha: what was acknowledged of the first one is there, beta has all of each, and the first one is proven equal."""
+    alpha, beta = cluster["alpha"], cluster["beta"]
+    alpha.wait_state(databases[0], "mounted", seconds)
+    commit = alpha.copy(databases[0])["commit"]
+    trial.require("no acknowledged commit is missing", commit >= acknowledged, f"{commit} < {acknowledged}")
+    for database in databases:
+        beta.wait_settled(database, seconds)
+    check_verify(trial, beta, databases[0])
+
+
 def check_verify(trial, node, database):
     """ccr verify says 0: pages on both disks are what they should be, and both roots are equal.
 

@@ -15,7 +15,7 @@ from control import Refused, Unreachable
 from cut import fill
 from either_active import roles, wait_well
 from loop_disk import LoopDisk
-from oracle import check_files, check_verify
+from oracle import check_all_there, check_files, check_verify
 from outages import beside
 from writers import Load
 
@@ -102,12 +102,7 @@ def under_load(trial, name):
             commands_answer(trial, victim)
             acknowledged = load.leave()
             mend(cluster, victim, disks[name, place])
-            alpha.wait_state(DATABASE, "mounted", SECONDS)
-            commit = alpha.copy(DATABASE)["commit"]
-            trial.require("no acknowledged commit is missing", commit >= acknowledged, f"{commit} < {acknowledged}")
-            for database in (DATABASE, OTHER):
-                beta.wait_settled(database, SECONDS)
-            check_verify(trial, beta, DATABASE)
+            check_all_there(trial, cluster, (DATABASE, OTHER), acknowledged, SECONDS)
             trial.check(f"{name}'s {place}: {copy['state']}, {copy['cause'].replace(str(cluster.directory), '')}; mended, nothing is missing", True)
         for node in (beta, alpha):
             node.end()

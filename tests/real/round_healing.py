@@ -7,7 +7,7 @@ import re
 import time
 from collections import Counter
 
-from cluster import until
+from cluster import REFUSED, until
 from control import Refused, Unreachable
 from oracle import check_verify, open_copy
 from round_world import DATABASES, HEALTHY_SECONDS, PAGES, SQLITE
@@ -15,7 +15,6 @@ from round_world import DATABASES, HEALTHY_SECONDS, PAGES, SQLITE
 ACTS_MAX = 8  # of a person, in one round
 AGAIN_SECONDS = 3  # a person looks again before typing the same
 BACKLOG_BYTES_PER_SECOND = 20_000_000  # a slow estimate: a seed's pages count as backlog too
-REFUSED = 4
 STATES_OF_A_PERSON = ("needs_seed", "failed_and_suspended", "dismounted", "suspended", "failed", "disconnected")
 
 

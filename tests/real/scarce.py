@@ -15,7 +15,7 @@ import time
 from cluster import Database, until
 from control import Refused, Unreachable
 from cut import fill
-from oracle import check_verify
+from oracle import check_all_there
 from outages import beside
 from writers import Load
 
@@ -88,13 +88,7 @@ def short_of_descriptors(trial, cluster, node):
 
 
 def all_well(trial, cluster, acknowledged):
-    alpha, beta = cluster["alpha"], cluster["beta"]
-    alpha.wait_state(DATABASE, "mounted", HEAL_SECONDS)
-    commit = alpha.copy(DATABASE)["commit"]
-    trial.require("no acknowledged commit is missing", commit >= acknowledged, f"{commit} < {acknowledged}")
-    for database in (DATABASE, OTHER):
-        beta.wait_settled(database, HEAL_SECONDS)
-    check_verify(trial, beta, DATABASE)
+    check_all_there(trial, cluster, (DATABASE, OTHER), acknowledged, HEAL_SECONDS)
 
 
 def two_databases(trial):

@@ -13,11 +13,10 @@ from contextlib import closing
 from pathlib import Path
 
 import application
-from cluster import Database, until
+from cluster import REFUSED, Database, until
 from oracle import check_verify, open_live
 
 DATABASE = "orders"
-REFUSED = 4
 APPLICATION = f"{sys.executable} -B {Path(application.__file__).resolve()}"
 WRITES_SECONDS = 20
 
