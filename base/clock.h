@@ -12,6 +12,7 @@
 namespace ccr {
 
 using Duration = std::chrono::nanoseconds;
+inline constexpr std::int64_t nanoseconds_a_second = 1'000'000'000;
 
 inline double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 inline Duration duration_of(double seconds) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)); }

@@ -46,6 +46,8 @@ struct Error {
   Error within(const std::string& context) const { return {kind, context + ": " + message, hint}; }
 };
 
+inline Error refused(std::string message, std::string hint = "") { return {ErrorKind::refused, std::move(message), std::move(hint)}; }
+
 // An Error elsewhere, so that a Result that holds none is small and moves for next to nothing; it is copied with its content.
 class ErrorBox {
  public:

@@ -31,8 +31,6 @@ const std::vector<std::string>& copies_in(const Config& config, const std::strin
   return found == config.databases.end() ? none : found->second.copies;
 }
 
-Error refused(std::string message, std::string hint) { return {ErrorKind::refused, std::move(message), std::move(hint)}; }
-
 Result<void> check_nodes(const Config& in_force, const MembershipChange& change) {
   for (const std::string& node : change.added) {
     if (in_force.nodes.contains(node)) continue;

@@ -8,8 +8,6 @@ namespace {
 
 constexpr const char* look_elsewhere = "a backup that is older, or a copy with a longer replay_lag, may have it";
 
-Error refused(std::string message, std::string hint) { return {ErrorKind::refused, std::move(message), std::move(hint)}; }
-
 std::string last_commit_text(const PointInTimeFacts& facts) { return facts.pages ? ", to " + commit_text(*facts.pages) : std::string(); }
 
 }  // namespace

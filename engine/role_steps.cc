@@ -18,8 +18,6 @@ namespace {
 
 constexpr Duration replay_look = std::chrono::milliseconds(5);
 
-Error refused(std::string text, std::string hint = "") { return {ErrorKind::refused, std::move(text), std::move(hint)}; }
-
 // A passive copy that can take over, or why not.
 Result<void> able(const NodeContext& context, const Hosted& hosted) {
   const std::string subject = subject_of(hosted.config, context.config.node);

@@ -10,13 +10,13 @@ namespace ccr::storage {
 namespace {
 
 // How the open generation's file was found.
-struct OpenFile {
+struct CurrentFile {
   bool there = false;
   GenerationHeader header;
 };
 
-Task<Result<OpenFile>> find_current(Disk& disk, std::string path) {
-  OpenFile found;
+Task<Result<CurrentFile>> find_current(Disk& disk, std::string path) {
+  CurrentFile found;
   Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::read);
   if (!file.ok() && file.error().kind == ErrorKind::not_found) co_return found;
   if (!file.ok()) co_return file.error();
@@ -202,7 +202,7 @@ Task<Result<GenerationScan>> place_current(Disk& disk, File& file, std::string d
 
 Task<Result<RecoveredLog>> recover_log(Disk& disk, RecoveryOptions options) {
   const std::string path = path_in(options.directory.path, current_name);
-  Result<OpenFile> current = co_await find_current(disk, path);
+  Result<CurrentFile> current = co_await find_current(disk, path);
   if (!current.ok()) co_return current.error();
   std::optional<Generation> up_to;
   if (current->there) up_to = current->header.generation;

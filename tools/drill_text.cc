@@ -23,7 +23,7 @@ std::string rate_of(const json& object, const char* key) {
   return rate ? rate_text(*rate) : "unknown";
 }
 
-std::string seconds_of(const json& object, const char* key) {
+std::string seconds_field(const json& object, const char* key) {
   const std::optional<double> seconds = number_field(object, key);
   return seconds ? seconds_text(*seconds) : "unknown";
 }
@@ -55,15 +55,15 @@ std::string amounts_table(const json& result) {
   add(table, "database", size_of(amounts, "bytes"));
   add(table, "pages that crossed", size_of(amounts, "page_bytes_on_the_way"));
   add(table, "on the wire", size_of(amounts, "wire_bytes"));
-  add(table, "until its pages were here", seconds_of(amounts, "seconds_to_pages"));
-  add(table, "until it was healthy", seconds_of(amounts, "seconds_to_healthy"));
+  add(table, "until its pages were here", seconds_field(amounts, "seconds_to_pages"));
+  add(table, "until it was healthy", seconds_field(amounts, "seconds_to_healthy"));
   add(table, "rate of pages", rate_of(amounts, "bytes_per_second"));
   add(table, "rate on the wire", rate_of(amounts, "wire_bytes_per_second"));
   add(table, "share of the link",
       share ? fmt::format("{:.0f} % of {}", *share * 100, limits.empty() ? "-" : rate_of(limits.front(), "bytes_per_second")) : "unknown");
   add(table, "log made meanwhile", size_of(amounts, "log_bytes_made"));
   add(table, "log behind at most", size_of(amounts, "log_behind_bytes_most"));
-  add(table, "log lag at most", seconds_of(amounts, "lag_seconds_most"));
+  add(table, "log lag at most", seconds_field(amounts, "lag_seconds_most"));
   const json& restored = field(result, "restored");
   if (restored.is_object()) {
     add(table, "the older file, commit", std::to_string(count_field(restored, "backup_commit").value_or(0)));

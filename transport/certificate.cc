@@ -34,7 +34,7 @@ std::string text_of(const ASN1_STRING* string) {
 
 // Dates beyond what WallTime holds (the year 2262) are its end.
 WallTime wall_of(const ASN1_TIME* time) {
-  constexpr std::int64_t second = 1'000'000'000;
+  constexpr std::int64_t second = nanoseconds_a_second;
   std::tm parts{};
   if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
   const std::int64_t seconds = timegm(&parts);

@@ -12,9 +12,8 @@
 namespace ccr::transport {
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
-constexpr std::int64_t day = 86'400 * second;
-constexpr std::int64_t backdated = 3600 * second;
+constexpr std::int64_t day = 86'400 * nanoseconds_a_second;
+constexpr std::int64_t backdated = 3600 * nanoseconds_a_second;
 constexpr int security_bits_min = 112;  // what a peer takes (tls_identity.h)
 constexpr int serial_bits = 127;  // random, and positive in 16 bytes
 
@@ -32,8 +31,8 @@ bool set_common_name(X509_NAME* name, const std::string& common_name) {
 }
 
 bool set_dates(X509* certificate, Validity validity) {
-  const std::time_t from = validity.from.nanoseconds / second;
-  const std::time_t until = validity.until.nanoseconds / second;
+  const std::time_t from = validity.from.nanoseconds / nanoseconds_a_second;
+  const std::time_t until = validity.until.nanoseconds / nanoseconds_a_second;
   return ASN1_TIME_set(X509_getm_notBefore(certificate), from) != nullptr &&
          ASN1_TIME_set(X509_getm_notAfter(certificate), until) != nullptr;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/signal.h"
+#include "transport/one_at_a_time.h"
 
 namespace ccr::transport {
 namespace {
@@ -87,20 +88,6 @@ class Ticket {
   State& state_;
   std::uint64_t number_;
   bool writing_ = false;
-};
-
-class Flag {
- public:
-  explicit Flag(bool& flag) : flag_(flag) {
-    CCR_ASSERT(!flag_);
-    flag_ = true;
-  }
-  Flag(const Flag&) = delete;
-  Flag& operator=(const Flag&) = delete;
-  ~Flag() { flag_ = false; }
-
- private:
-  bool& flag_;
 };
 
 }  // namespace
@@ -257,7 +244,7 @@ Task<Result<void>> FramedConnection::send(Message message) {
 
 Task<Result<Message>> FramedConnection::receive() {
   State& state = *state_;
-  const Flag alone(state.receiving);
+  const OneAtATime alone(state.receiving);
   if (state.failure) co_return *state.failure;
   if (!state.incoming) {
     const Result<void> header = co_await state.read_header();

@@ -8,26 +8,13 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/timeout.h"
+#include "transport/one_at_a_time.h"
 
 namespace ccr::transport {
 namespace {
 
 constexpr std::size_t lingering_bytes_max = 64 * KiB;
 constexpr const char* same_mode = "is [tls] mode the same on both nodes? ccr events on that node says more";
-
-class Flag {
- public:
-  explicit Flag(bool& flag) : flag_(flag) {
-    CCR_ASSERT(!flag_);
-    flag_ = true;
-  }
-  Flag(const Flag&) = delete;
-  Flag& operator=(const Flag&) = delete;
-  ~Flag() { flag_ = false; }
-
- private:
-  bool& flag_;
-};
 
 // Who the peer is, as far as it is known.
 std::string who(const TlsHandshake& handshake) {
@@ -177,7 +164,7 @@ std::string TlsConnection::proven_node() const { return proven_ ? handshake_.pro
 
 Task<Result<std::size_t>> TlsConnection::read_some(ByteSpan into) {
   CCR_ASSERT(proven_ && !into.empty());
-  const Flag alone(reading_);
+  const OneAtATime alone(reading_);
   while (!failure_) {
     std::size_t count = 0;
     CCR_CO_TRY(judge_again());
@@ -197,7 +184,7 @@ Task<Result<std::size_t>> TlsConnection::read_some(ByteSpan into) {
 // The peer's refusal, if that is what ended the connection; else `error`.
 Task<Result<void>> TlsConnection::refusal_after(Error error) {
   if (heard_ || reading_ || error.kind != ErrorKind::disconnected) co_return error;
-  const Flag alone(reading_);
+  const OneAtATime alone(reading_);
   for (std::size_t received = 0; received < handshake_bytes_max; received += records_->pending()) {
     std::byte unused;
     std::size_t count = 0;
@@ -213,7 +200,7 @@ Task<Result<void>> TlsConnection::refusal_after(Error error) {
 
 Task<Result<void>> TlsConnection::write(std::span<const ByteView> pieces) {
   CCR_ASSERT(proven_);
-  const Flag alone(writing_);
+  const OneAtATime alone(writing_);
   std::vector<ByteView> left(pieces.begin(), pieces.end());
   std::span<ByteView> rest(left);
   do {

@@ -12,7 +12,6 @@
 namespace ccr::transport {
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
 
 // Length byte, then the name, as it stands in the extension.
 constexpr std::array<unsigned char, 6> protocol_list{5, 'c', 'c', 'r', '/', '1'};
@@ -70,7 +69,7 @@ int judge_chain(X509_STORE_CTX* chain, void*) {
   TlsHandshake& handshake = handshake_of(session);
   X509* certificate = X509_STORE_CTX_get0_cert(chain);
   CCR_ASSERT(certificate != nullptr);
-  X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(chain), handshake.now.nanoseconds / second);
+  X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(chain), handshake.now.nanoseconds / nanoseconds_a_second);
   const int chain_error = X509_verify_cert(chain) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(chain);
   const CertificateFacts facts = facts_of(*certificate);
   CertificateVerdict verdict = judge_certificate(facts, chain_error, handshake.expected, handshake.now);
