@@ -47,6 +47,7 @@ Task<Result<StateFile::Found>> StateFile::scan() {
       why = decoded.error().message;
       continue;
     }
+    roles_[slot] = NamedRole{decoded->first.epoch, decoded->first.active};
     if (valid > 0 && decoded->second <= sequence_) continue;
     ++valid;
     sequence_ = decoded->second;
@@ -62,9 +63,11 @@ Task<Result<StateFile::Found>> StateFile::scan() {
 
 Task<Result<CopyState>> StateFile::load() {
   in_place_.fill(false);
+  roles_.fill(std::nullopt);
   Result<Found> found = co_await scan();
   if (!found.ok()) co_return found.error();
   CCR_CO_TRY(co_await write_slot(newest_, found->bytes));
+  CCR_CO_TRY(co_await into_both(found->state));
   co_return std::move(found->state);
 }
 
@@ -76,11 +79,23 @@ Task<Result<void>> StateFile::save(const CopyState& state) {
         before.ok() || before.error().kind == ErrorKind::not_found || before.error().kind == ErrorKind::corrupt;
     if (!replaceable) co_return before.error();
   }
+  CCR_CO_TRY(co_await write_next(state));
+  co_return co_await into_both(state);
+}
+
+Task<Result<void>> StateFile::write_next(const CopyState& state) {
   const std::size_t slot = 1 - newest_;
   Bytes bytes = encode_state(state, sequence_ + 1);
+  roles_[slot].reset();
   CCR_CO_TRY(co_await write_slot(slot, std::move(bytes)));
+  roles_[slot] = NamedRole{state.epoch, state.active};
   ++sequence_;
   newest_ = slot;
+  co_return Result<void>();
+}
+
+Task<Result<void>> StateFile::into_both(const CopyState& state) {
+  if (roles_[0] && roles_[1] && *roles_[0] != *roles_[1]) CCR_CO_TRY(co_await write_next(state));
   co_return Result<void>();
 }
 

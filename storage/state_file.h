@@ -3,6 +3,8 @@
 // save() completes when the new state is durable; a crash in it leaves the old one or the new one. load() takes the newer valid
 // slot and completes when that is durable; both bad is ErrorKind::corrupt, none there is not_found. A slot that cannot be read is
 // an error of its own: it might be the newer one.
+// A newer slot that rots leaves the older one, from which a copy recovers. Who is active in which epoch it could not know again, so a state
+// that names another role than the older slot does goes into both before save() or load() completes.
 // load() writes: what it found may stand in the page cache only, left by a process that died before its sync, or by a sync that
 // failed. So the slot it believes is rewritten under a new inode, and save() writes in place only where this object wrote well.
 // Bounds: an encoded state is at most state_bytes_max. One call at a time.
@@ -11,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -130,6 +133,8 @@ class StateFile {
   Task<Result<Found>> scan();  // the newer valid slot
   Task<Result<void>> write_slot(std::size_t slot, Bytes bytes);
   Task<Result<void>> overwrite(std::size_t slot, Bytes bytes);
+  Task<Result<void>> write_next(const CopyState& state);  // over the older slot
+  Task<Result<void>> into_both(const CopyState& state);   // what the newest slot holds, where the older one names another role
 
   Disk& disk_;
   std::string directory_;
@@ -137,6 +142,12 @@ class StateFile {
   std::size_t newest_ = 1;      // the slot it is in
   bool scanned_ = false;
   std::array<bool, 2> in_place_{};  // this object wrote the slot and nothing failed
+  struct NamedRole {
+    Epoch epoch = 0;
+    std::string active;
+    bool operator==(const NamedRole&) const = default;
+  };
+  std::array<std::optional<NamedRole>, 2> roles_;  // that each slot names; none: it is not there, or not valid
 };
 
 // A comment or cause that is too long is cut at a character; names and pins within their bounds are the caller's promise.

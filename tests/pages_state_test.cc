@@ -53,9 +53,9 @@ CopyState full_state() {
   return state;
 }
 
-CopyState numbered(std::uint64_t epoch) {
+CopyState numbered(CommitNumber number) {
   CopyState state = full_state();
-  state.epoch = epoch;
+  state.durable_commit = number;
   return state;
 }
 
@@ -188,14 +188,14 @@ TEST(StateFile, NothingThereIsNotFound) {
 TEST(StateFile, TheLastSavedStateIsLoadedAfterThePowerCut) {
   PageMemoryDisk disk;
   Random random(1);
-  for (std::uint64_t epoch = 1; epoch <= 5; ++epoch) {
+  for (CommitNumber number = 1; number <= 5; ++number) {
     StateFile file(disk, directory);
-    ASSERT_TRUE(finish(file.save(numbered(epoch))).ok());
+    ASSERT_TRUE(finish(file.save(numbered(number))).ok());
     disk.crash(Keep::synced, random);
     StateFile again(disk, directory);
     const Result<CopyState> loaded = finish(again.load());
     ASSERT_TRUE(loaded.ok());
-    EXPECT_EQ(*loaded, numbered(epoch));
+    EXPECT_EQ(*loaded, numbered(number));
   }
 }
 
@@ -220,12 +220,12 @@ TEST(StateFile, AShorterStateOverALongerOneIsWhole) {
   longer.pins.assign(CopyState::pins_max, {Pin::Kind::copy, std::string(200, 'b'), at(1, 4096), false});
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(finish(file.save(longer)).ok());
   ASSERT_GT(disk.content(slots[0]).size(), 4096u);
-  for (std::uint64_t epoch = 2; epoch <= 3; ++epoch) {
-    ASSERT_TRUE(finish(file.save(numbered(epoch))).ok());
+  for (CommitNumber number = 2; number <= 3; ++number) {
+    ASSERT_TRUE(finish(file.save(numbered(number))).ok());
     StateFile again(disk, directory);
     const Result<CopyState> loaded = finish(again.load());
     ASSERT_TRUE(loaded.ok());
-    EXPECT_EQ(*loaded, numbered(epoch));
+    EXPECT_EQ(*loaded, numbered(number));
   }
   EXPECT_EQ(disk.content(slots[0]).size(), 4096u);
 }
@@ -240,10 +240,47 @@ TEST(StateFile, OneBadSlotLeavesTheOther) {
     StateFile again(disk, directory);
     const Result<CopyState> loaded = finish(again.load());
     ASSERT_TRUE(loaded.ok());
-    EXPECT_EQ(loaded->epoch, bad == 0 ? 2u : 1u);
+    EXPECT_EQ(loaded->durable_commit, bad == 0 ? 2u : 1u);
     ASSERT_TRUE(finish(again.save(numbered(3))).ok());
     StateFile last(disk, directory);
-    EXPECT_EQ(finish(last.load()).value().epoch, 3u);
+    EXPECT_EQ(finish(last.load()).value().durable_commit, 3u);
+  }
+}
+
+CopyState in_role(Epoch epoch, const char* active) {
+  CopyState state = full_state();
+  state.epoch = epoch;
+  state.active = active;
+  return state;
+}
+
+TEST(StateFile, ANewRoleIsInBothSlotsOnceItIsSaved) {
+  for (const std::string& bad : slots) {
+    PageMemoryDisk disk;
+    StateFile file(disk, directory);
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(finish(file.save(in_role(3, "alpha"))).ok());
+    ASSERT_TRUE(finish(file.save(in_role(4, "beta"))).ok());
+    disk.flip(bad, 1000);
+    StateFile again(disk, directory);
+    EXPECT_EQ(finish(again.load()).value(), in_role(4, "beta"));
+  }
+}
+
+TEST(StateFile, ANewRoleThatACrashLeftInOneSlotIsInBothOnceItIsLoaded) {
+  for (const std::string& bad : slots) {
+    PageMemoryDisk disk;
+    Random random(1);
+    StateFile file(disk, directory);
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(finish(file.save(in_role(3, "alpha"))).ok());
+    disk.fail_sync(1);  // of the second slot
+    ASSERT_FALSE(finish(file.save(in_role(4, "beta"))).ok());
+    disk.repair();
+    disk.crash(Keep::synced, random);
+    StateFile again(disk, directory);
+    EXPECT_EQ(finish(again.load()).value(), in_role(4, "beta"));
+    disk.flip(bad, 1000);
+    StateFile last(disk, directory);
+    EXPECT_EQ(finish(last.load()).value(), in_role(4, "beta"));
   }
 }
 
@@ -258,7 +295,7 @@ TEST(StateFile, BothSlotsBadIsCorruptAndCanBeReplaced) {
   EXPECT_EQ(kind_of(finish(again.load())), ErrorKind::corrupt);
   ASSERT_TRUE(finish(again.save(numbered(3))).ok());
   StateFile last(disk, directory);
-  EXPECT_EQ(finish(last.load()).value().epoch, 3u);
+  EXPECT_EQ(finish(last.load()).value().durable_commit, 3u);
 }
 
 TEST(StateFile, ASlotThatCannotBeReadIsNoReasonToBelieveTheOlderOne) {
@@ -276,11 +313,11 @@ TEST(StateFile, ASlotThatCannotBeReadIsNoReasonToBelieveTheOlderOne) {
 TEST(StateFile, SavingWithoutLoadingWinsOverWhatIsThere) {
   PageMemoryDisk disk;
   StateFile file(disk, directory);
-  for (std::uint64_t epoch = 1; epoch <= 4; ++epoch) ASSERT_TRUE(finish(file.save(numbered(epoch))).ok());
+  for (CommitNumber number = 1; number <= 4; ++number) ASSERT_TRUE(finish(file.save(numbered(number))).ok());
   StateFile next(disk, directory);
   ASSERT_TRUE(finish(next.save(numbered(5))).ok());
   StateFile last(disk, directory);
-  EXPECT_EQ(finish(last.load()).value().epoch, 5u);
+  EXPECT_EQ(finish(last.load()).value().durable_commit, 5u);
 }
 
 // Saves `saves` states, with the power going at operation `operation` of the last one.
@@ -288,7 +325,7 @@ void crash_in_last_save(std::uint64_t saves, std::uint64_t operation, Keep keep,
   PageMemoryDisk disk;
   Random random(saves * 1000 + operation);
   StateFile file(disk, directory);
-  for (std::uint64_t epoch = 1; epoch < saves; ++epoch) ASSERT_TRUE(finish(file.save(numbered(epoch))).ok());
+  for (CommitNumber number = 1; number < saves; ++number) ASSERT_TRUE(finish(file.save(numbered(number))).ok());
   disk.fail_from(operation);
   saved = finish(file.save(numbered(saves))).ok();
   disk.crash(keep, random);
@@ -318,7 +355,7 @@ TEST(StateFile, AStateThatAnEarlierProcessDidNotSyncIsDurableOnceItIsLoaded) {
       PageMemoryDisk disk;
       Random random(operation);
       StateFile first(disk, directory);
-      for (std::uint64_t epoch = 1; epoch <= 2; ++epoch) ASSERT_TRUE(finish(first.save(numbered(epoch))).ok());
+      for (CommitNumber number = 1; number <= 2; ++number) ASSERT_TRUE(finish(first.save(numbered(number))).ok());
       if (sync_failed) {
         disk.fail_sync(0);
       } else {
@@ -327,14 +364,14 @@ TEST(StateFile, AStateThatAnEarlierProcessDidNotSyncIsDurableOnceItIsLoaded) {
       ASSERT_FALSE(finish(first.save(numbered(3))).ok());
       disk.repair();
       StateFile second(disk, directory);
-      ASSERT_EQ(finish(second.load()).value().epoch, 3u);
+      ASSERT_EQ(finish(second.load()).value().durable_commit, 3u);
       disk.fail_from(operation);
       const bool saved = finish(second.save(numbered(4))).ok();
       disk.crash(Keep::some, random);
       StateFile third(disk, directory);
       const Result<CopyState> loaded = finish(third.load());
       ASSERT_TRUE(loaded.ok());
-      EXPECT_TRUE(loaded->epoch == 4 || (!saved && loaded->epoch == 3)) << operation;
+      EXPECT_TRUE(loaded->durable_commit == 4 || (!saved && loaded->durable_commit == 3)) << operation;
     }
   }
 }
@@ -343,7 +380,7 @@ TEST(StateFile, AfterAFailedSyncTheNextSaveTakesAnotherInode) {
   PageMemoryDisk disk;
   Random random(1);
   StateFile file(disk, directory);
-  for (std::uint64_t epoch = 1; epoch <= 2; ++epoch) ASSERT_TRUE(finish(file.save(numbered(epoch))).ok());
+  for (CommitNumber number = 1; number <= 2; ++number) ASSERT_TRUE(finish(file.save(numbered(number))).ok());
   disk.fail_sync(0);
   ASSERT_EQ(kind_of(finish(file.save(numbered(3)))), ErrorKind::io);
   disk.repair();
@@ -352,7 +389,7 @@ TEST(StateFile, AfterAFailedSyncTheNextSaveTakesAnotherInode) {
   EXPECT_EQ(disk.counts().directory_syncs, 1u) << "it was written in place";
   disk.crash(Keep::synced, random);
   StateFile again(disk, directory);
-  EXPECT_EQ(finish(again.load()).value().epoch, 4u);
+  EXPECT_EQ(finish(again.load()).value().durable_commit, 4u);
 }
 
 }  // namespace
