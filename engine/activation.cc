@@ -21,6 +21,12 @@ const char* enough_for(std::uint64_t generations) {
   return "force allows any loss";
 }
 
+// Log that is there for nothing: it ends a gap, and the pages before the gap are not there either.
+std::string elsewhere(const ActivationFacts& facts) {
+  if (facts.further.empty()) return "";
+  return "; " + facts.further + " has log to " + to_text(facts.further_end) + ", but not what lies before it, and no whole copy";
+}
+
 void count_missing(const ActivationFacts& facts, ActivationVerdict& verdict) {
   verdict.known = facts.answers && facts.end.known();
   const Position end = std::max(verdict.known ? facts.end : facts.tip, facts.further_end);
@@ -72,13 +78,13 @@ ActivationVerdict decide_activation(const ActivationFacts& facts, Dial dial) {
     refuse(verdict, "it failed, and what it has is in doubt", "--dial force takes it as it is");
   } else if (facts.answers && facts.serves) {
     refuse(verdict, "the active copy serves", facts.until ? "--dial force ends it there, and gives up what is later" : "ccr move loses nothing; --dial force takes the copy over as it is");
-  } else if (!facts.further.empty()) {
+  } else if (facts.further_whole) {
     refuse(verdict, facts.further + " has more of the log, to " + to_text(facts.further_end) + ", and cannot give it any more", "activate the copy on " + facts.further);
   } else if (!verdict.known) {
     refuse(verdict, "what is missing is unknown since " + (facts.tip_heard.known() ? to_rfc3339(facts.tip_heard) : std::string("ever")),
            "make sure that the other node is down and stays down, then --dial force");
   } else if (verdict.generations > generations_allowed(dial)) {
-    refuse(verdict, std::to_string(verdict.generations) + " generations are " + (facts.until ? "given up, " : "missing, ") + name_of(dial) + " allows " + std::to_string(generations_allowed(dial)),
+    refuse(verdict, std::to_string(verdict.generations) + " generations are " + (facts.until ? "given up, " : "missing, ") + name_of(dial) + " allows " + std::to_string(generations_allowed(dial)) + elsewhere(facts),
            std::string("--dial ") + enough_for(verdict.generations));
   }
   return verdict;

@@ -6,7 +6,8 @@
 //   damaged pages                                            | never: seed or verify it first
 //   failed for good                                          | force
 //   the active node answers, and its copy serves             | force; `ccr move` loses nothing
-//   another passive copy has log that cannot be fetched      | force; better that one
+//   another passive copy, a whole one, has log that this one | force; better that one
+//   lacks and cannot fetch                                   |
 //   it answers, and the end of its log is known              | as many generations as the dial allows may be missing
 //   it does not answer, or does not know where its log ended | unknown since the tip was heard last: force
 //
@@ -41,6 +42,7 @@ struct ActivationFacts {
   std::uint64_t generation_bytes = 0;
   std::string further;              // a passive copy that has more of the log, which could not be fetched, and to where; empty: none is known
   Position further_end;
+  bool further_whole = false;       // it could be activated itself
   bool until = false;               // as of a point in time: `inspected` is the cut, and what is missing is given up on purpose
 };
 

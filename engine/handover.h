@@ -65,6 +65,7 @@ class Handover : public std::enable_shared_from_this<Handover> {
   struct LogThere {
     std::string node;
     Position end;
+    bool whole = false;  // that copy could be the active one itself
   };
   Task<std::vector<LogThere>> log_elsewhere(const ActivationFacts& facts);  // of passive copies by their own word, the furthest first
   Task<void> fetch_elsewhere(ActivationFacts& facts);

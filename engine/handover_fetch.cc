@@ -35,7 +35,7 @@ Task<std::vector<Handover::LogThere>> Handover::log_elsewhere(const ActivationFa
     const Result<transport::RoleEntry> entry = co_await roles_.ask_role(node, hosted_.config.name);
     if (!entry.ok() || entry->signature != own || entry->active == node) continue;
     known_epoch_ = std::max(known_epoch_, entry->epoch);
-    if (entry->end > facts.inspected) found.push_back({node, entry->end});
+    if (entry->end > facts.inspected) found.push_back({node, entry->end, entry->whole});
   }
   std::sort(found.begin(), found.end(), [](const LogThere& one, const LogThere& other) { return one.end != other.end ? one.end > other.end : one.node < other.node; });
   co_return found;
@@ -48,7 +48,9 @@ Task<void> Handover::fetch_elsewhere(ActivationFacts& facts) {
     if (there.end > facts.inspected) co_await fetch(there, facts);
   }
   if (found.empty() || found.front().end <= facts.inspected) co_return;
-  facts.further = found.front().node;
+  const auto better = std::find_if(found.begin(), found.end(), [&](const LogThere& there) { return there.whole && there.end > facts.inspected; });
+  facts.further = better != found.end() ? better->node : found.front().node;
+  facts.further_whole = better != found.end();
   facts.further_end = found.front().end;
 }
 

@@ -23,14 +23,16 @@ void put_backup(const Hosted& hosted, RoleEntry& entry) {
 
 void put_end(const Hosted& hosted, RoleEntry& entry) {
   if (hosted.active && hosted.active->ready()) {
-    entry.serving = true;
+    entry.serving = entry.whole = true;
     entry.end = hosted.active->tip().durable;
     entry.commit = hosted.active->tip().commit;
   } else if (hosted.is_active_here) {
+    entry.whole = true;
     entry.end = hosted.last_tip.durable;
     entry.commit = hosted.last_tip.commit;
   } else if (hosted.passive->opened()) {
     const transport::Watermarks marks = hosted.passive->watermarks();
+    entry.whole = hosted.passive->state().seeded;
     entry.end = marks.inspected;
     entry.commit = marks.replayed_commit;
   }

@@ -69,27 +69,40 @@ TEST_F(Fetching, WhatWasOnItsWayWhenTheOneBeforeGaveUp) {
   expect_nothing_aside();
 }
 
-// alpha, passive, went back behind the move that made it the active one: beta gave up for it, and has what it lacks.
-TEST_F(Fetching, WhatAnOlderDiskLacksOfItsOwnEpoch) {
-  seed();
-  write(200);
-  ASSERT_TRUE(answer_of("alpha", {{"command", "move"}, {"to", "beta"}}).ok()) << cluster.story();
-  ASSERT_TRUE(wait_for("alpha", "healthy"));
-  ASSERT_TRUE(written(100, {"alpha"}));
-  cluster.host("alpha").stop();
-  const DiskState older = cluster.host("alpha").disk().state();
-  cluster.host("alpha").start();
-  ASSERT_TRUE(wait_for("alpha", "healthy"));
-  ASSERT_TRUE(answer_of("beta", {{"command", "move"}, {"to", "alpha"}}).ok()) << cluster.story();
-  ASSERT_TRUE(wait_for("beta", "healthy"));
-  ASSERT_TRUE(written(100, {"beta"}));
-  cluster.host("alpha").stop();
-  cluster.host("alpha").disk().restore(older);
-  cluster.host("alpha").start();
-  ASSERT_TRUE(wait_for("alpha", "disconnected"));
-  world.run_for(3s);
-  const json row = row_of("alpha", "alpha");
-  EXPECT_NE(row["hint"].get<std::string>().find("ccr activate"), std::string::npos) << row.dump();
+// alpha, passive, goes back behind the move that made it the active one: beta gave up for it, and knows better.
+class FetchingToAnOlderDisk : public Fetching {
+ protected:
+  void make_active_behind_a_backup() {
+    seed();
+    write(200);
+    ASSERT_TRUE(answer_of("alpha", {{"command", "move"}, {"to", "beta"}}).ok()) << cluster.story();
+    ASSERT_TRUE(wait_for("alpha", "healthy"));
+    ASSERT_TRUE(written(100, {"alpha"}));
+    cluster.host("alpha").stop();
+    older_ = cluster.host("alpha").disk().state();
+    cluster.host("alpha").start();
+    ASSERT_TRUE(wait_for("alpha", "healthy"));
+    ASSERT_TRUE(answer_of("beta", {{"command", "move"}, {"to", "alpha"}}).ok()) << cluster.story();
+    ASSERT_TRUE(wait_for("beta", "healthy"));
+    ASSERT_TRUE(written(100, {"beta"}));
+  }
+  void go_back() {
+    cluster.host("alpha").stop();
+    cluster.host("alpha").disk().restore(older_);
+    cluster.host("alpha").start();
+    ASSERT_TRUE(wait_for("alpha", "disconnected"));
+    world.run_for(3s);
+    const json row = row_of("alpha", "alpha");
+    EXPECT_NE(row["hint"].get<std::string>().find("ccr activate"), std::string::npos) << row.dump();
+  }
+
+ private:
+  DiskState older_;
+};
+
+TEST_F(FetchingToAnOlderDisk, WhatItLacksOfItsOwnEpoch) {
+  make_active_behind_a_backup();
+  go_back();
   const Result<json> plan = answer_of("alpha", {{"command", "activate"}, {"on", "alpha"}, {"dial", "lossless"}, {"dry_run", true}});
   ASSERT_TRUE(plan.ok()) << plan.error().message;
   EXPECT_TRUE((*plan)["allowed"]) << plan->dump();
@@ -100,6 +113,25 @@ TEST_F(Fetching, WhatAnOlderDiskLacksOfItsOwnEpoch) {
   write(50);
   expect_whole();
   expect_nothing_aside();
+}
+
+// beta was being seeded anew, so no copy is whole but the older one. It is not named as one to activate, and the dial decides.
+TEST_F(FetchingToAnOlderDisk, ACopyThatIsBeingSeededIsNoneToActivate) {
+  make_active_behind_a_backup();
+  ASSERT_TRUE(written(300, {"beta"}));
+  ASSERT_TRUE(answer_of("beta", {{"command", "seed"}, {"full", true}, {"rate", 100'000}}).ok()) << cluster.story();
+  ASSERT_TRUE(world.run_until([&] { return !cluster.passive("beta")->state().seeded && cluster.passive("beta")->seed_counters().done_bytes > 0; }, 30s) == Ended::reached)
+      << cluster.story();
+  go_back();
+  const Result<json> refused = activate("alpha", "lossless");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("are missing, lossless allows 0; beta has log to "), std::string::npos) << refused.error().message;
+  EXPECT_EQ(refused.error().hint.find("--dial "), 0u) << refused.error().hint;
+  const Result<json> taken = activate("alpha", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  EXPECT_GT((*taken)["missing"]["generations"], 0) << taken->dump();
+  write(50);
+  expect_whole();
 }
 
 // alpha gave up, and has seven generations that beta lacks; one of the two dies when some of it came.

@@ -132,7 +132,7 @@ std::vector<Extremes> extremes(const Bytes& tail) {
   largest.packed = whole;
   const std::string longest_name(name_bytes_max, 'n');
   RolesTold roles;
-  roles.entries.assign(roles_max, RoleEntry{longest_name, {}, 0, longest_name, false, false, {}, 0, {}, 0, {}, {}, {}, {}, 0});
+  roles.entries.assign(roles_max, RoleEntry{longest_name, {}, 0, longest_name, false, false, false, {}, 0, {}, 0, {}, {}, {}, {}, 0});
   const HandoverAsk long_ask{HandoverStep::check, longest_name, 0, longest_name, {}, 0, 0, false};
   return {{Hello{}, hello},
           {Welcome{}, named},

@@ -150,7 +150,7 @@ inline std::vector<Message> sample_messages(const Bytes& tail) {
   packed.packed = view;
   ExtentPacked shrunk{3, {{5}, 8192}, 1000, 769, 65536, view, true};
   VerifyAnswer verify{3, {{5}, 8192}, 70, 1000, {1, 2, 3}, {1, 2, 4}};
-  RolesTold roles{{{"orders", sample_signature(), 4, "beta", true, false, {{6}, 8192}, 90, {{5}, 4096}, 3, WallTime{1}, "app", "users", "a:label", 0640}, {"mail", {}, 0, "alpha", false, true, {}, 0, {}, 0, {}, {}, {}, {}, 0}}, true, WallTime{1'700'000'000'000'000'000}, 0x1122334455667788};
+  RolesTold roles{{{"orders", sample_signature(), 4, "beta", true, false, true, {{6}, 8192}, 90, {{5}, 4096}, 3, WallTime{1}, "app", "users", "a:label", 0640}, {"mail", {}, 0, "alpha", false, true, false, {}, 0, {}, 0, {}, {}, {}, {}, 0}}, true, WallTime{1'700'000'000'000'000'000}, 0x1122334455667788};
   return {sample_hello(),
           welcome,
           refuse,

@@ -15,6 +15,7 @@ void role_fields(A& a, Entry& entry) {
   a.name(entry.active);
   a.flag(entry.forced);
   a.flag(entry.serving);
+  a.flag(entry.whole);
   a.position(entry.end);
   a.u64(entry.commit);
   a.position(entry.backup);

@@ -32,6 +32,7 @@ struct RoleEntry {
   std::string active;   // the node
   bool forced = false;  // it was activated without asking the one before
   bool serving = false; // this node's copy is mounted
+  bool whole = false;   // it could be: it has all pages, and is not being seeded anew
   Position end;         // of this node's log, as far as it is known to be durable; generation 0: not known
   CommitNumber commit = 0;
   Position backup;         // the newest one that is known here, of any copy; generation 0: none

@@ -167,6 +167,7 @@ class Faults:
         database = random.choice([database for database in DATABASES if self.can_ask(world, database)])
         node, full = world.passive(database), random.random() < 0.3
         done = world.command(node, "seed", f"{database}@{node.name}", "--detach", "--yes", *(["--full"] if full else []))
+        world.seeded.add((node.name, database))
         return done.returncode == 0 and f"{'--full ' if full else ''}{database}@{node.name}"
 
     def may_verify(self, world):
@@ -224,6 +225,8 @@ class Faults:
         name, database = random.choice(sorted(world.old))
         if database == SQLITE and (world.active(database).name == name or world.program.running(world.cluster[name])):
             return None  # the application has the file open: tools/trial sqlite-changes
+        if any((node, database) in world.seeded for node in world.cluster.names if node != name):
+            return None  # while it is seeded the other one is no copy: what this disk alone has would be lost
         if name not in world.dead:
             world.kill(name)
         world.put_back(name, database)

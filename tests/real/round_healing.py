@@ -154,6 +154,7 @@ class Healing:
             check_verify(world.trial, passive, database)
         self.look_inside(world)
         world.gone_back.clear()
+        world.seeded.clear()
         self.judged += 1
 
     def writes_again(self, world):

@@ -32,6 +32,7 @@ class World:
         self.unplugged = None  # the end at which the cable is down
         self.old = {}  # (node, database): a directory with what the node had of it, at rest
         self.gone_back = set()  # (node, database) of this round
+        self.seeded = set()  # (node, database): asked for in this round
         self.suspended = set()  # databases
         self.wants_load = False
         self.load = None
