@@ -4,25 +4,29 @@ Both give `address(node)`, `addresses(node)` (all, in order of preference), `pre
 whatever was made. Only the cable can be pulled (`down`, `up`), or lose what one end sends (`lose`, `find`); it needs root and joins exactly two nodes.
 """
 
+import contextlib
 import os
+import random
 import socket
 import subprocess
+from pathlib import Path
 
 CABLE_PORT = 64327
+PORT_MIN = 10_000  # those below are for services
 NOBODY = "02:00:00:00:00:99"  # a link address that no end of a cable has
 cables_made = 0
 
 
 def free_ports(count):
-    """Ports of loopback that nobody had a moment ago."""
-    ends = [socket.socket() for _ in range(count)]
-    try:
-        for end in ends:
-            end.bind(("127.0.0.1", 0))
-        return [end.getsockname()[1] for end in ends]
-    finally:
-        for end in ends:
-            end.close()
+    """Ports of loopback that nobody had a moment ago, and that no connection gets by itself while the daemon whose port it is does not run."""
+    own_end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(PORT_MIN, own_end)
+        with contextlib.closing(socket.socket()) as end, contextlib.suppress(OSError):
+            end.bind(("127.0.0.1", port))
+            found += [port] if port not in found else []
+    return found
 
 
 class Loopback:
