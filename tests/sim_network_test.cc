@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <set>
 
 #include "base/task_group.h"
 #include "tests/sim/sim_network.h"
@@ -143,6 +144,78 @@ TEST_F(SimNetworkTest, WithoutDescriptorsWhatIsOpenGoesOnAndWhoWaitsIsTakenLater
   network.limit_descriptors(alpha, false);
   EXPECT_TRUE(complete(world, listener->accept()).ok());
   EXPECT_EQ(world.fired(Fault::no_descriptors), 3u);
+}
+
+TEST_F(SimNetworkTest, APlannedListenOrAcceptFindsNoDescriptorAndWhoKnockedIsTakenByTheNextOne) {
+  network.plan(alpha, {NetworkAction::listen, 1, 1});
+  listen();
+  const Endpoint second{"10.1.0.1", 7};
+  EXPECT_EQ(at_alpha->listen(second).error().kind, ErrorKind::busy);
+  EXPECT_TRUE(at_alpha->listen(second).ok());
+  network.plan(alpha, {NetworkAction::accept, 0, 1});
+  client = std::move(*complete(world, at_beta->connect(address)));
+  EXPECT_EQ(complete(world, listener->accept()).error().kind, ErrorKind::busy);
+  EXPECT_TRUE(complete(world, listener->accept()).ok());
+  EXPECT_EQ(world.fired(Fault::network_error), 2u);
+}
+
+TEST_F(SimNetworkTest, APlannedConnectIsRefusedOrNotAnsweredAndTheOtherHostsPass) {
+  listen();
+  constexpr std::uint64_t connects = 20;
+  network.plan(beta, {NetworkAction::connect, 1, connects});
+  EXPECT_TRUE(complete(world, at_beta->connect(address)).ok());
+  std::uint64_t refused = 0;
+  for (std::uint64_t i = 0; i < connects; ++i) {
+    const Instant begin = world.now();
+    EXPECT_EQ(complete(world, at_beta->connect(address)).error().kind, ErrorKind::unreachable);
+    refused += world.now() - begin < 10ms ? 1 : 0;
+    EXPECT_TRUE(world.now() - begin < 10ms || world.now() - begin >= 120s);
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_LT(refused, connects);
+  EXPECT_TRUE(complete(world, at_beta->connect(address)).ok());
+  network.plan(beta, {NetworkAction::connect, 0, 1});
+  EXPECT_TRUE(complete(world, at_alpha->connect(address)).ok());
+  network.clear_plans(beta);
+  EXPECT_TRUE(complete(world, at_beta->connect(address)).ok());
+}
+
+TEST_F(SimNetworkTest, APlannedReadLosesWhatHadComeAndBothSidesAreReset) {
+  meet();
+  network.plan(alpha, {NetworkAction::read, 1, 1});
+  tasks.spawn(read_to_end(*server, text, end));
+  EXPECT_TRUE(write(*client, "read "));
+  world.run_for(1s);
+  EXPECT_TRUE(write(*client, "lost"));
+  world.run_for(1s);
+  EXPECT_EQ(text, "read ");
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->kind, ErrorKind::disconnected);
+  EXPECT_FALSE(write(*client, "again"));
+}
+
+TEST_F(SimNetworkTest, APlannedWriteBringsAnyPartAndBothSidesAreReset) {
+  const std::string said(1000, 'x');
+  std::set<std::size_t> arrived;
+  for (int i = 0; i < 20; ++i) {
+    meet();
+    network.plan(beta, {NetworkAction::write, 0, 1});
+    tasks.spawn(read_to_end(*server, text, end));
+    EXPECT_FALSE(write(*client, said));
+    world.run_for(1s);
+    ASSERT_TRUE(end);
+    EXPECT_EQ(end->kind, ErrorKind::disconnected);
+    EXPECT_EQ(text, said.substr(0, text.size()));
+    EXPECT_FALSE(write(*client, said));
+    arrived.insert(text.size());
+    text.clear();
+    end.reset();
+    client.reset();
+    server.reset();
+    listener.reset();
+  }
+  EXPECT_GT(arrived.size(), 10u);
+  EXPECT_EQ(network.connections(), 0u);
 }
 
 TEST_F(SimNetworkTest, AnAddressIsListenedOnOnceAndOnlyByItsOwner) {

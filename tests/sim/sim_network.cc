@@ -85,11 +85,10 @@ void SimNetwork::resume(HostId host) {
 
 // --- connect and listen ---
 
-// As TcpNetwork says it.
 Result<void> SimNetwork::take_descriptor(HostId host, const std::string& what) {
   if (!hosts_[host].no_descriptors) return Result<void>();
   world_.count(Fault::no_descriptors, host);
-  return Error{ErrorKind::busy, what + ": Too many open files", "raise the limit of open files (ulimit -n, LimitNOFILE=)"};
+  return no_descriptor(what);
 }
 
 std::shared_ptr<Stream> SimNetwork::make_stream(HostId client, HostId server, const transport::Endpoint& at) {
@@ -128,13 +127,15 @@ SimNetwork::Answer SimNetwork::knock(Session& session, const transport::Endpoint
 
 Task<Result<std::unique_ptr<transport::Connection>>> SimNetwork::connect(std::shared_ptr<Session> session, transport::Endpoint to) {
   CCR_CO_TRY(take_descriptor(session->host, "connect to " + to.text()));
+  const bool fails = planned(session->host, NetworkAction::connect);
+  const Answer planned_answer = fails && random_.chance(1, 2) ? Answer::refused : Answer::none;
   const Instant begin = world_.now();
   for (Duration retry = first_retry;; retry *= 2) {
     const Duration round_trip = draw_delay() + draw_delay();
     co_await delay_for(session->gate, round_trip, "net.connect");
     if (session->network == nullptr) co_return network_severed();
     std::shared_ptr<Stream> made;
-    const Answer answer = knock(*session, to, made);
+    const Answer answer = fails ? planned_answer : knock(*session, to, made);
     world_.note("net.knock", session->host, static_cast<std::uint64_t>(answer));
     if (answer == Answer::refused) co_return refused(to);
     if (answer == Answer::accepted) {
@@ -153,6 +154,7 @@ Result<std::unique_ptr<transport::Listener>> SimNetwork::listen(const std::share
                                                                 const transport::Endpoint& at) {
   if (session->network == nullptr) return network_severed();
   CCR_TRY(take_descriptor(session->host, "listen on " + at.text()));
+  if (planned(session->host, NetworkAction::listen)) return no_descriptor("listen on " + at.text());
   if (!is_wildcard(at.host) && host_of(at.host) != session->host) {
     return Error{ErrorKind::config, at.text() + ": not an address of this host", ""};
   }

@@ -9,7 +9,9 @@
 // one-way partition stops both directions in the end. close() with unread bytes resets the connection, and may lose what was just
 // written; so does a segment that meets a closed end. A connect that gets no answer is tried for connect_limit.
 //
-// Faults come by chance (NetworkOptions: per segment, or as weather) or by call. Nothing here reads real time or opens a socket.
+// Faults come by chance (NetworkOptions: per segment, or as weather), by call, or by plan: a host's own calls that fail. A connect that fails is
+// refused or gets no answer, by chance; listen() and accept() find no descriptor, and who knocked waits on; a read that would give bytes and a write
+// find the connection reset, on both sides and after any part of what was on its way. Nothing here reads real time or opens a socket.
 // Lifetime: the world outlives it, it outlives its networks and connections' use; do not run the world after it is gone. Threads:
 // one.
 #pragma once
@@ -45,6 +47,15 @@ struct NetworkOptions {
 
 enum class Death { closes, vanishes };
 
+enum class NetworkAction { connect, listen, accept, read, write, any };
+
+// Fails a host's operations of one kind: the first `skip` of them pass, the next `times` fail. An accept() or a read counts once there is something for it.
+struct NetworkPlan {
+  NetworkAction action = NetworkAction::any;
+  std::uint64_t skip = 0;
+  std::uint64_t times = 1;
+};
+
 class SimNetwork {
  public:
   SimNetwork(World& world, NetworkOptions options = {});
@@ -59,6 +70,9 @@ class SimNetwork {
   void resume(HostId host);
   // What a host says that has no descriptor left, to connect(), listen() and accept(); what is open goes on.
   void limit_descriptors(HostId host, bool none) { hosts_.at(host).no_descriptors = none; }
+
+  void plan(HostId host, NetworkPlan plan) { hosts_.at(host).plans.push_back(plan); }
+  void clear_plans(HostId host) { hosts_.at(host).plans.clear(); }
 
   // One direction: bytes vanish until unblock(), and nobody is told. Calls nest.
   void block(HostId from, HostId to);
@@ -91,6 +105,8 @@ class SimNetwork {
   std::uint64_t room(const Stream& stream, int side) const;
   void close(Stream& stream, int side);
   Result<void> take_descriptor(HostId host, const std::string& what);
+  bool planned(HostId host, NetworkAction action);  // to fail; counts the operation
+  void break_off(Stream& stream, int side);         // what failed there: it is reset, and nothing more is read at `side`
 
  private:
   struct Host {
@@ -99,6 +115,7 @@ class SimNetwork {
     std::shared_ptr<Session> session;  // null: no node runs there
     bool powered = false;              // else nothing answers, not even with a refusal
     bool no_descriptors = false;
+    std::vector<NetworkPlan> plans{};
   };
   struct Link {
     int blocks = 0;

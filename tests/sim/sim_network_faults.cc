@@ -79,6 +79,25 @@ void SimNetwork::cut(Stream& stream) {
   remove_if_over(stream);
 }
 
+bool SimNetwork::planned(HostId host, NetworkAction action) {
+  for (NetworkPlan& plan : hosts_[host].plans) {
+    if (plan.action != NetworkAction::any && plan.action != action) continue;
+    if (plan.skip > 0) {
+      --plan.skip;
+    } else if (plan.times > 0) {
+      --plan.times;
+      world_.count(Fault::network_error, host, static_cast<std::uint64_t>(action));
+      return true;
+    }
+  }
+  return false;
+}
+
+void SimNetwork::break_off(Stream& stream, int side) {
+  cut(stream);
+  stream.ends[side].inbox.clear();
+}
+
 std::size_t SimNetwork::connections(HostId a, HostId b) const {
   std::size_t count = 0;
   for (const auto& [id, stream] : streams_) {

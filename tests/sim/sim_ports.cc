@@ -5,6 +5,10 @@
 namespace ccr::sim {
 
 Error network_severed() { return {ErrorKind::stopped, "the node of this network has died", ""}; }
+// As TcpNetwork says it.
+Error no_descriptor(const std::string& what) {
+  return {ErrorKind::busy, what + ": Too many open files", "raise the limit of open files (ulimit -n, LimitNOFILE=)"};
+}
 
 namespace {
 
@@ -96,11 +100,20 @@ transport::ConnectionFacts SimConnection::facts() const {
   return facts;
 }
 
+Error SimConnection::fail() {
+  session_->network->break_off(*stream_, side_);
+  return disconnected("connection reset");
+}
+
 Task<Result<std::size_t>> SimConnection::read_some(ByteSpan into) {
   for (;;) {
     if (session_->network == nullptr) co_return co_await fail_severed(session_);
     if (!end().open) co_return disconnected("closed here");
-    if (!end().inbox.empty()) co_return session_->network->take(*stream_, side_, into);
+    if (!end().inbox.empty()) {
+      SimNetwork& network = *session_->network;
+      if (network.planned(end().host, NetworkAction::read)) co_return fail();
+      co_return network.take(*stream_, side_, into);
+    }
     if (end().reset) co_return disconnected("connection reset");
     if (end().ended) co_return disconnected("closed by the peer");
     Standing standing(end().reader, session_->gate);
@@ -118,6 +131,8 @@ Task<Result<void>> SimConnection::write(std::span<const ByteView> pieces) {
 
 Task<Result<void>> SimConnection::write_all(std::span<const ByteView> pieces) {
   Gathering gathering{pieces};
+  const bool usable = session_->network != nullptr && end().open && !end().reset;
+  const bool fails = usable && session_->network->planned(end().host, NetworkAction::write);
   for (std::uint64_t left = gathering.left(); left > 0;) {
     if (session_->network == nullptr) co_return co_await fail_severed(session_);
     if (!end().open) co_return disconnected("closed here");
@@ -128,8 +143,9 @@ Task<Result<void>> SimConnection::write_all(std::span<const ByteView> pieces) {
       const std::uint64_t count = std::min(room, left);
       network.send(*stream_, side_, gathering.next(count), SegmentKind::bytes);
       left -= count;
-      continue;
     }
+    if (fails) co_return fail();
+    if (room > 0) continue;
     Standing standing(end().writer, session_->gate);
     co_await standing.wait.until_completed(Wait::Stop::at_once);
   }
@@ -150,6 +166,7 @@ Task<Result<std::unique_ptr<transport::Connection>>> SimListener::accept() {
     if (listening_.session->network == nullptr) co_return co_await fail_severed(listening_.session);
     CCR_CO_TRY(listening_.session->network->take_descriptor(listening_.session->host, "accept on " + listening_.local.text()));
     if (!listening_.backlog.empty()) {
+      if (listening_.session->network->planned(listening_.session->host, NetworkAction::accept)) co_return no_descriptor("accept on " + listening_.local.text());
       std::unique_ptr<transport::Connection> connection =
           std::make_unique<SimConnection>(listening_.session, listening_.backlog.front(), 1);
       listening_.backlog.pop_front();

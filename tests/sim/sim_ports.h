@@ -22,6 +22,7 @@ struct SimNetwork::Listening {
 };
 
 Error network_severed();  // what a call of a life that has ended answers
+Error no_descriptor(const std::string& what);
 
 class SimConnection final : public transport::Connection {
  public:
@@ -36,6 +37,7 @@ class SimConnection final : public transport::Connection {
 
  private:
   Task<Result<void>> write_all(std::span<const ByteView> pieces);
+  Error fail();
   End& end() const noexcept { return stream_->ends[side_]; }
 
   std::shared_ptr<SimNetwork::Session> session_;

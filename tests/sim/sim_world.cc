@@ -57,6 +57,8 @@ const char* name_of(Fault fault) noexcept {
       return "partition";
     case Fault::bit_flip:
       return "bit_flip";
+    case Fault::network_error:
+      return "network_error";
     case Fault::count:
       break;
   }

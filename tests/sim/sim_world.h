@@ -51,6 +51,7 @@ enum class Fault {
   link_stall,
   partition,
   bit_flip,
+  network_error,  // by plan
   count,  // the number of kinds, itself none
 };
 const char* name_of(Fault fault) noexcept;
