@@ -66,6 +66,7 @@ class FaultedNodes : public HandedNodes {
     };
     ASSERT_TRUE(world.run_until(decided, limit) == Ended::reached) << standings();
     const std::string name = passive_node();
+    helped_ += given_up(name) ? 1 : 0;
     if (is(name, "suspended")) {
       cluster.request_resume(name);
     } else if (given_up(name)) {
@@ -73,6 +74,7 @@ class FaultedNodes : public HandedNodes {
     }
     ASSERT_TRUE(wait_for(name, "healthy", limit));
   }
+  int helped() const { return helped_; }  // by a person, so often
   std::string standings() { return "alpha " + cluster.state("alpha") + ", beta " + cluster.state("beta") + "\n" + cluster.story(); }
 
   // Equal files that hold what was acknowledged; both nodes run again behind it.
@@ -91,6 +93,9 @@ class FaultedNodes : public HandedNodes {
     ASSERT_TRUE(moved.ok()) << moved.error().message << "\n" << cluster.story();
     ASSERT_TRUE(settled());
   }
+
+ private:
+  int helped_ = 0;
 };
 
 }  // namespace ccr::sim
