@@ -71,6 +71,7 @@ class Handover : public std::enable_shared_from_this<Handover> {
   Task<void> fetch_elsewhere(ActivationFacts& facts);
   Task<void> fetch(LogThere there, ActivationFacts& facts);
   nlohmann::json fetched_json() const;
+  Task<Result<transport::HandoverAnswer>> ask_to_yield(transport::HandoverAsk yield, bool answered);
   Task<Result<void>> fence(Dial dial, Epoch epoch, Position cut, ActivationFacts& facts, bool& forced);
   Task<Result<void>> wait_until_mounted();
   transport::HandoverAsk step_of(transport::HandoverStep step, Epoch epoch) const;

@@ -25,6 +25,9 @@ Task<Result<void>> Handover::activate(std::shared_ptr<Handover> handover, Dial d
 
 namespace {
 
+constexpr Duration yield_limit = std::chrono::seconds(10);  // in which a node that answered before is asked again
+constexpr Duration ask_again = std::chrono::milliseconds(100);
+
 Position end_of_received(const PassiveCopy& passive) {
   const transport::Watermarks marks = passive.watermarks();
   return marks.inspected.known() ? marks.inspected : passive.state().durable;
@@ -160,6 +163,19 @@ Task<Result<PointInTime>> Handover::find_point(WallTime until) {
   co_return point;
 }
 
+// A connection that ends under the question leaves it open whether it was heard. Who answered before is asked again, so that the log that it alone has is not
+// given up for that: what it says then of where its log ends, it knows once its copy is open in its other role.
+Task<Result<HandoverAnswer>> Handover::ask_to_yield(HandoverAsk yield, bool answered) {
+  const Instant end = context_.clock.now() + yield_limit;
+  Result<HandoverAnswer> yielded = co_await roles_.ask(hosted_.role.active, yield);
+  if (yielded.ok() || yielded.error().kind == ErrorKind::refused || !answered) co_return yielded;
+  while (context_.clock.now() < end && !(yielded.ok() && yielded->end.known())) {
+    co_await context_.clock.sleep(ask_again);
+    yielded = co_await roles_.ask(hosted_.role.active, yield);
+  }
+  co_return yielded;
+}
+
 // The copy before gives up, durably. Where it does not answer, only force goes on, and the epoch says so.
 Task<Result<void>> Handover::fence(Dial dial, Epoch epoch, Position cut, ActivationFacts& facts, bool& forced) {
   step_ = "fence";
@@ -168,7 +184,7 @@ Task<Result<void>> Handover::fence(Dial dial, Epoch epoch, Position cut, Activat
   hosted_.prepared = epoch;
   HandoverAsk yield = step_of(HandoverStep::yield, epoch);
   yield.forced = dial == Dial::force;
-  const Result<HandoverAnswer> yielded = co_await roles_.ask(hosted_.role.active, yield);
+  const Result<HandoverAnswer> yielded = co_await ask_to_yield(yield, facts.answers);
   forced = !yielded.ok();
   if (yielded.ok() && yielded->end.known()) {
     facts.answers = true;

@@ -9,7 +9,7 @@
 namespace ccr::engine {
 namespace {
 
-constexpr Duration open_limit = std::chrono::seconds(10);  // that a copy takes to open its log in another role
+constexpr Duration open_limit = std::chrono::seconds(10);  // that a copy takes to open its log in another role, and a connection to come again
 constexpr Duration look_again = std::chrono::milliseconds(100);
 
 // While it lives, who gave up and says so finds no one in a hurry: this copy becomes the active one when it has what there is.
@@ -21,7 +21,10 @@ struct Fetching {
   ~Fetching() { hosted.fetching = false; }
 };
 
-bool passes(ErrorKind kind) { return kind == ErrorKind::refused || kind == ErrorKind::busy || kind == ErrorKind::disconnected; }
+// It answered a moment ago: also a connect that fails may do better.
+bool passes(ErrorKind kind) {
+  return kind == ErrorKind::refused || kind == ErrorKind::busy || kind == ErrorKind::disconnected || kind == ErrorKind::unreachable || kind == ErrorKind::timeout;
+}
 
 }  // namespace
 
