@@ -237,20 +237,6 @@ void PassiveCopy::forget_proofs() {
   state.disk_verified_at = WallTime{};
 }
 
-void PassiveCopy::need_difference(std::string reason) {
-  storage::CopyState& state = keeper_.state();
-  if (!state.seed.source.empty() && !state.seed.until.known()) return;
-  const Event event{"difference_needed", subject_of(database_, context_.config.node), {{"reason", reason}}};
-  context_.trace.record(event);
-  const std::uint32_t passes = state.seed.pass;
-  state.seed = storage::SeedProgress{};
-  state.seed.source = active_node();
-  state.seed.reread = !state.seeded || state.min_required != state.max_required;  // believed where only log was lost
-  state.seed.pass = passes;
-  difference_reason_ = std::move(reason);
-  end_phase();
-}
-
 // --- progress --------------------------------------------------------------------------------------------------------------
 
 void PassiveCopy::tip_heard(const transport::Tip& tip) {

@@ -50,6 +50,25 @@ std::uint64_t PassiveCopy::seed_rate_limit() const {
 
 seed::SeedCounters PassiveCopy::seed_counters() const { return seed_target_ != nullptr ? seed_target_->counters() : last_counters_; }
 
+void PassiveCopy::need_difference(std::string reason) {
+  storage::CopyState& state = keeper_.state();
+  if (!state.seed.source.empty() && !state.seed.until.known()) {
+    if (!pass_open_) return;
+    state.seed.from = Position{};  // its log cannot come: another pass begins where the active node is now
+    difference_reason_ = std::move(reason);
+    return;
+  }
+  const Event event{"difference_needed", subject_of(database_, context_.config.node), {{"reason", reason}}};
+  context_.trace.record(event);
+  const std::uint32_t passes = state.seed.pass;
+  state.seed = storage::SeedProgress{};
+  state.seed.source = active_node();
+  state.seed.reread = !state.seeded || state.min_required != state.max_required;  // believed where only log was lost
+  state.seed.pass = passes;
+  difference_reason_ = std::move(reason);
+  end_phase();
+}
+
 Task<Result<void>> PassiveCopy::seed_loop() {
   Backoff backoff(context_.random.fork());
   for (;;) {

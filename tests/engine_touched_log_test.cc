@@ -75,6 +75,26 @@ TEST_F(TouchedLog, AnActiveNodeWhoseSealedGenerationIsSpoiledShipsNoneOfItAndASe
   expect_all_well();
 }
 
+// A pass stands, and the log that it needs cannot come any more: it says so, and another one begins.
+TEST_F(TouchedLog, ASeedWhoseLogIsGoneAtTheActiveNodeBeginsAnotherPass) {
+  seed();
+  const auto seeded = ask("beta", {{"command", "seed"}, {"full", true}, {"rate", 100'000}});
+  const auto from = [this] { return cluster.passive("beta")->state().seed.from; };
+  ASSERT_TRUE(world.run_until([&] { return from().known(); }, 30s) == Ended::reached) << cluster.story();
+  const Generation first = from().generation;
+  cluster.network().partition(cluster.host("alpha").host(), cluster.host("beta").host());
+  for (int i = 0; i < 4; ++i) write_over_a_roll();
+  cluster.host("alpha").stop();
+  for (std::uint64_t behind = 0; behind < 3; ++behind) ASSERT_TRUE(disk_of("alpha").remove("/log/" + storage::sealed_name({first.number + behind})));
+  cluster.network().heal_all();
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted"));
+  ASSERT_TRUE(wait_for("beta", "healthy")) << cluster.story();
+  EXPECT_NE(cluster.story().find("seed_interrupted orders@beta cause=the log from "), std::string::npos) << cluster.story();
+  EXPECT_EQ(cluster.story().find("seed_interrupted orders@beta cause=\n"), std::string::npos) << cluster.story();
+  expect_all_well();
+}
+
 TEST_F(TouchedLog, ACopyWhoseReceivedLogIsSpoiledFetchesItAgainOrFails) {
   seed();
   for (const bool removed : {true, false}) {
