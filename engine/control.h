@@ -5,7 +5,7 @@
 // {"event":{…}} lines, then exactly one {"ok":true,"result":{…}} or
 // {"ok":false,"error":{"kind":"refused","message":"…","hint":"…"}}, with the request's id when it had one. The next request of a
 // connection is read when the last one is answered. Pure but for the two interfaces. Bounds: a request line is at most
-// control_request_bytes_max.
+// control_request_bytes_max, and its objects and lists lie at most control_depth_max in one another.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,12 @@
 namespace ccr::engine {
 
 inline constexpr std::size_t control_request_bytes_max = 64 * KiB;
+inline constexpr std::size_t control_depth_max = 16;
 
 // One request, read with types checked: an absent argument gives the fallback, one of another type is ErrorKind::usage.
 class ControlRequest {
  public:
-  // usage: no JSON object, no command, or one of the names below is no string.
+  // usage: no JSON object, a deep one, no command, or one of the names below is no string.
   static Result<ControlRequest> parse(std::string_view line);
   ControlRequest(ControlRequest&&) noexcept;
   ControlRequest& operator=(ControlRequest&&) noexcept;

@@ -390,6 +390,19 @@ TEST(ControlRequest, ArgumentsAreReadWithTheirTypesChecked) {
   EXPECT_EQ(request->text("rate").error().message, "'rate': expected a string, found number");
 }
 
+TEST(ControlRequest, OneThatIsTooDeepIsRefused) {
+  const auto nested = [](std::size_t lists, const std::string& inside) {
+    return R"({"command":"echo","text":")" + std::string(40, '[') + R"(\"[[","deep":)" + std::string(lists, '[') + inside + std::string(lists, ']') + "}";
+  };
+  EXPECT_TRUE(ControlRequest::parse(nested(control_depth_max - 1, "")).ok());
+  EXPECT_TRUE(ControlRequest::parse(nested(1, "[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{},[],{}")).ok());
+  const Result<ControlRequest> deep = ControlRequest::parse(nested(control_depth_max, ""));
+  ASSERT_FALSE(deep.ok());
+  EXPECT_EQ(deep.error().kind, ErrorKind::usage);
+  EXPECT_EQ(deep.error().message, "a request has at most 16 levels");
+  EXPECT_FALSE(ControlRequest::parse(nested(control_request_bytes_max / 2, "")).ok());
+}
+
 TEST(ControlLine, EachKindIsReadBack) {
   Result<ControlLine> line = decode_line(encode_result(4, json{{"a", 1}}));
   ASSERT_TRUE(line.ok());
