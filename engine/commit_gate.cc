@@ -7,15 +7,6 @@
 
 namespace ccr::engine {
 
-const char* name_of(CommitMode mode) noexcept {
-  switch (mode) {
-    case CommitMode::async: return "async";
-    case CommitMode::received: return "received";
-    case CommitMode::durable: return "durable";
-  }
-  return "?";
-}
-
 Position safe_elsewhere(CommitMode mode, const CopyTable& copies, Position end) {
   Position furthest;
   for (const auto& [node, copy] : copies.all()) {

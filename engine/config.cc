@@ -8,14 +8,13 @@
 
 #include "engine/config_application.h"
 #include "engine/config_log.h"
+#include "engine/config_keys.h"
 #include "engine/config_paths.h"
 #include "engine/config_table.h"
 #include "storage/log_format.h"
 #include "transport/log_packer.h"
 
 namespace ccr::engine {
-
-const char* name_of(DatabaseKind kind) noexcept { return kind == DatabaseKind::pages ? "pages" : "sqlite"; }
 
 namespace {
 
@@ -346,6 +345,8 @@ void read_root(const ConfigTable& root, Reading& reading) {
 Result<Config> parse_config(const std::string& text, const std::string& file, const std::string& node) {
   Reading reading{{}, {}, ConfigFaults(file)};
   reading.config.node = node;
+  if (const std::optional<std::size_t> line = find_deep_key(text))
+    return Error{ErrorKind::config, fmt::format("{}:{}:1: a key of more than {} parts", file, *line, key_parts_max), ""};
   try {
     const toml::table document = toml::parse(text, file);
     read_root(ConfigTable(document, "", reading.faults), reading);

@@ -76,6 +76,7 @@ void read_budgets(const ConfigTable& table, DatabaseConfig& database) {
 std::string Retention::text() const {
   if (kind == Kind::circular) return "circular";
   if (kind == Kind::until_backup) return "until-backup";
+  if (keep % 1s != Duration::zero()) return keep % 1ms == Duration::zero() ? fmt::format("keep {}ms", keep / 1ms) : fmt::format("keep {}ns", keep.count());
   const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(keep).count();
   constexpr std::int64_t hour = 3'600, day = 24 * hour;
   if (seconds % day == 0) return fmt::format("keep {}d", seconds / day);

@@ -141,6 +141,11 @@ void ConfigTable::path(std::string_view key, std::string& out) const {
     fault(key, fmt::format("{}: expected an absolute path, found '{}'", label(key), found));
     return;
   }
+  // The system would take what stands before it, and that may be another's place.
+  if (found.find('\0') != std::string::npos) {
+    fault(key, label(key) + ": a path has no zero byte");
+    return;
+  }
   for (std::size_t at = found.find_first_of("{}"); at != std::string::npos; at = found.find_first_of("{}", at)) {
     if (found.compare(at, 6, "{node}") != 0) {
       fault(key, fmt::format("{}: expected no placeholder but {{node}}, found '{}'", label(key), found));

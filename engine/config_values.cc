@@ -89,6 +89,17 @@ Result<std::uint64_t> parse_rate(const std::string& text) {
   return static_cast<std::uint64_t>(std::llround(*bytes));
 }
 
+const char* name_of(DatabaseKind kind) noexcept { return kind == DatabaseKind::pages ? "pages" : "sqlite"; }
+
+const char* name_of(CommitMode mode) noexcept {
+  switch (mode) {
+    case CommitMode::async: return "async";
+    case CommitMode::received: return "received";
+    case CommitMode::durable: return "durable";
+  }
+  return "?";
+}
+
 bool DatabaseConfig::has_copy(const std::string& node) const { return std::find(copies.begin(), copies.end(), node) != copies.end(); }
 
 Duration lag_of(const std::map<std::string, Duration>& lags, const std::string& node) {

@@ -1,6 +1,8 @@
 // Every way to get the file wrong that we know of, with the words the user reads. One part of the example is replaced by another.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/config_example.h"
 #include "engine/config.h"
 
@@ -237,6 +239,43 @@ TEST(BadConfigText, OfSeveralFaultsTheFirstOfTheFileIsTold) {
   const Result<Config> config = parse_config(text, "ccr.toml", "alpha");
   ASSERT_FALSE(config.ok());
   EXPECT_EQ(config.error().message, "ccr.toml:15:1: unknown key 'knd' in [databases.orders]");
+}
+
+TEST(BadConfigText, AKeyOfManyPartsIsRefused) {
+  const auto key = [](std::size_t parts, const std::string& part) {
+    std::string text = part;
+    for (std::size_t i = 1; i < parts; ++i) text += "." + part;
+    return text;
+  };
+  const std::string many = key(100'000, "a"), quoted = key(17, "\"a\""), spaced = key(17, "a \t");
+  const std::string lines = std::to_string(std::count(example_config.begin(), example_config.end(), '\n') + 1);
+  for (const std::string& line : {many + " = 1", "[" + many + "]", "x = { y = [ {" + many + " = 1} ] }", quoted + " = 1", spaced + " = 1",
+                                  R"(x = { y = """#"""", )" + many, R"(x = { y = '''#''''', )" + many, R"(x = { y = '\', )" + many, R"(x = { y = "\"", )" + many}) {
+    const Result<Config> config = parse_config(example_config + line, "ccr.toml", "alpha");
+    ASSERT_FALSE(config.ok());
+    EXPECT_EQ(config.error().message, "ccr.toml:" + lines + ":1: a key of more than 16 parts") << line.substr(0, 40);
+  }
+  const Result<Config> config = parse_config(key(16, "a") + " = 1", "ccr.toml", "alpha");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().message, "ccr.toml:1:1: unknown key 'a' at the top of the file");
+}
+
+TEST(BadConfigText, DotsInStringsAndCommentsAreNoKey) {
+  const std::string dots(1000, '.');
+  std::string text = example_config + "# " + dots + "\n";
+  const std::string commands = "on_demote = 'x" + dots + "'\non_promote = \"\"\"\n#" + dots + "\n\\\"" + dots + "\"\"\"\"\n";
+  text.insert(text.find("replay_lag "), commands);
+  const Result<Config> config = parse_config(text, "ccr.toml", "alpha");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->databases.at("orders").on_promote, "#" + dots + "\n\"" + dots + "\"");
+}
+
+TEST(BadConfigText, APathHasNoZeroByte) {
+  std::string text = example_config;
+  text.replace(text.find("/srv/orders-log"), 15, "/srv/orders-log\\u0000x");
+  const Result<Config> config = parse_config(text, "ccr.toml", "alpha");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().message, "ccr.toml:17:10: databases.orders.logs: a path has no zero byte");
 }
 
 TEST(BadConfigText, AnEmptyFileIsRefused) {

@@ -243,6 +243,8 @@ TEST(Config, LogIsKeptForACopyForABackupOrForATime) {
   EXPECT_EQ(retention("keep 7d"), (Retention{Retention::Kind::keep, 7 * 24h}));
   EXPECT_EQ(retention("keep 36h"), (Retention{Retention::Kind::keep, 36h}));
   EXPECT_EQ(retention("keep 90s"), (Retention{Retention::Kind::keep, 90s}));
+  EXPECT_EQ(retention("keep 1500ms"), (Retention{Retention::Kind::keep, 1500ms}));
+  EXPECT_EQ(retention("keep 1000000001ns"), (Retention{Retention::Kind::keep, 1'000'000'001ns}));
 }
 
 TEST(Config, AScrubMayBeOffOrOnlyOfWhatIsIdle) {
