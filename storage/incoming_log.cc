@@ -205,11 +205,13 @@ Task<Result<void>> IncomingWriter::open_again(Generation start) {
   co_return Result<void>();
 }
 
+// Where nothing of the log stays, older files in front of a hole (log_survey.cc) go too: else they would be the log that is there.
 Task<Result<void>> IncomingWriter::set_aside(Generation from) {
   CCR_ASSERT(from.number != 0);
   CCR_CO_TRY(co_await sync());
   Call call(*this);
-  const Result<void> moved = co_await move_aside(from);
+  const Generation first_moved = from <= first_ ? Generation{1} : from;
+  const Result<void> moved = co_await move_aside(first_moved);
   if (!moved.ok()) co_return call.end(moved);
   co_return call.end(co_await open_again(from));
 }

@@ -232,6 +232,20 @@ TEST_F(Shipping, SetAsideMovesGenerationsToQuarantineAndWantsThemAgain) {
   expect_equal_to_active(passive);
 }
 
+TEST_F(Shipping, SetAsideOfAllTakesOlderFilesInFrontOfAHoleToo) {
+  Passive passive(active);
+  ASSERT_OK(passive.open());
+  ASSERT_OK(passive.ship(active, end, 64));
+  ASSERT_OK(run(passive.log->sync()));
+  disk.drop(sealed_path(directory_p, {2}));
+  ASSERT_OK(passive.open());
+  ASSERT_EQ(passive.log->first(), Generation{3});
+  ASSERT_OK(run(passive.log->set_aside({3})));
+  EXPECT_EQ(passive.log->wanted(), (Position{{3}, 0}));
+  EXPECT_TRUE(disk.has(directory_p + "/quarantine/" + sealed_name({1}) + ".1"));
+  EXPECT_TRUE(disk.has(directory_p + "/quarantine/" + sealed_name({3}) + ".1"));
+}
+
 TEST_F(Shipping, RestartAtForgetsTheLogAndBeginsAtAnotherGeneration) {
   Passive passive(active);
   ASSERT_OK(passive.open());
