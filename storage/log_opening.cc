@@ -100,11 +100,16 @@ Task<Result<void>> remove_temporaries(Disk& disk, std::string directory) {
 
 namespace {
 
+// A log that ends with that generation ends before its seal where a record goes on behind it.
+Result<void> expect_proven(const RecoveryOptions& options, const GenerationScan& sealed) {
+  if (sealed.position() >= options.proven) return {};
+  return Error{ErrorKind::gap, options.directory.path + ": the log ends at " + to_text(sealed.position()) + ", but " + to_text(options.proven) + " is proven durable",
+               missing_generation_hint};
+}
+
 // The open generation behind a sealed one, where a crash came between the two renames of a roll.
 Task<Result<RecoveredLog>> make_next(Disk& disk, const RecoveryOptions& options, const GenerationScan& sealed) {
-  if (sealed.position() < options.proven)
-    co_return Error{ErrorKind::gap, options.directory.path + ": the log ends at " + to_text(sealed.position()) + ", but " +
-                    to_text(options.proven) + " is proven durable", missing_generation_hint};
+  CCR_CO_TRY(expect_proven(options, sealed));
   CCR_CO_TRY(co_await remove_temporaries(disk, options.directory.path));
   const std::string path = path_in(options.directory.path, next_name);
   Result<std::unique_ptr<File>> file = co_await disk.open(path, OpenMode::create_new);
@@ -140,9 +145,10 @@ Task<Result<RecoveredLog>> recover_open(Disk& disk, const RecoveryOptions& optio
   facts.proven = options.proven;
   const RecoveryVerdict verdict = decide_recovery(facts);
   if (verdict.kind == RecoveryVerdict::Kind::damage || verdict.kind == RecoveryVerdict::Kind::gap) co_return refusal(verdict, path);
+  const bool sealed = verdict.kind == RecoveryVerdict::Kind::sealed;
+  if (sealed) CCR_CO_TRY(expect_proven(options, found->scan));
   CCR_CO_TRY(co_await remove_leftovers(disk, options.directory.path, std::move(*leftovers)));
   CCR_CO_TRY(co_await remove_temporaries(disk, options.directory.path));
-  const bool sealed = verdict.kind == RecoveryVerdict::Kind::sealed;
   plan.directory = options.directory.path;
   plan.from = path;
   plan.temporary = path_in(options.directory.path, recovered_name);
@@ -221,6 +227,7 @@ Task<Result<RecoveredLog>> recover_log(Disk& disk, RecoveryOptions options) {
     if (counted > Position::start_of(current->header.generation.next()))
       co_return Error{ErrorKind::gap, path + ": holds generation " + to_text(current->header.generation) + ", but " + to_text(counted) +
                       " is proven durable", "fetch the log from another copy"};
+    CCR_CO_TRY(expect_proven(options, *survey->last));
     CCR_CO_TRY(co_await drop_second_name(disk, path, *survey->last));
     CCR_CO_TRY(co_await remove_leftovers(disk, options.directory.path, std::move(*leftovers)));
     current->there = false;

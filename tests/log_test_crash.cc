@@ -264,6 +264,25 @@ TEST_F(Torn, ASecondNameOfASealedGenerationIsDropped) {
   EXPECT_OK(run(verify_chain(disk, directory_a)));
 }
 
+// Such a log ends where the record begins that goes on behind the seal, and not at the seal.
+TEST_F(Torn, AProvenPositionBeforeASealBehindWhichNothingIsLeftIsAGap) {
+  ASSERT_OK(active.open(end));
+  ASSERT_OK(active.write(1800));
+  ASSERT_OK(active.sync());
+  ASSERT_EQ(active.log->open_generation(), Generation{5});
+  active.log.reset();
+  const std::string sealed = directory_a + "/" + sealed_name({2}), current = directory_a + "/current.log";
+  for (const Generation gone : {Generation{3}, Generation{4}}) disk.drop(directory_a + "/" + sealed_name(gone));
+  disk.put(current, disk.content(sealed));
+  const Position inside{{2}, 60 * block_bytes};
+  ASSERT_GT(inside, end);
+  EXPECT_EQ(refused(inside), ErrorKind::gap) << "both names are there";
+  disk.drop(sealed);
+  EXPECT_EQ(refused(inside), ErrorKind::gap) << "the final name is missing";
+  ASSERT_OK(active.open(end));
+  EXPECT_EQ(active.log->durable(), end);
+}
+
 TEST_F(Torn, AnotherFileUnderTheNumberOfASealedGenerationIsDiverged) {
   MemoryDisk other_disk;
   Active other(other_disk);
