@@ -28,6 +28,15 @@ namespace {
 constexpr Duration yield_limit = std::chrono::seconds(10);  // in which a node that answered before is asked again
 constexpr Duration ask_again = std::chrono::milliseconds(100);
 
+// While it lives, who gave up and says so finds no one in a hurry: this copy becomes the active one when it has what there is.
+struct Activating {
+  Hosted& hosted;
+  explicit Activating(Hosted& h) : hosted(h) { hosted.activating = true; }
+  Activating(const Activating&) = delete;
+  Activating& operator=(const Activating&) = delete;
+  ~Activating() { hosted.activating = false; }
+};
+
 Position end_of_received(const PassiveCopy& passive) {
   const transport::Watermarks marks = passive.watermarks();
   return marks.inspected.known() ? marks.inspected : passive.state().durable;
@@ -254,6 +263,7 @@ Task<Result<json>> Handover::run_activation(Dial dial, std::optional<WallTime> u
   const Epoch epoch = known_epoch_ + 1;
   const Position cut = point ? point->cut.at : Position{};
   if (!stays) {
+    const Activating patient(hosted_);
     const Result<void> fenced = co_await fence(dial, epoch, cut, *facts, forced);
     if (!fenced.ok()) co_return fenced.error();
     if (hosted_.passive->state().cut != cut) co_return Error{ErrorKind::busy, "the log of " + subject + " became another one meanwhile", "ccr status " + hosted_.config.name};

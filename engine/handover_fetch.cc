@@ -12,15 +12,6 @@ namespace {
 constexpr Duration open_limit = std::chrono::seconds(10);  // that a copy takes to open its log in another role, and a connection to come again
 constexpr Duration look_again = std::chrono::milliseconds(100);
 
-// While it lives, who gave up and says so finds no one in a hurry: this copy becomes the active one when it has what there is.
-struct Fetching {
-  Hosted& hosted;
-  explicit Fetching(Hosted& h) : hosted(h) { hosted.fetching = true; }
-  Fetching(const Fetching&) = delete;
-  Fetching& operator=(const Fetching&) = delete;
-  ~Fetching() { hosted.fetching = false; }
-};
-
 // It answered a moment ago: also a connect that fails may do better.
 bool passes(ErrorKind kind) {
   return kind == ErrorKind::refused || kind == ErrorKind::busy || kind == ErrorKind::disconnected || kind == ErrorKind::unreachable || kind == ErrorKind::timeout;
@@ -59,7 +50,6 @@ Task<void> Handover::fetch_elsewhere(ActivationFacts& facts) {
 
 // Whatever comes of it: what could not be had is missing, and said to be.
 Task<void> Handover::fetch(LogThere there, ActivationFacts& facts) {
-  const Fetching turn(hosted_);
   const std::uint64_t bytes = hosted_.config.generation_bytes;
   const Position from = facts.inspected;
   step_ = "fetch";

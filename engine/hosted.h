@@ -51,7 +51,7 @@ struct Hosted {
   std::map<std::string, transport::RoleEntry> heard;  // of each peer, before that
   Epoch highest_epoch = 0;     // that any peer told of this history
   bool application_away = false;  // sqlite: the last life of `active` left its file to the copy (engine/application.h)
-  bool fetching = false;      // log for an activation: whoever says meanwhile that this copy is the active one is heard later
+  bool activating = false;    // it asks the one before to give up, and fetches log: whoever says meanwhile that this copy is the active one is heard later
   bool handing_over = false;   // a command that changes the role is on its way
   Signature signature;         // of the copy, as it was at the last change of its role
   Epoch prepared = 0;          // as in its state

@@ -286,7 +286,7 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   if (mine && !signature_of(hosted).known()) return;  // a node without a history: an empty mount, say, which its directories will tell
   if (mine && hosted.is_active_here)
     return stop(hosted, peer + " knows of epoch " + std::to_string(there.epoch) + " of this node, and its own state of " + std::to_string(now.epoch) + ": this node's disk is an older one");
-  if (mine && (hosted.fetching || prepared_of(hosted) != there.epoch)) return;  // that agreement is not here: an older disk, say. A person activates it
+  if (mine && (hosted.activating || prepared_of(hosted) != there.epoch)) return;  // that agreement is not here: an older disk, say. A person activates it
   if (hosted.is_active_here) there.forced = true;  // whatever came before: this node was not asked
   static_cast<void>(want(hosted, there));
 }

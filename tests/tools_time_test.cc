@@ -26,8 +26,8 @@ class TypedTimes : public testing::Test {
     before_.empty() ? unsetenv("TZ") : setenv("TZ", before_.c_str(), 1);
     tzset();
   }
-  std::string read(const std::string& typed, const char* now = "2026-11-27T13:30:00Z") {
-    const Result<WallTime> time = parse_typed_time(typed, *wall_time_of_rfc3339(now));
+  std::string read(const std::string& typed, const char* at = "2026-11-27T13:30:00Z") {
+    const Result<WallTime> time = parse_typed_time(typed, *wall_time_of_rfc3339(at));
     EXPECT_TRUE(time.ok() || time.error().kind == ErrorKind::usage) << typed;
     return time ? to_rfc3339(*time) : time.error().message;
   }

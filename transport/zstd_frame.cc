@@ -28,22 +28,22 @@ std::optional<std::uint64_t> content_bytes_of(Decoder& in, unsigned size_flag, b
 
 Result<ZstdFrame> read_zstd_frame(ByteView bytes) {
   Decoder in(bytes);
-  const std::uint32_t magic = in.u32();
-  if ((magic & skippable_mask) == skippable_magic) return bad_frame("a skippable one");
-  if (magic != zstd_magic) return bad_frame("another magic");
+  const std::uint32_t first_word = in.u32();
+  if ((first_word & skippable_mask) == skippable_magic) return bad_frame("a skippable one");
+  if (first_word != zstd_magic) return bad_frame("another magic");
   const unsigned descriptor = in.u8();
-  const bool in_one_segment = (descriptor & 0x20) != 0;
+  const bool single_segment = (descriptor & 0x20) != 0;
   if ((descriptor & 0x08) != 0) return bad_frame("a reserved bit in use");
   if ((descriptor & 0x03) != 0) return bad_frame("it names a dictionary");
   ZstdFrame frame;
   frame.checksum = (descriptor & 0x04) != 0;
-  if (!in_one_segment) {
+  if (!single_segment) {
     const unsigned window = in.u8();
     const std::uint64_t base = std::uint64_t(1) << (window_log_base + (window >> 3));
     frame.window_bytes = base + base / 8 * (window & 7);
   }
-  frame.content_bytes = content_bytes_of(in, descriptor >> 6, in_one_segment);
-  if (in_one_segment) frame.window_bytes = *frame.content_bytes;
+  frame.content_bytes = content_bytes_of(in, descriptor >> 6, single_segment);
+  if (single_segment) frame.window_bytes = *frame.content_bytes;
   if (!in.ok()) return bad_frame("its header is not whole");
   frame.header_bytes = bytes.size() - in.remaining();
   return frame;

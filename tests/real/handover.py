@@ -64,6 +64,8 @@ def run(trial):
             trial.say(f"it had more than was shipped: {copy['cause']}")
             trial.check("a person is told what to type", f"ccr resume {DATABASE}@{here.name}" in copy["hint"], copy["hint"])
             trial.require("resume takes the other side", here.ccr("resume", f"{DATABASE}@{here.name}").returncode == 0)
-            trial.check("and what it had alone is kept", any((cluster[here.name].log_directory(DATABASE) / "quarantine").glob("*.log.*")))
+            kept = cluster[here.name].log_directory(DATABASE) / "quarantine"
+            until(lambda: any(kept.glob("*.log.*")), 20, "what it had alone is set aside")
+            trial.check("and what it had alone is kept", any(kept.glob("*.log.*")))
         here.wait_state(DATABASE, "healthy", node=here.name, seconds=60)
         check_verify(trial, here, DATABASE)
