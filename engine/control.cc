@@ -15,22 +15,6 @@ Error wrong_type(std::string_view key, const char* expected, const json& found) 
   return {ErrorKind::usage, "'" + std::string(key) + "': expected " + expected + ", found " + found.type_name(), ""};
 }
 
-// Whether its objects and lists lie too deep in one another: whoever copies or prints such a value does so by calls as deep.
-bool is_deep(std::string_view line) noexcept {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (in_string && c == '\\') ++i;
-    if (c == '"') in_string = !in_string;
-    if (in_string) continue;
-    if (c == '{' || c == '[') ++depth;
-    if ((c == '}' || c == ']') && depth > 0) --depth;
-    if (depth > control_depth_max) return true;
-  }
-  return false;
-}
-
 // nullptr: absent, or null.
 const json* find(const json& object, std::string_view key) {
   const auto at = object.find(key);
@@ -64,9 +48,16 @@ ControlRequest& ControlRequest::operator=(ControlRequest&&) noexcept = default;
 ControlRequest::~ControlRequest() = default;
 
 Result<ControlRequest> ControlRequest::parse(std::string_view line) {
-  if (is_deep(line)) return Error{ErrorKind::usage, "a request has at most " + std::to_string(control_depth_max) + " levels", ""};
   ControlRequest request;
-  *request.arguments_ = json::parse(line, nullptr, false);
+  // Whoever copies or prints a value does so by calls as deep as it is.
+  bool deep = false;
+  const json::parser_callback_t count_levels = [&deep](int above, json::parse_event_t event, json&) {
+    const bool opens = event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    deep = deep || (opens && static_cast<std::size_t>(above) >= control_depth_max);
+    return !deep;
+  };
+  *request.arguments_ = json::parse(line, count_levels, false);
+  if (deep) return Error{ErrorKind::usage, "a request has at most " + std::to_string(control_depth_max) + " levels", ""};
   const json& object = *request.arguments_;
   if (!object.is_object())
     return Error{ErrorKind::usage, "a request is one JSON object in a line", R"(such as {"id":1,"command":"status"})"};
