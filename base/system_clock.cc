@@ -10,13 +10,13 @@ namespace {
 std::int64_t read_clock(clockid_t clock) {
   timespec time{};
   CCR_ASSERT(clock_gettime(clock, &time) == 0);
-  return std::int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  return std::int64_t(time.tv_sec) * nanoseconds_a_second + time.tv_nsec;
 }
 
 }  // namespace
 
 std::string to_rfc3339(WallTime time) {
-  const std::time_t seconds = static_cast<std::time_t>(time.nanoseconds / 1'000'000'000);
+  const std::time_t seconds = static_cast<std::time_t>(time.nanoseconds / nanoseconds_a_second);
   std::tm parts{};
   gmtime_r(&seconds, &parts);
   char text[32];

@@ -5,7 +5,6 @@
 namespace ccr {
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
 constexpr int year_min = 1970, year_max = 2200;  // nanoseconds end in 2262
 
 // Exactly `digits` of them, or nullopt; takes them from the text.
@@ -40,7 +39,7 @@ std::optional<std::int64_t> take_time(std::string_view& text) {
 // ".5" is half a second; none is 0.
 std::optional<std::int64_t> take_fraction(std::string_view& text) {
   if (!take_one(text, ".")) return 0;
-  std::int64_t fraction = 0, unit = second / 10;
+  std::int64_t fraction = 0, unit = nanoseconds_a_second / 10;
   std::size_t digits = 0;
   for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits, unit /= 10) fraction += (text[digits] - '0') * unit;
   if (digits == 0 || digits > 9) return std::nullopt;
@@ -77,12 +76,12 @@ std::optional<WallTime> wall_time_of_rfc3339(std::string_view text) {
   const std::optional<std::int64_t> offset = take_offset(text);
   if (!offset || !text.empty()) return std::nullopt;
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  return WallTime{(days * 86400 + *time - *offset) * second + *fraction};
+  return WallTime{(days * 86400 + *time - *offset) * nanoseconds_a_second + *fraction};
 }
 
 std::string to_rfc3339_exact(WallTime time) {
   const std::string whole = to_rfc3339(time);  // ends in Z
-  std::string fraction = std::to_string(time.nanoseconds % second + second);
+  std::string fraction = std::to_string(time.nanoseconds % nanoseconds_a_second + nanoseconds_a_second);
   fraction.front() = '.';
   return whole.substr(0, whole.size() - 1) + fraction + "Z";
 }

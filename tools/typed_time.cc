@@ -10,7 +10,6 @@
 namespace ccr::tools {
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
 
 Error not_a_time(const std::string& typed) {
   return {ErrorKind::usage, "'" + typed + "' is no time", "14:04, 14:04:30 (today), 2026-01-02 14:04 (local time), or 2026-01-02T14:04:00Z"};
@@ -42,7 +41,7 @@ std::optional<std::time_t> moment_of(const std::tm& fields, bool summer) {
 
 Result<WallTime> parse_typed_time(const std::string& typed, WallTime now) {
   if (const std::optional<WallTime> zoned = wall_time_of_rfc3339(typed)) return *zoned;
-  const std::time_t seconds = static_cast<std::time_t>(now.nanoseconds / second);
+  const std::time_t seconds = static_cast<std::time_t>(now.nanoseconds / nanoseconds_a_second);
   std::tm today{};
   if (localtime_r(&seconds, &today) == nullptr) return not_a_time(typed);
   const std::optional<std::tm> fields = fields_of(typed, today);
@@ -51,18 +50,18 @@ Result<WallTime> parse_typed_time(const std::string& typed, WallTime now) {
   const std::string hint = "say it with its zone: 2026-01-02T14:04:00+01:00";
   if (!summer && !winter) return Error{ErrorKind::usage, "there is no local time '" + typed + "' here: the clock was put forward over it, or the day is not in the calendar", hint};
   if (summer && winter && *summer != *winter) return Error{ErrorKind::usage, "the local time '" + typed + "' came twice, when the clock was put back", hint};
-  return WallTime{std::int64_t(summer ? *summer : *winter) * second};
+  return WallTime{std::int64_t(summer ? *summer : *winter) * nanoseconds_a_second};
 }
 
 std::string local_time_text(WallTime time) {
-  const std::time_t seconds = static_cast<std::time_t>(time.nanoseconds / second);
+  const std::time_t seconds = static_cast<std::time_t>(time.nanoseconds / nanoseconds_a_second);
   std::tm fields{};
   if (localtime_r(&seconds, &fields) == nullptr) return to_rfc3339(time);
   char day[32], zone[16];
   std::strftime(day, sizeof day, "%Y-%m-%d %H:%M:%S", &fields);
   std::strftime(zone, sizeof zone, "%z", &fields);
   std::string fraction;
-  if (const std::int64_t rest = time.nanoseconds % second; rest != 0) fraction = fmt::format(".{:03}", rest / 1'000'000);
+  if (const std::int64_t rest = time.nanoseconds % nanoseconds_a_second; rest != 0) fraction = fmt::format(".{:03}", rest / 1'000'000);
   return fmt::format("{}{} {}", day, fraction, zone);
 }
 

@@ -34,11 +34,10 @@ std::string text_of(const ASN1_STRING* string) {
 
 // Dates beyond what WallTime holds (the year 2262) are its end.
 WallTime wall_of(const ASN1_TIME* time) {
-  constexpr std::int64_t second = nanoseconds_a_second;
   std::tm parts{};
   if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
   const std::int64_t seconds = timegm(&parts);
-  return {std::clamp(seconds, INT64_MIN / second, INT64_MAX / second) * second};
+  return {std::clamp(seconds, INT64_MIN / nanoseconds_a_second, INT64_MAX / nanoseconds_a_second) * nanoseconds_a_second};
 }
 
 std::vector<std::string> uris_of(const X509& certificate) {

@@ -12,7 +12,6 @@
 namespace ccr::transport {
 namespace {
 
-
 // Length byte, then the name, as it stands in the extension.
 constexpr std::array<unsigned char, 6> protocol_list{5, 'c', 'c', 'r', '/', '1'};
 
