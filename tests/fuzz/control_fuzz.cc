@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/control_session.h"
-#include "tests/fuzz/turned_clock.h"
+#include "tests/fuzz/fuzzed_world.h"
 
 namespace {
 
@@ -115,13 +115,13 @@ class Client {
 };
 
 // Until all is sent, or the session has ended.
-void talk(asio::io_context& context, TurnedClock& clock, Client& client, std::string_view sent, std::size_t piece_bytes, const std::optional<Result<void>>& ended) {
+void talk(sim::World& world, Client& client, std::string_view sent, std::size_t piece_bytes, const std::optional<Result<void>>& ended) {
   while (!sent.empty() && !ended) {
     const std::size_t count = client.send(sent.substr(0, piece_bytes));
     sent.remove_prefix(count);
-    run_what_can(context);
+    world.settle();
     const bool listened = client.listen();
-    if (count == 0 && !listened) clock.turn();
+    if (count == 0 && !listened) world.step();
   }
 }
 
@@ -129,26 +129,26 @@ void run_session(std::string_view sent, std::size_t piece_bytes, End end) {
   int ends[2];
   const int made = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
   CCR_ASSERT(made == 0);
-  asio::io_context context(1);
-  TurnedClock clock(context.get_executor());
-  MemoryHandler handler(clock);
+  FuzzedWorld fuzzed;
+  sim::World& world = fuzzed.world;
+  MemoryHandler handler(fuzzed.clock);
   Client client(ends[0]);
   std::optional<Result<void>> ended;
   {
-    ControlSession session(ControlSession::Socket(context, asio::local::stream_protocol(), ends[1]), clock, handler);
-    start(context, session.run(), ended);
+    ControlSession session(ControlSession::Socket(world.context(), asio::local::stream_protocol(), ends[1]), fuzzed.clock, handler);
+    sim::begin(world, session.run(), ended);
     if (end == End::leaves) client.send(sent.substr(0, piece_bytes));
-    else talk(context, clock, client, sent, piece_bytes, ended);
+    else talk(world, client, sent, piece_bytes, ended);
     if (end == End::writing) client.end_writing();
     if (end == End::leaves) client.close();
     // Turned only when the client has taken all that is there.
     while (!ended) {
-      do run_what_can(context);
+      do world.settle();
       while (end != End::leaves && client.listen());
-      const bool goes_on = ended.has_value() || clock.turn();
+      const bool goes_on = ended.has_value() || world.step();
       CCR_ASSERT(goes_on);
     }
-    if (end == End::leaves) CCR_ASSERT(clock.now().nanoseconds == 0);  // nobody waited for who is gone
+    if (end == End::leaves) CCR_ASSERT(fuzzed.clock.now().nanoseconds == 0);  // nobody waited for who is gone
   }
   while (end != End::leaves && client.listen()) {
   }

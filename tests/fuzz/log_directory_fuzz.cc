@@ -182,15 +182,13 @@ class Directory {
   Files files_;
 };
 
-struct Stage {
-  explicit Stage(const Given& g) : given(g), clock(context.get_executor()) {}
+struct Stage : FuzzedWorld {
+  explicit Stage(const Given& g) : given(g) {}
   template <class T>
   T run(Task<T> task) {
-    return run_to_end(context, clock, std::move(task));
+    return sim::complete(world, std::move(task));
   }
   const Given given;
-  asio::io_context context{1};
-  TurnedClock clock;
   MemoryDisk disk;
 };
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "storage/log_stream.h"
-#include "tests/fuzz/turned_clock.h"
+#include "tests/fuzz/fuzzed_world.h"
 #include "tests/memory_disk.h"
 
 namespace ccr::storage {
@@ -81,10 +81,9 @@ inline Task<Result<void>> write_all_prepared(Disk& disk, Clock& clock, Prepared 
 using Files = std::vector<std::pair<std::string, Bytes>>;
 
 inline Files make_prepared(Prepared which) {
-  asio::io_context context;
-  TurnedClock clock(context.get_executor());
+  FuzzedWorld fuzzed;
   MemoryDisk disk;
-  const Result<void> written = run_to_end(context, clock, write_all_prepared(disk, clock, which));
+  const Result<void> written = sim::complete(fuzzed.world, write_all_prepared(disk, fuzzed.clock, which));
   CCR_ASSERT(written.ok());
   Files made = disk.all();
   for (auto& [path, bytes] : made) {  // without the zeros that wait to be written on

@@ -97,14 +97,12 @@ Config config_of_beta() {
 }
 
 // A node's ground, all of it in memory.
-struct Ground {
+struct Ground : FuzzedWorld {
   explicit Ground(ScriptedConnection::Script& script)
-      : clock(context.get_executor()), network(context.get_executor(), script), paths(context.get_executor(), clock, trace, config.node),
+      : network(world.executor(), script), paths(world.executor(), clock, trace, config.node),
         pulses(clock, config.transport.silence_max(), config.transport.heartbeat_interval * PeerWatch::rest_intervals), contacts(clock, trace, config.node) {
     paths.add(peer_name, {{"10.77.0.1", 64327}});
   }
-  asio::io_context context{1};
-  TurnedClock clock;
   storage::MemoryDisk disk;
   ScriptedNetwork network;
   Random random{chance_seed};
@@ -115,13 +113,13 @@ struct Ground {
   PathTable paths;
   Pulses pulses;
   Contacts contacts;
-  NodeContext node{context.get_executor(), clock, disk, network, random, trace, config, cpu, histories, paths, pulses, contacts};
+  NodeContext node{world.executor(), clock, disk, network, random, trace, config, cpu, histories, paths, pulses, contacts};
 };
 
 class CopyOwner final : public CopierOwner {
  public:
   CopyOwner(Ground& ground, storage::IncomingLog* log)
-      : log_(log), standing_("orders@beta", State::resynchronizing, ground.clock, ground.trace), changed_(ground.context.get_executor()) {}
+      : log_(log), standing_("orders@beta", State::resynchronizing, ground.clock, ground.trace), changed_(ground.world.executor()) {}
   void tip_heard(const transport::Tip& tip) override {
     if (tip.at_rest || standing_.state() == State::healthy) return;
     standing_.enter(State::healthy, "");
@@ -177,10 +175,10 @@ Task<Result<void>> open_copy(Ground& ground, Position proven, std::unique_ptr<st
 void dial(Ground& ground, bool seeded) {
   std::unique_ptr<storage::IncomingLog> log, again;
   if (seeded) {
-    const Result<void> opened = run_to_end(ground.context, ground.clock, open_copy(ground, {}, log));
+    const Result<void> opened = sim::complete(ground.world, open_copy(ground, {}, log));
     storage::must_be_ok(opened);
   }
-  const Result<void> ended = run_to_end(ground.context, ground.clock, copy_log(ground, log.get()));
+  const Result<void> ended = sim::complete(ground.world, copy_log(ground, log.get()));
   CCR_ASSERT(!ended.ok() && !ended.error().message.empty());
   CCR_ASSERT(ground.histories.bytes_held() == 0);
   if (!seeded) return;
@@ -188,7 +186,7 @@ void dial(Ground& ground, bool seeded) {
   const Position durable = log->durable();
   CCR_ASSERT(durable <= log->received());
   log.reset();
-  const Result<void> opened = run_to_end(ground.context, ground.clock, open_copy(ground, durable, again));
+  const Result<void> opened = sim::complete(ground.world, open_copy(ground, durable, again));
   storage::must_be_ok(opened);
   CCR_ASSERT(again->durable() >= durable);
 }
@@ -332,7 +330,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (dials) {
       dial(ground, seeded);
     } else {
-      const Result<void> ended = run_to_end(ground.context, ground.clock, be_dialled(ground, script));
+      const Result<void> ended = sim::complete(ground.world, be_dialled(ground, script));
       CCR_ASSERT(!ended.ok() && !ended.error().message.empty());
     }
   }

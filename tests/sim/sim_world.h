@@ -151,17 +151,21 @@ Task<void> keep(Task<T> task, std::optional<T>& outcome) {
 }
 }  // namespace world_detail
 
+// Begins one task, which leaves its value in `outcome`; that outlives it.
+template <class T>
+void begin(World& world, Task<T> task, std::optional<T>& outcome) {
+  const auto on_end = [](std::exception_ptr failure) {
+    if (failure) std::rethrow_exception(failure);
+  };
+  asio::co_spawn(world.context(), world_detail::keep(std::move(task), outcome), on_end);
+}
+
 // Runs one task in virtual time to its end and returns its value; not ending within `limit` is a broken test.
 template <class T>
 T complete(World& world, Task<T> task, Duration limit = std::chrono::hours(1)) {
   std::optional<T> outcome;
-  bool ended = false;
-  auto on_end = [&ended](std::exception_ptr failure) {
-    if (failure) std::rethrow_exception(failure);
-    ended = true;
-  };
-  asio::co_spawn(world.context(), world_detail::keep(std::move(task), outcome), on_end);
-  auto has_ended = [&ended] { return ended; };
+  begin(world, std::move(task), outcome);
+  auto has_ended = [&outcome] { return outcome.has_value(); };
   const Ended why = world.run_until(has_ended, limit);
   CCR_ASSERT(why == Ended::reached);
   return std::move(*outcome);
