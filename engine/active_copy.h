@@ -126,7 +126,6 @@ class ActiveCopy final : private ReplayObserver {
   Task<Result<void>> live(), mount(), mount_sqlite(bool known);
   Task<Result<bool>> bring_database();
   Task<Result<void>> redo_pages(), prepare_log(), answer_when_safe(), watch_waiting_commits(), mount_pages(bool known);
-  Task<Result<void>> check_growth(PageNumber before);  // of the page file, by redo
   Task<Result<void>> open_log(bool known, std::uint32_t page_size);
   Task<Result<void>> redo(storage::ReplayTarget& target), cut_log(storage::LogDirectory directory);
   Task<Result<void>> capture();

@@ -4,6 +4,7 @@
 #include "engine/active_copy.h"
 #include "engine/digest_scan.h"
 #include "engine/retention.h"
+#include "storage/growth_check.h"
 #include "storage/log_cut.h"
 #include "storage/log_handover.h"
 
@@ -155,9 +156,12 @@ Task<Result<void>> ActiveCopy::mount_pages(bool known) {
 // Of the open page file.
 Task<Result<void>> ActiveCopy::redo_pages() {
   storage::PageFileTarget redo_target(*page_file_, *digests_, storage::PageFileTarget::Digests::set);
-  const PageNumber before = page_file_->page_count();
+  if (digests_whole_) {
+    const Position from = keeper_.state().min_required;
+    const char* hint = "put the file back whole, such as from a suspended copy; nothing is served without it";
+    CCR_CO_TRY(co_await storage::check_growth(context_.disk, log_directory(), from, log_->durable(), *page_file_, *digests_, hint));
+  }
   CCR_CO_TRY(co_await redo(redo_target));
-  if (digests_whole_) CCR_CO_TRY(co_await check_growth(before));
   if (!digests_whole_) CCR_CO_TRY(co_await scan_digests(*page_file_, *digests_));
   digests_whole_ = true;
   co_return co_await digests_->flush();
@@ -177,27 +181,6 @@ Task<Result<bool>> ActiveCopy::bring_database() {
   page_file_.reset();
   CCR_CO_TRY(co_await application_->bring(*from));
   co_return true;
-}
-
-// A file that somebody cut grows again in redo, over a hole where its pages were.
-Task<Result<void>> ActiveCopy::check_growth(PageNumber before) {
-  const std::uint32_t page_size = digests_->page_size();
-  const std::uint32_t per_extent = storage::pages_per_extent(page_size);
-  const PageNumber pages = digests_->page_count();
-  AlignedBuffer images(before < pages ? storage::extent_bytes : 0);
-  for (PageNumber first = before + 1; first <= pages && first > before; first += per_extent) {
-    const std::uint32_t count = std::min<std::uint32_t>(per_extent, pages - first + 1);
-    const ByteSpan read = images.span().first(std::size_t(count) * page_size);
-    CCR_CO_TRY(co_await page_file_->read_what_is_there(first, count, read));
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (page_digest(first + i, read.subspan(std::size_t(i) * page_size, page_size)) == digests_->at(first + i)) continue;
-      co_return Error{ErrorKind::corrupt,
-                      paths_.page_file + " had " + std::to_string(before) + " pages: page " + std::to_string(first + i) + " of " +
-                          std::to_string(pages) + " is not what its log says",
-                      "somebody cut the file: put it back whole, such as from a suspended copy; nothing is served without it"};
-    }
-  }
-  co_return Result<void>();
 }
 
 Task<Result<void>> ActiveCopy::mount_sqlite(bool known) {

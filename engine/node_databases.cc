@@ -25,6 +25,19 @@ Task<Result<void>> Node::keep(Hosted& hosted) {
   co_return co_await lives.join();
 }
 
+namespace {
+
+// Between two lives: ends before `pause` is over where the role changes, or a person says a word about the copy.
+Task<void> rest(Clock& clock, Hosted& hosted, Duration pause) {
+  constexpr Duration look_again = std::chrono::milliseconds(250);
+  const std::optional<Role> wanted = hosted.wanted;  // one that the disk did not keep is tried again, but not at once
+  const auto changes = [&hosted, wanted] { return hosted.wanted != wanted || (!hosted.is_active_here && hosted.passive->asked()); };
+  const Instant end = clock.now() + pause;
+  while (clock.now() < end && !changes()) co_await wait_for(clock, std::min(look_again, end - clock.now()), hosted.role_changed, changes);
+}
+
+}  // namespace
+
 Task<Result<void>> Node::host(Hosted& hosted) {
   constexpr Duration first_pause = std::chrono::seconds(1);
   constexpr Duration longest_pause = std::chrono::seconds(30);
@@ -47,10 +60,9 @@ Task<Result<void>> Node::host(Hosted& hosted) {
     }
     const State resting = hosted.is_active_here ? State::dismounted : State::failed;
     hosted.standing->enter(resting, ended.error().message, ended.error().hint);
+    hosted.passive->changed().notify();  // whoever waits for its state
     if (context_.clock.now() - started > longest_pause) pause = first_pause;
-    const std::optional<Role> wanted = hosted.wanted;  // one that the disk did not keep is tried again, but not at once
-    const auto changes = [&hosted, wanted] { return hosted.wanted != wanted; };
-    co_await wait_for(context_.clock, pause, hosted.role_changed, changes);
+    co_await rest(context_.clock, hosted, pause);
     pause = std::min(pause * 2, longest_pause);
   }
 }

@@ -8,6 +8,7 @@
 #include "engine/passive_files.h"
 #include "engine/persons_word.h"
 #include "engine/passive_scrub.h"
+#include "storage/growth_check.h"
 
 namespace ccr::engine {
 
@@ -27,7 +28,7 @@ PassiveCopy::~PassiveCopy() = default;
 Task<Result<void>> PassiveCopy::run() {
   CCR_ASSERT(phase_ == nullptr);
   files_.reset();
-  opened_ = false;
+  opened_ = asked_ = false;
   Result<bool> known = co_await open_directories(context_, database_, paths_, keeper_);
   if (!known.ok()) co_return known.error();
   if (!*known) {
@@ -99,6 +100,10 @@ Task<Result<void>> PassiveCopy::open_files() {
       co_await storage::IncomingLog::open(context_.disk, directory, start, state.durable);
   if (!log.ok()) co_return log.error();
   files->log = std::move(*log);
+  if (whole) {
+    const std::string hint = "ccr seed " + subject_of(database_, context_.config.node);
+    CCR_CO_TRY(co_await storage::check_growth(context_.disk, directory, state.min_required, state.max_required, *files->pages, *files->digests, hint));
+  }
   files_ = std::move(files);
   co_return Result<void>();
 }
@@ -109,8 +114,8 @@ Task<Result<void>> PassiveCopy::meet_damage(Error error) {
   storage::CopyState& state = keeper_.state();
   const bool missing = error.kind == ErrorKind::identity;
   const bool damage = error.kind == ErrorKind::corrupt || error.kind == ErrorKind::gap || error.kind == ErrorKind::diverged;
-  if (!missing && !damage) co_return error;
   if (state.suspended || state.failed) co_return Result<void>();  // contact needs no files
+  if (!missing && !damage) co_return error;
   if (state.seed.source.empty()) {
     if (missing) co_return error;
     co_return co_await fail_for_good("CHAIN: " + error.message, "ccr seed " + subject_of(database_, context_.config.node));
@@ -174,6 +179,7 @@ Task<Result<void>> PassiveCopy::run_phase(Phase phase) {
 // suspended copy's file can be opened and looked into.
 void PassiveCopy::end_phase() {
   leaving_ = true;
+  if (phase_ == nullptr) asked_ = true;
   changed_.notify();
 }
 

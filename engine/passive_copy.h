@@ -85,7 +85,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   void note_access(storage::FileAccess access);  // both are kept, durably soon
   void note_backup(const storage::BackupMark& mark);
   std::optional<storage::Quarantine> quarantine() const { return quarantine_; }  // as last looked at
-  Signal& changed() noexcept override { return changed_; }
+  Signal& changed() noexcept override { return changed_; } bool asked() const noexcept { return asked_; }  // a person's word came while nothing ran that follows it
   const CopyStanding& standing() const noexcept override { return standing_; }
   Task<Result<std::uint64_t>> foreign_bytes();  // of a file at the copy's path that was there before the copy; a seed asks before it replaces them
   Task<Result<storage::FileFacts>> page_file_facts();  // of what is at its path now; not known: nothing is
@@ -179,7 +179,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Instant contact_lost_at_;  // by a log connection, or an attempt at one
   int inspect_tries_ = 0, source_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
-  bool opened_ = false, full_ = false, leaving_ = false, verifying_ = false, pass_open_ = false, sources_tried_ = false;
+  bool opened_ = false, full_ = false, leaving_ = false, asked_ = false, verifying_ = false, pass_open_ = false, sources_tried_ = false;
   bool reopen_ = false;  // files_, before the next phase
   std::uint64_t opened_inode_ = 0;  // of the page file in files_
   std::optional<storage::Quarantine> quarantine_;

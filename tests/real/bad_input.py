@@ -52,8 +52,8 @@ def content(directory):
 
 
 def finished(directory):
-    """Without what a stopped start left half done, which the next one takes away."""
-    return {name: bytes_ for name, bytes_ in content(directory).items() if not name.endswith(".tmp")}
+    """Without what a stopped start left half done, which the next one takes away, and files that are ready for log to come, of which a stop may leave none."""
+    return {name: bytes_ for name, bytes_ in content(directory).items() if not (name.endswith(".tmp") or name.startswith("spare."))}
 
 
 def swap(first, second):

@@ -181,25 +181,31 @@ def asks_for_a_seed(trial, cluster, load):
     return copy["cause"].replace(str(beta.directory), "")
 
 
+def taken_from(trial, cluster, load, files):
+    """What `files` finds, until the copy misses it: a generation that is sealed, or let go of, while they are looked for is among none of them."""
+    beta = cluster["beta"]
+
+    def missed():
+        for path in files():
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        return beta.copy(DATABASE)["state"] == "failed_and_suspended"
+
+    until(missed, SECONDS, lambda: f"beta misses them: {beta.copy(DATABASE)}")
+    return asks_for_a_seed(trial, cluster, load), load.leave()
+
+
 def passive_received(trial, cluster, load):
     """All that it received and has not let go of, the open one too: what is replayed next is among them."""
     beta = cluster["beta"]
     until(lambda: sealed(beta), SECONDS, "beta has generations")
-    for path in [*sealed(beta), *beta.log_directory(DATABASE).glob("incoming/*")]:
-        with contextlib.suppress(FileNotFoundError):  # it was sealed, or let go of, meanwhile
-            path.unlink()
-    cause = asks_for_a_seed(trial, cluster, load)
-    return cause, load.leave()
+    return taken_from(trial, cluster, load, lambda: [*beta.log_directory(DATABASE).glob("incoming/*"), *sealed(beta)])
 
 
 def passive_incoming(trial, cluster, load):
     """Under a name that lasts: the generation that comes in."""
     beta = cluster["beta"]
-    for path in until(lambda: list(beta.log_directory(DATABASE).glob("incoming/*")), SECONDS, "beta receives"):
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-    cause = asks_for_a_seed(trial, cluster, load)
-    return cause, load.leave()
+    return taken_from(trial, cluster, load, lambda: beta.log_directory(DATABASE).glob("incoming/*"))
 
 
 def passive_state(trial, cluster, load):
