@@ -59,8 +59,9 @@ class Swarm {
     Position durable, replayed;
     bool suspended = false, failed = false;  // until a person says otherwise
     bool whole = false;                       // seeded, as last seen
+    Instant looked;                           // when that was: by night a second may lie between two looks
     Position free;                            // what a seed needed ended here at most: it is replayed at once
-    std::map<Position, Instant> came;         // of a delayed copy: when log was inspected that was not replayed then
+    std::map<Position, Instant> came;         // of a delayed copy: the last look before log was inspected that was not replayed then
   };
 
   bool live();
