@@ -29,9 +29,8 @@ void PathTable::add(const std::string& peer, const std::vector<transport::Endpoi
 }
 
 const std::vector<Path>& PathTable::watch(const std::string& peer) {
-  const std::vector<Path>& paths = peers_.at(peer);
-  if (paths.size() > 1) watched_.insert(peer);
-  return paths;
+  watched_.insert(peer);
+  return peers_.at(peer);
 }
 
 std::vector<transport::Endpoint> PathTable::order(const std::string& peer) const {
@@ -63,23 +62,23 @@ bool PathTable::is_down(const std::string& peer, const transport::Endpoint& addr
 }
 
 void PathTable::beat(const std::string& peer, const transport::Endpoint& address, Duration round_trip) {
-  Path* const path = find(peer, address);
-  if (path == nullptr || !watched(peer)) return;
+  Path* const path = find_judged(peer, address);
+  if (path == nullptr) return;
   path->round_trip = round_trip;
   if (++path->beats < path->beats_wanted) return;
   if (turn(*path, PathState::up)) tell("path_up", peer, *path);
 }
 
 void PathTable::lost(const std::string& peer, const transport::Endpoint& address, const std::string& cause) {
-  Path* const path = find(peer, address);
-  if (path == nullptr || !watched(peer)) return;
+  Path* const path = find_judged(peer, address);
+  if (path == nullptr) return;
   path->beats_wanted = beats_up;
   put_down(peer, *path, cause);
 }
 
 void PathTable::suspect(const std::string& peer, const transport::Endpoint& address, const std::string& cause) {
-  Path* const path = find(peer, address);
-  if (path == nullptr || !watched(peer)) return;
+  Path* const path = find_judged(peer, address);
+  if (path == nullptr) return;
   if (path->state == PathState::up) path->beats_wanted = std::min(path->beats_wanted * 2, beats_up_max);
   put_down(peer, *path, cause);
 }
@@ -90,9 +89,9 @@ void PathTable::put_down(const std::string& peer, Path& path, const std::string&
   if (turn(path, PathState::down)) tell("path_down", peer, path);
 }
 
-Path* PathTable::find(const std::string& peer, const transport::Endpoint& address) {
+Path* PathTable::find_judged(const std::string& peer, const transport::Endpoint& address) {
   const auto found = peers_.find(peer);
-  if (found == peers_.end()) return nullptr;
+  if (found == peers_.end() || found->second.size() < 2 || !watched(peer)) return nullptr;
   const auto path = std::find_if(found->second.begin(), found->second.end(), [&](const Path& p) { return p.address == address; });
   return path == found->second.end() ? nullptr : &*path;
 }

@@ -39,7 +39,8 @@ class PathTable {
 
   void add(const std::string& peer, const std::vector<transport::Endpoint>& addresses);
   const std::map<std::string, std::vector<Path>>& peers() const noexcept { return peers_; }
-  // Of a peer that this node dials: from now on what its heartbeats say counts, where there is a choice. Its paths.
+  // Of a peer that this node dials: from now on what its heartbeats say counts, where there is a choice. Its paths, for each of which the caller
+  // begins to send them; a peer is watched once.
   const std::vector<Path>& watch(const std::string& peer);
   bool watched(const std::string& peer) const { return watched_.contains(peer); }
   // To try one after another: those that are up, then the unknown, then those that are down; each in the user's order.
@@ -56,7 +57,7 @@ class PathTable {
   Signal& changed() noexcept { return changed_; }
 
  private:
-  Path* find(const std::string& peer, const transport::Endpoint& address);
+  Path* find_judged(const std::string& peer, const transport::Endpoint& address);  // nullptr: there is none, or no choice
   void put_down(const std::string& peer, Path& path, const std::string& cause);
   bool turn(Path& path, PathState state);
   void tell(const char* event, const std::string& peer, const Path& path);

@@ -87,11 +87,28 @@ TEST_F(Paths, OverWhichConnectionsDieWhileHeartbeatsComeAreBelievedLessEachTime)
 
 TEST_F(Paths, OfWhichThereIsOneAreNotSuspected) {
   EXPECT_EQ(table.watch("gamma").size(), 1u);
-  EXPECT_FALSE(table.watched("gamma"));
+  EXPECT_TRUE(table.watched("gamma"));
   table.suspect("gamma", {"10.77.0.3", 1}, "no answer");
   EXPECT_EQ(table.peers().at("gamma").front().state, PathState::unknown);
   table.suspect("alpha", b, "no answer");
   EXPECT_EQ(table.order("alpha"), (Order{a, c, b}));
+}
+
+// Each of a copy's lives asks for them.
+TEST_F(TwoNodes, HaveOneConnectionForHeartbeatsHoweverOftenACopyIsTriedAgain) {
+  seed();
+  ASSERT_TRUE(drain());
+  const auto connections = [this] { return cluster.network().connections(cluster.host("beta").host(), cluster.host("alpha").host()); };
+  const std::size_t before = connections();
+  ASSERT_EQ(before, 2u) << "of the log, and of the path";
+  SimDisk& disk = cluster.host("beta").disk();
+  disk.plan({DiskAction::sync, "/log/incoming", 0, 1'000, ErrorKind::io});
+  write(20);
+  ASSERT_TRUE(wait_for("beta", "failed"));
+  world.run_for(180s);
+  disk.clear_plans();
+  ASSERT_TRUE(wait_for("beta", "healthy"));
+  EXPECT_EQ(connections(), before);
 }
 
 ClusterOptions paths(int count) {

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from cluster import COMMAND_SECONDS, end_with_parent
+from cluster import COMMAND_SECONDS, end_with_parent, until
 from control import Refused, Unreachable
 from round_program import Rows
 from writers import Load
@@ -159,10 +159,12 @@ class World:
         """From the start of a daemon until its socket answers and what is active there serves."""
         node = self.cluster[name]
         node.wait_serving()
-        self.refresh_roles()
-        for database in DATABASES:
-            if self.active(database) is node:
-                node.wait_state(database, "mounted", HEALTHY_SECONDS, node=name)
+
+        def serves():
+            self.refresh_roles()  # a move in the background may end meanwhile
+            return all((node.copy(database) or {}).get("state") == "mounted" for database in DATABASES if self.active(database) is node)
+
+        until(serves, HEALTHY_SECONDS, f"what is active on {name} serves")
         return time.monotonic() - self.started.pop(name)
 
     # --- the cable ---
