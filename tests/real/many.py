@@ -70,6 +70,9 @@ def databases(trial, count):
         trial.check(f"{count} copies are healthy, {time.monotonic() - began:.1f} s after their seeds were asked for", True)
         time.sleep(WRITING_SECONDS)
         say_usage(trial, cluster, "shipping")
+        for node in (alpha, beta):
+            refused = node.log_path.read_text().count("connections a second of")
+            trial.check(f"{node.name} takes none of the other's connections for a flood", refused == 0, refused)
         behind = max(alpha.copy(name, "beta")["lag_seconds"] or 0 for name in names)
         trial.say(f"largest lag while all are written: {behind:.3f} s")
         for name in names:
