@@ -36,6 +36,17 @@ Task<void> rest(Clock& clock, Hosted& hosted, Duration pause) {
   while (clock.now() < end && !changes()) co_await wait_for(clock, std::min(look_again, end - clock.now()), hosted.role_changed, changes);
 }
 
+// Ends a life that must not go on in its role.
+Task<Result<void>> leave_role(Clock& clock, Hosted& hosted) {
+  constexpr Duration look_at_copy = std::chrono::milliseconds(5);
+  while (!hosted.wanted && hosted.conflict.empty()) co_await hosted.role_changed.wait();
+  // Never in the middle of a copy that may end meanwhile: its own tasks do it.
+  for (; must_leave_first(hosted); co_await clock.sleep(look_at_copy))
+    if (hosted.active && hosted.active->ready()) hosted.active->application()->ask_to_leave();
+  if (hosted.wanted) co_return Error{ErrorKind::stopped, "the active copy is now on " + hosted.wanted->active, ""};
+  co_return conflict_of(hosted);
+}
+
 }  // namespace
 
 Task<Result<void>> Node::host(Hosted& hosted) {
@@ -66,21 +77,6 @@ Task<Result<void>> Node::host(Hosted& hosted) {
     pause = std::min(pause * 2, longest_pause);
   }
 }
-
-namespace {
-
-// Ends a life that must not go on in its role.
-Task<Result<void>> leave_role(Clock& clock, Hosted& hosted) {
-  constexpr Duration look_at_copy = std::chrono::milliseconds(5);
-  while (!hosted.wanted && hosted.conflict.empty()) co_await hosted.role_changed.wait();
-  // Never in the middle of a copy that may end meanwhile: its own tasks do it.
-  for (; must_leave_first(hosted); co_await clock.sleep(look_at_copy))
-    if (hosted.active && hosted.active->ready()) hosted.active->application()->ask_to_leave();
-  if (hosted.wanted) co_return Error{ErrorKind::stopped, "the active copy is now on " + hosted.wanted->active, ""};
-  co_return conflict_of(hosted);
-}
-
-}  // namespace
 
 Task<Result<void>> Node::host_life(Hosted& hosted) {
   CCR_CO_TRY(co_await roles_.settle(hosted));
