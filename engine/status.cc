@@ -200,7 +200,7 @@ json copy_of(const Node& node, const Hosted& hosted, const std::string& name, Wa
 json paths_json(const PathTable& table) {
   json list = json::array();
   for (const auto& [peer, paths] : table.peers()) {
-    if (!table.watched(peer)) continue;
+    if (!table.judged(peer)) continue;
     for (const Path& path : paths) {
       const bool up = path.state == PathState::up;
       list.push_back({{"peer", peer},

@@ -88,6 +88,8 @@ TEST_F(Paths, OverWhichConnectionsDieWhileHeartbeatsComeAreBelievedLessEachTime)
 TEST_F(Paths, OfWhichThereIsOneAreNotSuspected) {
   EXPECT_EQ(table.watch("gamma").size(), 1u);
   EXPECT_TRUE(table.watched("gamma"));
+  EXPECT_FALSE(table.judged("gamma"));
+  EXPECT_TRUE(table.judged("alpha"));
   table.suspect("gamma", {"10.77.0.3", 1}, "no answer");
   EXPECT_EQ(table.peers().at("gamma").front().state, PathState::unknown);
   table.suspect("alpha", b, "no answer");
