@@ -318,7 +318,7 @@ TEST_F(WalBudget, EndsTheHoldOnAWalAndTheDifferenceComesLater) {
 TEST_F(WalBudget, IsNothingToACaptureThatIsTaken) {
   Follower follower(database, options);
   ASSERT_TRUE(follower.wait_serving());
-  write_megabytes(60);
+  for (int i = 0; i < 10; ++i) write_megabytes(6);  // each less than the budget: a busy machine may let the capture wait meanwhile
   expect_equal(directory, database, follower);
   EXPECT_EQ(follower.losses(), 1u);
 }
