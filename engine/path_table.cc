@@ -33,11 +33,6 @@ const std::vector<Path>& PathTable::watch(const std::string& peer) {
   return peers_.at(peer);
 }
 
-bool PathTable::judged(const std::string& peer) const {
-  const auto found = peers_.find(peer);
-  return watched(peer) && found != peers_.end() && found->second.size() > 1;
-}
-
 std::vector<transport::Endpoint> PathTable::order(const std::string& peer) const {
   std::vector<transport::Endpoint> addresses;
   const auto found = peers_.find(peer);
@@ -96,9 +91,9 @@ void PathTable::put_down(const std::string& peer, Path& path, const std::string&
 
 Path* PathTable::find_judged(const std::string& peer, const transport::Endpoint& address) {
   if (!judged(peer)) return nullptr;
-  const auto found = peers_.find(peer);
-  const auto path = std::find_if(found->second.begin(), found->second.end(), [&](const Path& p) { return p.address == address; });
-  return path == found->second.end() ? nullptr : &*path;
+  std::vector<Path>& paths = peers_.at(peer);
+  const auto path = std::find_if(paths.begin(), paths.end(), [&](const Path& p) { return p.address == address; });
+  return path == paths.end() ? nullptr : &*path;
 }
 
 bool PathTable::turn(Path& path, PathState state) {

@@ -43,7 +43,7 @@ class PathTable {
   // begins to send them; a peer is watched once.
   const std::vector<Path>& watch(const std::string& peer);
   bool watched(const std::string& peer) const { return watched_.contains(peer); }
-  bool judged(const std::string& peer) const;  // watched, and there is a choice
+  bool judged(const std::string& peer) const { return watched(peer) && peers_.at(peer).size() > 1; }  // there is a choice
   // To try one after another: those that are up, then the unknown, then those that are down; each in the user's order.
   std::vector<transport::Endpoint> order(const std::string& peer) const;
   // One that the user prefers to `used` is up.

@@ -69,6 +69,13 @@ class AskedNodes : public TwoNodes {
     const Result<void> done = complete(world, work(*disk));
     ASSERT_TRUE(done.ok()) << done.error().message;
   }
+  // As a person mends beta's copy; ends the nodes.
+  void expect_mended_by(json seed) {
+    const Result<json> seeded = answer_of("beta", std::move(seed));
+    ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
+    ASSERT_TRUE(wait_for("beta", "healthy"));
+    expect_equal();
+  }
   std::size_t passes() const { return cluster.events_of("seed_pass_opened").size(); }
   void expect_error(const Result<json>& answer, ErrorKind kind) {
     ASSERT_FALSE(answer.ok()) << answer->dump();

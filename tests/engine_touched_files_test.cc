@@ -64,10 +64,7 @@ TEST_F(TouchedFiles, ACopyWhoseFileWasCutAtAPageFailsUntilASeed) {
   ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
   const json beta = row_of("beta", "beta");
   EXPECT_NE(beta["cause"].get<std::string>().find("has 40 pages, expected"), std::string::npos) << beta.dump();
-  const Result<json> seeded = answer_of("beta", {{"command", "seed"}});
-  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
-  ASSERT_TRUE(wait_for("beta", "healthy"));
-  expect_equal();
+  expect_mended_by({{"command", "seed"}});
 }
 
 // Killed in the middle of a batch that makes the file longer: its length before that.
@@ -100,10 +97,7 @@ TEST_F(CutInABatch, AnythingElseFailsUntilASeed) {
   ASSERT_TRUE(wait_for("beta", "failed_and_suspended"));
   const json beta = row_of("beta", "beta");
   EXPECT_NE(beta["cause"].get<std::string>().find("has 40 pages, expected 3000: page 42 is not in the log"), std::string::npos) << beta.dump();
-  const Result<json> seeded = answer_of("beta", {{"command", "seed"}});
-  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
-  ASSERT_TRUE(wait_for("beta", "healthy"));
-  expect_equal();
+  expect_mended_by({{"command", "seed"}});
 }
 
 TEST_F(TouchedFiles, ACopyWhoseFileIsGoneBeforeItsSeedWasOverIsSeededAgain) {
@@ -132,10 +126,7 @@ TEST_F(TouchedFiles, ACopyWhoseFileIsGoneMakesNoOtherInItsPlace) {
   cluster.host("beta").start();
   ASSERT_TRUE(wait_for("beta", "failed"));
   EXPECT_FALSE(cluster.host("beta").disk().state().find(page_file).ok());
-  const Result<json> seeded = answer_of("beta", {{"command", "seed"}});
-  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
-  ASSERT_TRUE(wait_for("beta", "healthy"));
-  expect_equal();
+  expect_mended_by({{"command", "seed"}});
 }
 
 TEST_F(TouchedFiles, AFileThatWasThereBeforeTheCopyIsNotOverwrittenUnasked) {
@@ -160,10 +151,7 @@ TEST_F(TouchedFiles, AFileThatWasThereBeforeTheCopyIsNotOverwrittenUnasked) {
   EXPECT_TRUE(std::any_of(checks.begin(), checks.end(), [](const json& check) { return check["ok"] == false; })) << dry->dump();
   EXPECT_EQ(bytes_at("beta"), 5000u);
   EXPECT_EQ(cluster.state("beta"), "needs_seed");
-  const Result<json> seeded = answer_of("beta", {{"command", "seed"}, {"yes", true}});
-  ASSERT_TRUE(seeded.ok()) << seeded.error().message << "\n" << cluster.story();
-  ASSERT_TRUE(wait_for("beta", "healthy"));
-  expect_equal();
+  expect_mended_by({{"command", "seed"}, {"yes", true}});
 }
 
 TEST_F(TouchedFiles, ALogThatAProgramLeftBesideTheCopyStopsAResumeAndAVerification) {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 
@@ -70,18 +72,20 @@ inline RecordHeader header_of(CommitNumber number, std::uint32_t images) {
 }
 inline Digest64 root_of(CommitNumber number) { return 0x1000 + number; }
 
-inline Task<Result<Position>> write_record(LogStream& log, std::uint32_t images, std::uint32_t page_size) {
-  const CommitNumber number = log.last_commit() + 1;
-  const RecordHeader header = header_of(number, images);
+inline Task<Result<Position>> write_pages(LogStream& log, RecordHeader header, std::vector<PageNumber> written, std::uint32_t page_size) {
   CCR_CO_TRY(co_await log.begin(header));
-  for (PageNumber page = 1; page <= images; ++page) {
-    const Bytes image = image_of(number, page, page_size);
-    const ByteView view(image);
-    const Page one{page, view};
+  for (const PageNumber page : written) {
+    const Bytes image = image_of(header.number, page, page_size);
+    const Page one{page, image};
     const std::span<const Page> pages(&one, 1);
     CCR_CO_TRY(co_await log.pages(pages));
   }
-  co_return co_await log.end(root_of(number));
+  co_return co_await log.end(root_of(header.number));
+}
+inline Task<Result<Position>> write_record(LogStream& log, std::uint32_t images, std::uint32_t page_size) {
+  std::vector<PageNumber> written(images);
+  std::iota(written.begin(), written.end(), PageNumber{1});
+  return write_pages(log, header_of(log.last_commit() + 1, images), std::move(written), page_size);
 }
 
 // A log with its options; every helper runs to its end.

@@ -10,7 +10,6 @@
 namespace ccr::tools {
 namespace {
 
-
 Error not_a_time(const std::string& typed) {
   return {ErrorKind::usage, "'" + typed + "' is no time", "14:04, 14:04:30 (today), 2026-01-02 14:04 (local time), or 2026-01-02T14:04:00Z"};
 }

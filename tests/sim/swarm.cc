@@ -467,6 +467,7 @@ void Swarm::observe() {
   }
   if (serving > 1 && !forced_) fail("two nodes serve");  // FAULTS invariant 13
   observe_moves();
+  looked_ = world_.now();
 }
 
 void Swarm::observe_passive(const std::string& name) {
@@ -515,13 +516,12 @@ void Swarm::observe_moves() {
 // Nothing is replayed before its lag has passed since it was first seen here, whatever restarts, forks and wall clocks do.
 void Swarm::observe_delay(const std::string& name, Seen& seen, const transport::Watermarks& marks) {
   const Duration lag = options_.cluster.replay_lag.at(name);
-  const Instant looked = std::exchange(seen.looked, world_.now());
   if (!std::exchange(seen.whole, true)) {
     seen.came.clear();
     seen.free = marks.inspected;
   }
   // What a batch had begun with before a restart was let go then.
-  if (marks.inspected > std::max({marks.replayed, seen.free, cluster_.passive(name)->state().max_required})) seen.came.emplace(marks.inspected, looked);
+  if (marks.inspected > std::max({marks.replayed, seen.free, cluster_.passive(name)->state().max_required})) seen.came.emplace(marks.inspected, looked_);
   while (!seen.came.empty() && seen.came.begin()->first <= marks.replayed) {
     const Instant came = seen.came.begin()->second;
     if (world_.now() - came < lag) fail(name + " replayed to " + to_text(marks.replayed) + ", of which some came " + std::to_string((world_.now() - came).count() / 1'000'000) + " ms ago");

@@ -59,7 +59,6 @@ class Swarm {
     Position durable, replayed;
     bool suspended = false, failed = false;  // until a person says otherwise
     bool whole = false;                       // seeded, as last seen
-    Instant looked;                           // when that was: by night a second may lie between two looks
     Position free;                            // what a seed needed ended here at most: it is replayed at once
     std::map<Position, Instant> came;         // of a delayed copy: the last look before log was inspected that was not replayed then
   };
@@ -114,6 +113,7 @@ class Swarm {
   std::map<std::string, DiskState> older_;  // of passive copies' disks
   bool forced_ = false;                     // a deposed node that hears of nothing serves, and what it wrote then is a fork
   Position active_end_;
+  Instant looked_;  // the last observe(): by night it comes once a second
   std::map<std::string, std::uint64_t> ended_life_;  // the last one that ended by itself
   std::map<Fault, std::uint64_t> fired_;             // as last seen
   bool was_moving_ = false;
