@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "storage/generation_file.h"
+
 namespace ccr::engine {
 namespace {
 
 // The digest of the first `bytes` bytes of a generation's file. Each generation is at most generation_bytes_max long.
-Task<Result<Digest128>> digest_of_prefix(storage::Disk& disk, std::string path, std::uint64_t bytes) {
-  Result<std::unique_ptr<storage::File>> opened = co_await disk.open(path, storage::OpenMode::read);
-  if (!opened.ok()) co_return opened.error();
-  storage::File& file = **opened;
+Task<Result<Digest128>> digest_of_prefix(storage::File& file, std::string path, std::uint64_t bytes) {
   AlignedBuffer buffer(std::min<std::uint64_t>(bytes, 1 * MiB), AlignedBuffer::Content::any);
   StreamDigest digest;
   for (std::uint64_t at = 0; at < bytes;) {
@@ -34,7 +33,9 @@ Task<Result<std::vector<transport::ChainPoint>>> points_of(storage::Disk& disk, 
   int sealed = 0;
   for (auto file = files->rbegin(); file != files->rend() && sealed < sealed_points_max; ++file) {
     if (!file->sealed) continue;
-    const Result<Digest128> digest = co_await digest_of_prefix(disk, file->path, file->bytes);
+    const Result<std::unique_ptr<storage::File>> opened = co_await disk.open(file->path, storage::OpenMode::read);
+    if (!opened.ok()) co_return opened.error();
+    const Result<Digest128> digest = co_await digest_of_prefix(**opened, file->path, file->bytes);
     if (!digest.ok()) co_return digest.error();
     points.push_back({file->generation, 0, *digest});
     ++sealed;
@@ -45,24 +46,22 @@ Task<Result<std::vector<transport::ChainPoint>>> points_of(storage::Disk& disk, 
 Task<Result<std::vector<std::optional<Digest128>>>> own_digests(storage::Disk& disk, storage::LogDirectory log, Position durable,
                                                                 std::vector<transport::ChainPoint> points) {
   std::vector<std::optional<Digest128>> own;
-  Result<std::vector<storage::GenerationFile>> files = co_await storage::list_generations(disk, log.path);
-  if (!files.ok()) co_return files.error();
   for (const transport::ChainPoint& point : points) {
     own.emplace_back();
-    const auto file = std::find_if(files->begin(), files->end(), [&](const storage::GenerationFile& f) { return f.generation == point.generation; });
-    if (file == files->end()) continue;
+    const Result<std::optional<storage::OpenedGeneration>> found = co_await storage::open_generation(disk, log, point.generation);
+    if (!found.ok() && found.error().kind != ErrorKind::corrupt) co_return found.error();
+    if (!found.ok() || !found->has_value()) continue;  // what is not even of the number that it says proves nothing
+    const storage::OpenedGeneration& opened = **found;
     const bool whole = point.bytes == 0;
-    if (whole && !file->sealed) continue;
-    const std::uint64_t bytes = whole ? file->bytes : point.bytes;
+    const bool sealed = opened.path == storage::sealed_path(log.path, point.generation);
+    if (whole && !sealed) continue;
+    const Result<std::uint64_t> there = co_await opened.file->size();
+    if (!there.ok()) co_return there.error();
+    const std::uint64_t bytes = whole ? *there : point.bytes;
     // Of an open generation only the durable part may be compared: the rest may still be written differently after a crash.
-    const bool durable_here = file->sealed ? bytes <= file->bytes : Position{point.generation, bytes} <= durable;
+    const bool durable_here = sealed ? bytes <= *there : Position{point.generation, bytes} <= durable;
     if (!durable_here) continue;
-    Result<Digest128> digest = co_await digest_of_prefix(disk, file->path, bytes);
-    if (!digest.ok() && digest.error().kind == ErrorKind::not_found) {
-      // Sealed while we looked: the same bytes have their final name now. Truncated: it stays not found.
-      digest = co_await digest_of_prefix(disk, log.path + "/" + storage::sealed_name(point.generation), bytes);
-    }
-    if (!digest.ok() && digest.error().kind == ErrorKind::not_found) continue;
+    Result<Digest128> digest = co_await digest_of_prefix(*opened.file, opened.path, bytes);
     if (!digest.ok()) co_return digest.error();
     own.back() = *digest;
   }

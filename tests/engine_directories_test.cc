@@ -41,12 +41,15 @@ class Directories : public FaultedNodes {
 TEST_F(Directories, CommandsOfACopyWhoseFilesAreMissingAreAnswered) {
   seed();
   ASSERT_TRUE(settled());
+  world.run_for(2s);  // the seed is over on disk, too
   lose("beta", {"/data/orders.pages"});
-  write(5);  // replay meets it
+  write(5);
   world.run_for(2s);
-  EXPECT_FALSE(cluster.events_of("log_set_aside").empty()) << "it begins anew\n" << standings();
+  EXPECT_EQ(cluster.state("beta"), "failed") << standings();
   expect_answers("beta");
+  EXPECT_TRUE(cluster.events_of("log_set_aside").empty()) << "nobody asked for a seed\n" << standings();
   heal();
+  EXPECT_FALSE(cluster.events_of("log_set_aside").empty()) << "it begins anew\n" << standings();
   ASSERT_FALSE(HasFatalFailure());
   lose("beta", {"/state/orders/state.0", "/state/orders/state.1"});
   expect_answers("beta");
