@@ -20,7 +20,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr Duration look_again = std::chrono::milliseconds(50);
+constexpr Duration command_look_again = std::chrono::milliseconds(50);
 constexpr Duration progress_interval = std::chrono::milliseconds(500);
 
 // A start takes a moment, and has no cause to tell.
@@ -130,7 +130,7 @@ Task<void> Commands::settle(const PassiveCopy& passive) {
     const State state = passive.standing().state();
     return state == State::initializing || state == State::disconnected || state == State::resynchronizing;
   };
-  while (on_its_way() && context_.clock.now() < end) co_await context_.clock.sleep(look_again);
+  while (on_its_way() && context_.clock.now() < end) co_await context_.clock.sleep(command_look_again);
 }
 
 Task<Result<json>> Commands::suspend(const ControlRequest& request) {
@@ -258,7 +258,7 @@ Task<Result<json>> Commands::seed(const ControlRequest& request, ControlReply& r
         co_return seed_result(request, **now);
       }
     }
-    co_await context_.clock.sleep(look_again);
+    co_await context_.clock.sleep(command_look_again);
   }
 }
 
@@ -318,7 +318,7 @@ Task<Result<void>> Commands::watch_verification(const Verification& verification
       CCR_CO_TRY(co_await reply.progress(verification.progress()));
       told = context_.clock.now();
     }
-    co_await context_.clock.sleep(look_again);
+    co_await context_.clock.sleep(command_look_again);
   }
   co_return Result<void>();
 }

@@ -12,8 +12,8 @@ namespace {
 constexpr std::array<MeasureCongestion, 3> tried_congestion{MeasureCongestion::cubic, MeasureCongestion::bbr,
                                                             MeasureCongestion::reno};
 constexpr int steps_of_direction = 1 + static_cast<int>(tried_congestion.size()) + 1 + 1;  // before, each, several streams, after
-constexpr double echo_share = 0.05;
-constexpr std::uint32_t echo_bytes = 64;
+constexpr double tune_echo_share = 0.05;  // of the time
+constexpr std::uint32_t tune_echo_bytes = 64;
 
 bool is_better(const LinkRun& run, const LinkRun& than) {
   return static_cast<double>(run.bytes_per_second) >= advised_gain_min * static_cast<double>(than.bytes_per_second);
@@ -55,7 +55,7 @@ Task<Result<LinkRun>> TuneMeasurement::measure(Direction direction, int streams,
   link.peer = request_.peer;
   link.wish = wish;
   LinkMeasurement measurement(context_, std::move(link), run_, progress_);
-  const double seconds = request_.seconds * (1 - echo_share) / (2 * steps_of_direction);
+  const double seconds = request_.seconds * (1 - tune_echo_share) / (2 * steps_of_direction);
   const Duration each = duration_of(seconds);
   co_return co_await measurement.stream(direction, streams, each);
 }
@@ -67,8 +67,8 @@ Task<Result<TuneReport>> TuneMeasurement::run() {
   if (!client.ok()) co_return client.error();
   progress_.enter("round trips to " + request_.peer, begun);
   LatencyHistogram round_trips;
-  const Duration echo_time = duration_of(request_.seconds * echo_share);
-  CCR_CO_TRY(co_await (*client)->echo(echo_bytes, echo_time, round_trips));
+  const Duration echo_time = duration_of(request_.seconds * tune_echo_share);
+  CCR_CO_TRY(co_await (*client)->echo(tune_echo_bytes, echo_time, round_trips));
   report.round_trip = round_trips.summary();
   report.kernel_round_trip_seconds = (*client)->facts().rtt_seconds;
   report.path = (*client)->peer();

@@ -14,7 +14,7 @@
 namespace ccr::sim {
 namespace {
 
-constexpr std::uint64_t seeds_default = 500;   // an hour of tools/soak plays the 2,000 of FAULTS R2
+constexpr std::uint64_t seeds_default = 400;   // an hour of tools/soak plays the 2,000 of FAULTS R2
 constexpr std::uint64_t repeated_every = 100;  // these run twice, and must tell the same story
 constexpr std::uint64_t seeds_that_show = 400;  // from here on everything must have happened; of 100 fresh seeds one in three lacks something
 

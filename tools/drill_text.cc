@@ -18,7 +18,7 @@ std::string size_of(const json& object, const char* key) {
   return bytes ? size_text(*bytes) : "unknown";
 }
 
-std::string rate_of(const json& object, const char* key) {
+std::string rate_or_unknown(const json& object, const char* key) {
   const std::optional<double> rate = number_field(object, key);
   return rate ? rate_text(*rate) : "unknown";
 }
@@ -57,10 +57,10 @@ std::string amounts_table(const json& result) {
   add(table, "on the wire", size_of(amounts, "wire_bytes"));
   add(table, "until its pages were here", seconds_field(amounts, "seconds_to_pages"));
   add(table, "until it was healthy", seconds_field(amounts, "seconds_to_healthy"));
-  add(table, "rate of pages", rate_of(amounts, "bytes_per_second"));
-  add(table, "rate on the wire", rate_of(amounts, "wire_bytes_per_second"));
+  add(table, "rate of pages", rate_or_unknown(amounts, "bytes_per_second"));
+  add(table, "rate on the wire", rate_or_unknown(amounts, "wire_bytes_per_second"));
   add(table, "share of the link",
-      share ? fmt::format("{:.0f} % of {}", *share * 100, limits.empty() ? "-" : rate_of(limits.front(), "bytes_per_second")) : "unknown");
+      share ? fmt::format("{:.0f} % of {}", *share * 100, limits.empty() ? "-" : rate_or_unknown(limits.front(), "bytes_per_second")) : "unknown");
   add(table, "log made meanwhile", size_of(amounts, "log_bytes_made"));
   add(table, "log behind at most", size_of(amounts, "log_behind_bytes_most"));
   add(table, "log lag at most", seconds_field(amounts, "lag_seconds_most"));

@@ -12,17 +12,9 @@
 #include <ctime>
 
 #include "base/assert.h"
+#include "storage/file_replacement.h"
 
 namespace ccr::storage::sqlite {
-namespace {
-
-std::string directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-}  // namespace
 
 WalWatch::WalWatch() : inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   CCR_ASSERT(wake_ >= 0);
