@@ -1,10 +1,12 @@
 #include "engine/application.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/timeout.h"
 #include "engine/active_copy.h"
 #include "engine/file_place.h"
+#include "storage/sqlite/file_programs.h"
 
 namespace ccr::engine {
 
@@ -23,6 +25,16 @@ void Application::show(std::string cause) {
 }
 
 // --- it comes ----------------------------------------------------------------------------------------------------------------
+
+Task<Result<void>> Application::check_place(NodeContext& context, const DatabaseConfig& database) {
+  if (database.kind != DatabaseKind::sqlite) co_return Result<void>();
+  const std::string place = paths_of(context.config, database, true).page_file;
+  const Result<storage::FileFacts> there = co_await facts_at(context.disk, place);
+  if (!there.ok()) co_return there.error();
+  if (!there->known()) co_return Result<void>();
+  co_return Error{ErrorKind::refused, "a file of another's is at " + place + " on " + context.config.node + ", where programs will look for " + database.name,
+                  "move " + place + " away, if nobody misses it"};
+}
 
 Task<Result<std::string>> Application::file_to_bring() {
   if (!keeper_.state().promote_due) co_return std::string();
@@ -88,6 +100,10 @@ Task<Result<void>> Application::run_command(const std::string& key, const std::s
   const Instant begun = context_.clock.now();
   const Result<void> ended = co_await context_.programs->run(std::move(call));
   const std::string took = std::to_string((context_.clock.now() - begun) / std::chrono::milliseconds(1)) + " ms";
+  const std::string failure = ended.ok() ? std::string() : key + ": " + ended.error().message;
+  const bool told = !failure.empty() && failure == failure_told_;
+  failure_told_ = failure;
+  if (told) co_return ended;
   tell("command_ended", {{"command", key}, {"outcome", ended.ok() ? "ok" : ended.error().message}, {"took", took}});
   co_return ended;
 }
@@ -107,6 +123,8 @@ Task<Result<void>> Application::part() {
   if (!answer_) co_return Error{ErrorKind::timeout, "the source of " + paths_.page_file + " does not answer", ""};
   co_return *answer_;
 }
+
+Result<void> Application::may_leave() const { return storage::sqlite::check_name(paths_.page_file); }
 
 Task<Result<void>> Application::take_away() {
   while (starting_) co_await changed_.wait();
@@ -151,6 +169,7 @@ void Application::give_back() {
 }
 
 Task<Result<void>> Application::leave_when_asked() {
+  Duration pause = leave_pause;
   for (;;) {
     if (given_back_) co_return Error{ErrorKind::busy, "the application gets its database back", ""};
     if (!leaving_ || away_) {
@@ -160,7 +179,8 @@ Task<Result<void>> Application::leave_when_asked() {
     const Result<void> away = co_await take_away();
     if (away.ok()) continue;
     show("another copy is the active one, and this one cannot leave: " + away.error().message);
-    co_await context_.clock.sleep(leave_pause);
+    co_await context_.clock.sleep(pause);
+    pause = std::min(2 * pause, leave_pause_max);
   }
 }
 

@@ -27,10 +27,13 @@ class Application {
  public:
   static constexpr Duration command_limit = std::chrono::seconds(60);
   static constexpr Duration part_limit = std::chrono::seconds(20);
-  static constexpr Duration leave_pause = std::chrono::seconds(2), start_pause = std::chrono::seconds(30);
+  static constexpr Duration leave_pause = std::chrono::seconds(2), leave_pause_max = std::chrono::seconds(30), start_pause = std::chrono::seconds(30);
   static constexpr int start_tries_max = 5;
 
   Application(NodeContext& context, const DatabaseConfig& database, CopyPaths paths, StateKeeper& keeper, ActiveCopy& copy);
+
+  // Of a passive copy, before anything is changed for it. refused: a file of another's is in the place that this one's takes when it is the active one.
+  static Task<Result<void>> check_place(NodeContext& context, const DatabaseConfig& database);
 
   // The passive copy's file, where it is not brought to its place yet; empty: nothing is to be done.
   Task<Result<std::string>> file_to_bring();
@@ -40,7 +43,9 @@ class Application {
 
   // No program has the file, everything of it is in the log and in the state, and it has the passive copy's name.
   Task<Result<void>> take_away();
-  void ask_to_leave();  // take_away(), again and again
+  // unsupported: the file cannot be taken from programs by this name. For a move, before anything is ended for it.
+  Result<void> may_leave() const;
+  void ask_to_leave();  // take_away(), again and again, with longer pauses
   void give_back();     // ends the life; the next one undoes take_away()
   bool away() const noexcept { return away_; }
   bool starting() const noexcept { return starting_; }
@@ -64,6 +69,7 @@ class Application {
   Signal changed_;
   std::optional<Result<void>> answer_;  // of the source
   std::string cause_, access_cause_;
+  std::string failure_told_;  // of a command, which an event tells once however often it fails like that
   bool demoted_ = false;  // on_demote ended well in this life
   bool away_ = false, leaving_ = false, starting_ = false, given_back_ = false;
 };

@@ -28,6 +28,7 @@ struct Handover::Quiet {
   explicit Quiet(const Executor& executor) : done(executor) {}
   std::optional<Result<void>> outcome;
   bool ended = false;
+  bool abandoned = false;  // nobody waits for it any more, and a person was told that nothing is changed: it changes nothing
   ActiveCopy::Tip tip;
   Instant begun;
   Signal done;
@@ -75,6 +76,7 @@ Result<void> Handover::check_move(const std::string& to) const {
   if (!hosted_.active || !hosted_.active->ready() || hosted_.standing->state() != State::mounted)
     return Error{ErrorKind::refused, here + " is " + std::string(title_of(hosted_.standing->state())) + ": " + hosted_.standing->cause(), "ccr activate on the other node takes it over"};
   if (to == context_.config.node) return Error{ErrorKind::usage, there + " is the active copy already", ""};
+  if (const Application* application = hosted_.active->application(); application != nullptr) CCR_TRY(application->may_leave());
   const CopyFacts& copy = hosted_.copies->of(to);
   if (!hosted_.active->comparable()) return Error{ErrorKind::busy, "the pages of " + here + " are being compared", "try again when ccr status shows its root"};
   if (!copy.connected) return Error{ErrorKind::refused, there + " is not connected", "ccr status " + name + " shows why"};
@@ -129,6 +131,8 @@ Task<Result<void>> Handover::hold_and_prepare(std::string to, Epoch epoch, std::
     step_ = "demote";
     CCR_CO_TRY(co_await active.application()->take_away());
   }
+  const Error too_late{ErrorKind::timeout, "commits and the application were held for too long", "ccr status " + hosted_.config.name};
+  if (quiet->abandoned) co_return too_late;
   step_ = "hold";
   quiet->tip = active.tip();
   if (!quiet->tip.root_known) co_return Error{ErrorKind::busy, "the pages of " + hosted_.config.name + " are being compared", "try again when ccr status shows its root"};
@@ -138,6 +142,7 @@ Task<Result<void>> Handover::hold_and_prepare(std::string to, Epoch epoch, std::
   ask.root = quiet->tip.root;
   const Result<HandoverAnswer> answer = co_await with_timeout(context_.clock, hold_limit, "the last replay at " + to, roles_.ask(to, ask));
   if (!answer.ok()) co_return answer.error();
+  if (quiet->abandoned) co_return too_late;
   step_ = "epoch";
   held.active = nullptr;  // the hold ends with this life
   const Role role{epoch, to, false};
@@ -181,9 +186,13 @@ Task<Result<json>> Handover::run_move(std::string to) {
   co_await wait_for(context_.clock, quiet_limit, quiet->done, over);  // a life that ended before it began says nothing
   const bool wanted = quiet->outcome && quiet->outcome->ok();
   if (!wanted) {
+    quiet->abandoned = true;
     const HandoverAsk undo = step_of(HandoverStep::undo, epoch);
     static_cast<void>(co_await roles_.ask(to, undo));  // where it does not hear it, no epoch will ever come that it is ready for
-    Error why = quiet->outcome ? quiet->outcome->error() : Error{ErrorKind::busy, "the active copy was dismounted meanwhile", "ccr status"};
+    const bool dismounted = !hosted_.active || !hosted_.active->ready();
+    Error why = quiet->outcome ? quiet->outcome->error()
+                : dismounted   ? Error{ErrorKind::busy, "the active copy was dismounted meanwhile", "ccr status"}
+                               : Error{ErrorKind::timeout, "step " + step_ + " took longer than " + std::to_string(quiet_limit / std::chrono::seconds(1)) + " s", "ccr events"};
     why.message += "; nothing is changed, commits go on at " + context_.config.node;
     tell("move_undone", {{"to", to}, {"epoch", std::to_string(epoch)}, {"cause", why.message}});
     co_return why;
@@ -224,9 +233,16 @@ Task<json> Handover::plan_move(std::string to) {
   add_check(answer, to + " can take over", able.ok(), able.ok() ? "yes" : able.error().message);
   const Position replayed = hosted_.copies->of(to).watermarks.replayed;
   const std::uint64_t behind = hosted_.active ? distance(replayed, hosted_.active->tip().durable, hosted_.config.generation_bytes).value : 0;
-  answer["plan"] = json::array({"wait until " + there + " is less than a generation behind (" + std::to_string(behind) + " bytes now)", "stop commits here",
-                                "replay the rest there, and compare roots", "raise the epoch to " + std::to_string(epoch) + " here, durably: from here on nothing is undone",
-                                "serve there; this copy becomes a passive one"});
+  json& plan = answer["plan"];
+  plan.push_back("wait until " + there + " is less than a generation behind (" + std::to_string(behind) + " bytes now)");
+  plan.push_back("stop commits here");
+  const bool application = hosted_.config.kind == DatabaseKind::sqlite;
+  const auto command_step = [](const std::string& key, const std::string& command) { return command.empty() ? "no " + key + " is configured" : "run " + key + " (" + command + ")"; };
+  if (application) plan.push_back(command_step("on_demote", hosted_.config.on_demote) + "; end here, and undo, where a program has the file open then; rename the file to that of a copy");
+  plan.push_back("replay the rest there, and compare roots");
+  plan.push_back("raise the epoch to " + std::to_string(epoch) + " here, durably: from here on nothing is undone");
+  plan.push_back("serve there; this copy becomes a passive one");
+  if (application) plan.push_back("bring the file to its place on " + to + ", and " + command_step("on_promote", hosted_.config.on_promote));
   co_return answer;
 }
 

@@ -256,6 +256,7 @@ Task<Result<json>> Handover::run_activation(Dial dial, std::optional<WallTime> u
   if (point) end_at(*point, *facts);
   bool forced = true;
   if (!stays) {
+    CCR_CO_TRY(co_await Application::check_place(context_, hosted_.config));
     if (!point) co_await fetch_elsewhere(*facts);
     const ActivationVerdict verdict = decide_activation(*facts, dial);
     if (!verdict.allowed) co_return Error{ErrorKind::refused, subject + " is not activated: " + verdict.reason, verdict.hint};
@@ -346,6 +347,10 @@ Task<json> Handover::plan_activation(Dial dial, std::optional<WallTime> until, b
     co_return answer;
   }
   if (point) end_at(*point, *facts);
+  if (!stays && hosted_.config.kind == DatabaseKind::sqlite) {
+    const Result<void> place = co_await Application::check_place(context_, hosted_.config);
+    add_check(answer, "the file's place is free", place.ok(), place.ok() ? "yes" : hint_behind(place.error()));
+  }
   std::vector<LogThere> elsewhere;
   if (!point && !stays) elsewhere = co_await log_elsewhere(*facts);
   const Position own_end = facts->inspected;

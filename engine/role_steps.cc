@@ -86,7 +86,13 @@ Task<Result<HandoverAnswer>> Roles::give_up(Hosted& hosted, HandoverAsk ask, std
   if (serves && !ask.forced) co_return refused(subject + " serves", "ccr move loses nothing");
   const Role role{ask.epoch, std::move(peer), false};
   if (!want(hosted, role)) co_return refused("another change of the active copy of " + hosted.config.name + " is under way");
-  CCR_CO_TRY(co_await wait_in_force(hosted, role));
+  // As long as its application takes to end: what that still commits is fetched behind it. Whoever asked hears of no end otherwise, and may go on by
+  // force: what is here alone is then for a person to decide.
+  const bool application = hosted.active && hosted.active->application() != nullptr;
+  const Result<void> kept = co_await wait_in_force(hosted, role, application ? leave_limit : force_limit);
+  const bool pending = hosted.wanted && hosted.wanted->epoch == role.epoch && hosted.wanted->active == role.active;
+  if (!kept.ok() && pending) hosted.wanted->forced = true;
+  if (!kept.ok()) co_return kept.error();
   HandoverAnswer answer;
   answer.granted = true;
   answer.end = hosted.last_tip.durable;
@@ -133,6 +139,7 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   if (!ready.ok()) co_return ready.error();
   const bool goes_on = ask.step == HandoverStep::check && ask.position.known();  // a move, and not its checks alone
   if (goes_on) hosted.passive->replay_at_once(Handover::backlog_limit + Handover::hold_limit);
+  CCR_CO_TRY(co_await Application::check_place(context_, hosted.config));
   if (ask.step == HandoverStep::check) CCR_CO_TRY(co_await survey_log(context_, hosted));
   if (ask.step == HandoverStep::prepare) CCR_CO_TRY(co_await be_ready(hosted, std::move(ask)));
   co_return granted;
@@ -157,10 +164,10 @@ Task<void> Roles::drop_old_cuts() {
   }
 }
 
-Task<Result<void>> Roles::wait_in_force(Hosted& hosted, Role role) {
+Task<Result<void>> Roles::wait_in_force(Hosted& hosted, Role role, Duration limit) {
   const Epoch epoch = role.epoch;
   const auto in_force = [&hosted, epoch] { return hosted.role.epoch >= epoch; };
-  co_await wait_for(context_.clock, force_limit, hosted.role_changed, in_force);
+  co_await wait_for(context_.clock, limit, hosted.role_changed, in_force);
   if (in_force() && hosted.role.active == role.active) co_return Result<void>();
   if (in_force()) co_return Error{ErrorKind::refused, "epoch " + std::to_string(hosted.role.epoch) + " of " + hosted.role.active + " came into force instead", "ccr status " + hosted.config.name};
   co_return Error{ErrorKind::timeout, subject_of(hosted.config, context_.config.node) + " cannot keep epoch " + std::to_string(epoch) + ": " + hosted.standing->cause(),

@@ -52,8 +52,9 @@ class Roles {
   Task<Result<void>> keep_conflict(Hosted& hosted);  // durable at completion
   static constexpr Epoch epoch_jump_max = 1 << 20;
   static constexpr Duration force_limit = std::chrono::seconds(20);
-  // timeout: its disk does not keep it, and is tried again; refused: another one did.
-  Task<Result<void>> wait_in_force(Hosted& hosted, Role role);
+  static constexpr Duration leave_limit = connection_life_max - force_limit;  // where an application has to end first
+  // timeout: its disk does not keep it, or its application does not end, and is tried again; refused: another one did.
+  Task<Result<void>> wait_in_force(Hosted& hosted, Role role, Duration limit = force_limit);
 
   // One step of a handover, over a connection of its own. unreachable, timeout, refused as they come.
   Task<Result<transport::HandoverAnswer>> ask(std::string node, transport::HandoverAsk ask);

@@ -93,6 +93,13 @@ Task<Result<json>> Commands::why(const ControlRequest& request) {
               {"log_budget", facts->log_budget_bytes}, {"held_by", json::array()}};
   for (const storage::Hold& hold : storage::holds_on(*facts, generation))
     result["held_by"].push_back({{"who", hold.who}, {"from", position_json(hold.from)}});
+  if (!here || !result["held_by"].empty()) co_return result;
+  // What no position says.
+  const bool active = (*hosted)->is_active_here;
+  const bool newest = active && generation >= facts->open.previous();
+  const bool alone = !active && !(*hosted)->passive->connected();
+  if (newest) result["held_by"].push_back({{"who", "the next handshake, as the newest sealed one"}, {"from", position_json(Position::start_of(facts->open.previous()))}});
+  if (alone) result["held_by"].push_back({{"who", "a copy out of contact, which drops nothing"}, {"from", position_json(Position::start_of(facts->first))}});
   co_return result;
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/wall_time.h"
+#include "engine/handover.h"
 #include "tests/asked_nodes.h"
 #include "tests/file_source.h"
 
@@ -186,6 +187,79 @@ TEST_F(Applications, ADeposedCopyGivesItsFileUpWhenNoProgramHasItAndLosesNothing
   ASSERT_TRUE(resumed.ok()) << resumed.error().message;
   ASSERT_TRUE(settled("beta"));
   EXPECT_FALSE(cluster.events_of("generations_set_aside").empty());
+}
+
+// systemctl stop takes its time, and the application commits meanwhile.
+TEST_F(Applications, AForcedActivationWaitsForAnApplicationThatEndsSlowlyAndTakesAllOfIt) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  desk.takes = 45s;
+  const std::shared_ptr<Asked> asked = ask("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "force"}});
+  world.run_for(30s);
+  EXPECT_FALSE(asked->answer.has_value());
+  write("alpha", 30);
+  ASSERT_TRUE(world.run_until([&] { return asked->answer.has_value(); }, 120s) == Ended::reached);
+  ASSERT_TRUE(asked->answer->ok()) << asked->answer->error().message << "\n" << cluster.story();
+  EXPECT_EQ((**asked->answer)["forced"], false);
+  EXPECT_EQ((**asked->answer)["missing"]["bytes"], 0);
+  ASSERT_TRUE(settled("beta"));
+  expect_content("beta");
+  EXPECT_TRUE(cluster.events_of("generations_set_aside").empty()) << cluster.story();
+}
+
+// Nobody waits for ever: what the application commits behind that is not given up unasked.
+TEST_F(Applications, AForcedActivationBesideAnApplicationThatDoesNotEndLosesNothingUnasked) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  desk.open_in = "process 7 (app)";
+  const Result<json> taken = answer_of("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "force"}}, 200s);
+  ASSERT_TRUE(taken.ok()) << taken.error().message << "\n" << cluster.story();
+  EXPECT_EQ((*taken)["forced"], true);
+  write("alpha", 30);
+  world.run_for(300s);
+  EXPECT_LT(cluster.events_of("command_ended").size(), 5u) << cluster.story();
+  desk.open_in.clear();
+  ASSERT_TRUE(wait_for("alpha", "failed_and_suspended")) << cluster.story();
+  EXPECT_NE(row_of("alpha", "alpha")["cause"].get<std::string>().find("FORKED"), std::string::npos);
+}
+
+TEST_F(Applications, AMoveThatWasGivenUpChangesNothingLater) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  desk.takes = engine::Handover::quiet_limit + 30s;
+  const Result<json> moved = answer_of("alpha", {{"command", "move"}, {"to", "beta"}}, 200s);
+  ASSERT_FALSE(moved.ok());
+  EXPECT_NE(moved.error().message.find("step demote took longer than 140 s; nothing is changed"), std::string::npos) << moved.error().message;
+  desk.takes = {};
+  world.run_for(120s);
+  EXPECT_TRUE(cluster.events_of("role_changed").empty()) << cluster.story();
+  ASSERT_TRUE(settled("alpha"));
+  EXPECT_EQ(desk.commands.back(), "alpha start");
+}
+
+TEST_F(Applications, AFileInThePlaceOfTheDatabaseIsMetBeforeTheApplicationEnds) {
+  cluster.start_all();
+  ASSERT_TRUE(settled("alpha"));
+  cluster.host("beta").stop();
+  DiskState with = cluster.host("beta").disk().state();
+  ASSERT_TRUE(with.open("/data/orders.pages", storage::OpenMode::create_new).ok());
+  cluster.host("beta").disk().restore(std::move(with));
+  cluster.host("beta").start();
+  ASSERT_TRUE(settled("alpha"));
+  const Result<json> moved = move("alpha", "beta");
+  ASSERT_FALSE(moved.ok());
+  EXPECT_NE(moved.error().message.find("a file of another's is at /data/orders.pages on beta"), std::string::npos) << moved.error().message;
+  EXPECT_TRUE(desk.commands.empty());
+  const Result<json> plan = answer_of("alpha", {{"command", "move"}, {"to", "beta"}, {"dry_run", true}});
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_EQ((*plan)["allowed"], false) << plan->dump();
+  const Result<json> taken = activate("beta", "force");
+  ASSERT_FALSE(taken.ok());
+  EXPECT_NE(taken.error().message.find("a file of another's is at"), std::string::npos) << taken.error().message;
+  EXPECT_TRUE(desk.commands.empty() && cluster.events_of("role_changed").empty()) << cluster.story();
+  const Result<json> dry = answer_of("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "force"}, {"dry_run", true}});
+  ASSERT_TRUE(dry.ok()) << dry.error().message;
+  EXPECT_EQ((*dry)["allowed"], false) << dry->dump();
 }
 
 class LaggedApplications : public Applications {

@@ -261,6 +261,8 @@ TEST_F(NodeCommands, ADryRunOfALoadWritesNothing) {
 
 TEST_F(NodeCommands, WhyNamesWhoHoldsAGeneration) {
   start();
+  ASSERT_TRUE(ask("alpha", {{"command", "load"}, {"database", "orders"}, {"rate_bytes_per_second", 1'000'000}, {"seconds", 1}}).answer->ok());
+  world.run_for(5s);
   const auto why = [&](const std::string& node, std::uint64_t generation) {
     return *ask(node, {{"command", "why"}, {"database", "orders"}, {"generation", generation}}).answer;
   };
@@ -270,6 +272,10 @@ TEST_F(NodeCommands, WhyNamesWhoHoldsAGeneration) {
   EXPECT_EQ((*now)["open"], open.number);
   ASSERT_FALSE((*now)["held_by"].empty()) << now->dump();
   EXPECT_EQ((*now)["held_by"][0]["who"], "open");
+  const Result<json> newest = why("alpha", open.number - 1);
+  ASSERT_TRUE(newest.ok() && (*newest)["here"] == true) << newest->dump();
+  ASSERT_EQ((*newest)["held_by"].size(), 1u) << newest->dump();
+  EXPECT_EQ((*newest)["held_by"][0]["who"], "the next handshake, as the newest sealed one");
   const Result<json> later = why("alpha", open.number + 7);
   ASSERT_TRUE(later.ok());
   EXPECT_FALSE((*later)["here"]);

@@ -31,16 +31,9 @@ struct Desk final : Programs {
   std::map<std::string, bool> running;       // the application, by its commands
   std::vector<std::string> commands;
   std::string fails;                         // this command
+  Duration takes{};                          // each "stop"
 
-  Task<Result<void>> run(ProgramCall call) override {
-    std::string node;
-    for (const auto& [name, value] : call.environment)
-      if (name == "CCR_NODE") node = value;
-    commands.push_back(node + " " + call.command);
-    if (call.command == fails) co_return Error{ErrorKind::refused, "the command ended with status 7", ""};
-    running[node] = call.command == "start";
-    co_return Result<void>();
-  }
+  Task<Result<void>> run(ProgramCall call) override;
 };
 
 class FileSource final : public LogSource {
@@ -54,6 +47,7 @@ class FileSource final : public LogSource {
     if (found != desk_.sources.end() && found->second == this) desk_.sources.erase(found);
   }
 
+  Clock& clock() const { return context_.clock; }
   void write(PageNumber page, std::byte content) { push(Commit{RecordKind::commit, {page}, content}); }
   std::byte content(PageNumber page) const { return model_.at(page - 1); }
 
@@ -164,5 +158,16 @@ class FileSource final : public LogSource {
   Bytes image_;
   Page page_;
 };
+
+inline Task<Result<void>> Desk::run(ProgramCall call) {
+  std::string node;
+  for (const auto& [name, value] : call.environment)
+    if (name == "CCR_NODE") node = value;
+  commands.push_back(node + " " + call.command);
+  if (call.command == fails) co_return Error{ErrorKind::refused, "the command ended with status 7", ""};
+  if (call.command == "stop" && takes > Duration::zero()) co_await sources.at(node)->clock().sleep(takes);
+  running[node] = call.command == "start";
+  co_return Result<void>();
+}
 
 }  // namespace ccr::storage::test

@@ -183,6 +183,17 @@ TEST(StatusText, OfAScrubOnlyWhatMattersIsARemark) {
   EXPECT_NE(text.find("disk verified 3h ago, rotten page 7: alpha cannot tell now, 2 pages repaired, scrub overdue\n"), std::string::npos) << text;
 }
 
+TEST(StatusText, TheVerboseFormSaysWhatACommitIsWorth) {
+  json status = json::parse(example_status);
+  const auto shown = [&status](const json& commits) {
+    status["databases"][0]["copies"][0]["commits"] = commits;
+    return status_text(status, now, false, Detail::full);
+  };
+  EXPECT_NE(shown({{"mode", "async"}}).find("commits: asynchronous: what no copy has yet is lost with this host\n"), std::string::npos) << shown({{"mode", "async"}});
+  EXPECT_NE(shown({{"mode", "durable"}}).find("commits: durable: answered when a copy has them\n"), std::string::npos);
+  EXPECT_NE(shown({{"mode", "durable"}, {"fallen_back", true}}).find("commits: durable, fallen back to asynchronous"), std::string::npos);
+}
+
 TEST(StatusText, TheVerboseFormSaysHowFarTheScrubIs) {
   json status = json::parse(example_status);
   const auto shown = [&status](const json& scrub) {

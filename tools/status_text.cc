@@ -103,6 +103,15 @@ std::vector<std::string> retention_lines(const json& copy, WallTime now, Detail 
   return {text};
 }
 
+// What a commit's answer is worth: of SQLite, and where nothing else is configured, nothing on another host.
+std::vector<std::string> commit_lines(const json& commits, Detail detail) {
+  const std::string mode = text_field(commits, "mode");
+  if (detail != Detail::full || mode.empty()) return {};
+  if (mode == "async") return {"commits: asynchronous: what no copy has yet is lost with this host"};
+  if (flag_field(commits, "fallen_back")) return {"commits: " + escaped(mode) + ", fallen back to asynchronous: what no copy has yet is lost with this host"};
+  return {"commits: " + escaped(mode) + ": answered when a copy has them"};
+}
+
 // "delayed 1h, holds 12m 03s, next in 0.4s"
 std::string delay_text(const json& delay) {
   const std::optional<double> lag = number_field(delay, "seconds"), behind = number_field(delay, "behind_seconds");
@@ -148,6 +157,7 @@ TextTable::Row row_of(const std::string& database, const json& copy, WallTime no
   if (!hint.empty()) row.notes.push_back("hint: " + hint);
   for (std::string& line : connection_lines(field(copy, "connection"), detail)) row.notes.push_back(std::move(line));
   for (std::string& line : scrub_lines(field(copy, "scrub"), now, detail)) row.notes.push_back(std::move(line));
+  for (std::string& line : commit_lines(field(copy, "commits"), detail)) row.notes.push_back(std::move(line));
   for (std::string& line : retention_lines(copy, now, detail)) row.notes.push_back(std::move(line));
   for (std::string& line : shipped_lines(field(copy, "shipped"), detail)) row.notes.push_back(std::move(line));
   return row;

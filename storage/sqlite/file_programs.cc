@@ -111,9 +111,10 @@ std::string text_of(const std::vector<FileProgram>& programs) {
   return text;
 }
 
-bool is_symbolic_link(const std::string& path) {
+Result<void> check_name(const std::string& path) {
   struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return {};
+  return Error{ErrorKind::unsupported, path + " is a symbolic link: the file cannot be taken from programs by this name", "name the file itself in the configuration"};
 }
 
 }  // namespace ccr::storage::sqlite

@@ -26,6 +26,7 @@ DatabaseInodes inodes_of(const DatabasePath& path);
 std::vector<FileProgram> programs_at(const DatabasePath& path, const DatabaseInodes& inodes);
 std::string text_of(const std::vector<FileProgram>& programs);  // "process 12 (app), process 14 (sqlite3)", three at most
 
-bool is_symbolic_link(const std::string& path);
+// unsupported: a symbolic link, by whose name the file cannot be taken from programs.
+Result<void> check_name(const std::string& path);
 
 }  // namespace ccr::storage::sqlite

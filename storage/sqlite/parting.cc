@@ -20,7 +20,8 @@ sqlite3* connect(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<Parting>> Parting::begin(const std::string& name, const DatabasePath& path) {
-  if (is_symbolic_link(name)) return Error{ErrorKind::unsupported, name + " is a symbolic link: the file cannot be taken from programs by this name", "name the file itself in the configuration"};
+  const Result<void> own_name = check_name(name);
+  if (!own_name.ok()) return own_name.error();
   std::unique_ptr<Parting> parting(new Parting(path));
   parting->inodes_ = inodes_of(path);
   const Result<void> alone = parting->look_for_programs();
