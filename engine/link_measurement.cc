@@ -9,7 +9,6 @@
 namespace ccr::engine {
 namespace {
 
-constexpr std::uint32_t echo_bytes = 64;
 constexpr double echo_share = 0.1;  // of the time
 constexpr double echo_seconds_max = 1;
 

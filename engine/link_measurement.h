@@ -14,6 +14,7 @@
 namespace ccr::engine {
 
 inline constexpr double measure_seconds_min = 1, measure_seconds_max = 60;
+inline constexpr std::uint32_t echo_bytes = 64;  // of a round trip
 
 struct LinkRequest {
   std::string peer;

@@ -13,7 +13,6 @@ constexpr std::array<MeasureCongestion, 3> tried_congestion{MeasureCongestion::c
                                                             MeasureCongestion::reno};
 constexpr int steps_of_direction = 1 + static_cast<int>(tried_congestion.size()) + 1 + 1;  // before, each, several streams, after
 constexpr double tune_echo_share = 0.05;  // of the time
-constexpr std::uint32_t tune_echo_bytes = 64;
 
 bool is_better(const LinkRun& run, const LinkRun& than) {
   return static_cast<double>(run.bytes_per_second) >= advised_gain_min * static_cast<double>(than.bytes_per_second);
@@ -68,7 +67,7 @@ Task<Result<TuneReport>> TuneMeasurement::run() {
   progress_.enter("round trips to " + request_.peer, begun);
   LatencyHistogram round_trips;
   const Duration echo_time = duration_of(request_.seconds * tune_echo_share);
-  CCR_CO_TRY(co_await (*client)->echo(tune_echo_bytes, echo_time, round_trips));
+  CCR_CO_TRY(co_await (*client)->echo(echo_bytes, echo_time, round_trips));
   report.round_trip = round_trips.summary();
   report.kernel_round_trip_seconds = (*client)->facts().rtt_seconds;
   report.path = (*client)->peer();

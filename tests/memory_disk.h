@@ -113,7 +113,6 @@ class MemoryDisk final : public Disk {
     live_[path] = synced_[path] = inode;
   }
   void fill(bool full) { full_ = full; }  // no file becomes longer by allocate()
-  bool full() const { return full_; }
   void have_no_descriptor_for(std::set<std::string> paths) { unopened_ = std::move(paths); }
   void drop(const std::string& path) { live_.erase(path), synced_.erase(path); }
   std::vector<std::pair<std::string, Bytes>> all() const {
@@ -169,7 +168,7 @@ class MemoryFile final : public File {
   }
   Task<Result<void>> allocate(std::uint64_t size) override {
     if (!disk_.step()) co_return MemoryDisk::died();
-    if (inode_->live.size() < size && disk_.full()) co_return Error{ErrorKind::no_space, "no space left", ""};
+    if (inode_->live.size() < size && disk_.full_) co_return Error{ErrorKind::no_space, "no space left", ""};
     if (inode_->live.size() < size) inode_->live.resize(size);
     co_return Result<void>();
   }

@@ -107,9 +107,9 @@ std::vector<std::string> retention_lines(const json& copy, WallTime now, Detail 
 std::vector<std::string> commit_lines(const json& commits, Detail detail) {
   const std::string mode = text_field(commits, "mode");
   if (detail != Detail::full || mode.empty()) return {};
-  if (mode == "async") return {"commits: asynchronous: what no copy has yet is lost with this host"};
-  if (flag_field(commits, "fallen_back")) return {"commits: " + escaped(mode) + ", fallen back to asynchronous: what no copy has yet is lost with this host"};
-  return {"commits: " + escaped(mode) + ": answered when a copy has them"};
+  const bool fallen_back = flag_field(commits, "fallen_back");
+  const std::string text = "commits: " + (mode == "async" ? "asynchronous" : escaped(mode)) + (fallen_back ? ", fallen back to asynchronous" : "");
+  return {text + (mode == "async" || fallen_back ? ": what no copy has yet is lost with this host" : ": answered when a copy has them")};
 }
 
 // "delayed 1h, holds 12m 03s, next in 0.4s"
