@@ -32,12 +32,20 @@ def state_files(node):
     return [node.state_dir / DATABASE / f"state.{slot}" for slot in (0, 1)]
 
 
+def renamed(path, place):
+    """Not where it is not there: between the two names of a roll nothing is current.log."""
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(place)
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def moved_away(node, *paths):
     """They come back at the end; what was made in their place goes."""
     aside = [(path, node.directory / f"{path.name}.aside") for path in paths]
     for path, place in aside:
-        path.rename(place)
+        until(lambda: renamed(path, place), SECONDS, f"{path} is there")
     try:
         yield
     finally:
