@@ -5,11 +5,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/watched.h"
-
 namespace ccr::engine {
 
 using nlohmann::json;
+
+json event_json(const NumberedEvent& event) {
+  json line = {{"schema", 1}, {"number", event.number}, {"at", to_rfc3339(event.at)}, {"event", event.event.name}, {"subject", event.event.subject}};
+  for (const auto& [key, value] : event.event.fields) line[key] = value;
+  return line;
+}
 
 std::string encode_event_line(const NumberedEvent& event) {
   json line = event_json(event);
@@ -23,12 +27,12 @@ std::optional<NumberedEvent> decode_event_line(std::string_view text) {
   NumberedEvent found;
   for (const auto& [key, value] : line.items()) {
     if (key == "schema" || key == "at") continue;
-    if (key == "number" && value.is_number_unsigned()) {
+    const bool number = key == "number", time = key == "at_ns";
+    if (number ? !value.is_number_unsigned() : time ? !value.is_number_integer() : !value.is_string()) return std::nullopt;
+    if (number) {
       found.number = value.get<std::uint64_t>();
-    } else if (key == "at_ns" && value.is_number_integer()) {
+    } else if (time) {
       found.at = {value.get<std::int64_t>()};
-    } else if (!value.is_string()) {
-      return std::nullopt;
     } else if (key == "event") {
       found.event.name = value.get<std::string>();
     } else if (key == "subject") {

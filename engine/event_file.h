@@ -15,11 +15,15 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/clock.h"
 #include "engine/event_log.h"
 #include "storage/disk.h"
 
 namespace ccr::engine {
+
+nlohmann::json event_json(const NumberedEvent& event);  // for people and programs: with its time as text
 
 // A line of the file, without its newline, and back; nullopt: it is none.
 std::string encode_event_line(const NumberedEvent& event);

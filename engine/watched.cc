@@ -45,12 +45,6 @@ json verify_json(const VerifyReport& report) {
           {"copy", {{"pages_checked", report.pages_checked}, {"differing_pages", report.differing}, {"differing_total", report.differing_total}}}};
 }
 
-json event_json(const NumberedEvent& event) {
-  json line = {{"schema", 1}, {"number", event.number}, {"at", to_rfc3339(event.at)}, {"event", event.event.name}, {"subject", event.event.subject}};
-  for (const auto& [key, value] : event.event.fields) line[key] = value;
-  return line;
-}
-
 Result<LoadOptions> load_options(const ControlRequest& request) {
   LoadOptions options;
   const Result<std::uint64_t> rate = request.count("rate_bytes_per_second", 0);

@@ -6,7 +6,6 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "engine/control.h"
-#include "engine/event_log.h"
 #include "engine/load.h"
 #include "engine/passive_copy.h"
 
@@ -14,7 +13,6 @@ namespace ccr::engine {
 
 nlohmann::json seed_progress(const PassiveCopy& copy, State state);
 nlohmann::json verify_json(const VerifyReport& report);
-nlohmann::json event_json(const NumberedEvent& event);
 Result<LoadOptions> load_options(const ControlRequest& request);
 
 // A load that runs in the active copy's group while a client watches it from its own.

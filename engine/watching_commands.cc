@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/commands.h"
+#include "engine/event_file.h"
 #include "engine/status_parts.h"
 #include "engine/watched.h"
 

@@ -206,7 +206,9 @@ Task<Result<void>> SeedMap::load_bits() {
     sequences_[index] = (*block)->sequence;
     std::copy((*block)->payload.begin(), (*block)->payload.end(), bits_.begin() + (index - 1) * block_payload_bytes);
   }
-  for (std::uint32_t extent = 0; extent < extents_; ++extent) done_ += done(extent) ? 1 : 0;
+  // Bits behind the last extent mean nothing.
+  for (std::uint64_t extent = extents_; extent < bits_.size() * 8; ++extent) bits_[extent / 8] &= ~(std::byte{1} << (extent % 8));
+  for (const std::byte eight : bits_) done_ += static_cast<std::uint32_t>(std::popcount(std::to_integer<unsigned>(eight)));
   co_return Result<void>();
 }
 

@@ -11,6 +11,7 @@
 #include "storage/generation_file.h"
 #include "storage/incoming_log.h"
 #include "storage/log_reader.h"
+#include "tests/fuzz/changed_file.h"
 #include "tests/fuzz/prepared_log.h"
 
 namespace {
@@ -83,24 +84,9 @@ class Directory {
   }
 
   Bytes& any_file(Decoder& in) { return files_[in.u8() % files_.size()].second; }
-  // Empty where the file has no whole block.
-  static ByteSpan any_block(Decoder& in, Bytes& bytes) {
-    const std::size_t number = in.u8(), blocks = bytes.size() / block_bytes;
-    return blocks == 0 ? ByteSpan() : ByteSpan(bytes).subspan(number % blocks * block_bytes, block_bytes);
-  }
 
-  void patch(Decoder& in) {
-    Bytes& bytes = any_file(in);
-    const ByteSpan block = any_block(in, bytes);
-    const std::size_t at = in.u16() % block_bytes, wanted = in.u8();
-    const ByteView from = in.bytes(std::min(wanted, in.remaining()));
-    if (!block.empty()) std::copy_n(from.begin(), std::min(from.size(), block_bytes - at), block.begin() + std::ptrdiff_t(at));
-  }
-  void cut(Decoder& in) {
-    Bytes& bytes = any_file(in);
-    const std::size_t blocks = in.u8(), behind = in.u8() * 16u;
-    bytes.resize(std::min(bytes.size(), blocks * block_bytes + behind));
-  }
+  void patch(Decoder& in) { patch_block(in, any_file(in)); }
+  void cut(Decoder& in) { cut_file(in, any_file(in)); }
   void drop(Decoder& in) { files_.erase(files_.begin() + in.u8() % std::ptrdiff_t(files_.size())); }
   void rename(Decoder& in) {
     const std::size_t file = in.u8() % files_.size();
@@ -115,7 +101,7 @@ class Directory {
     const ByteSpan source = any_block(in, from);
     Bytes& to = any_file(in);
     const ByteSpan target = any_block(in, to);
-    if (!source.empty() && !target.empty()) std::memmove(target.data(), source.data(), block_bytes);
+    put_block(source, target);
   }
   void clear_block(Decoder& in) {
     Bytes& bytes = any_file(in);

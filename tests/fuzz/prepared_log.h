@@ -5,7 +5,6 @@
 #pragma once
 
 #include <array>
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,13 +14,6 @@
 #include "tests/memory_disk.h"
 
 namespace ccr::storage {
-
-// Stops the fuzzer, with the words.
-template <class T>
-void must_be_ok(const Result<T>& result) {
-  if (!result.ok()) std::fprintf(stderr, "%s: %s\n", name_of(result.error().kind), result.error().message.c_str());
-  CCR_ASSERT(result.ok());
-}
 
 inline constexpr std::uint32_t prepared_page_size = page_size_min;
 inline const std::string prepared_directory = "/log";

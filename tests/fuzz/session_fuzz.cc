@@ -176,7 +176,7 @@ void dial(Ground& ground, bool seeded) {
   std::unique_ptr<storage::IncomingLog> log, again;
   if (seeded) {
     const Result<void> opened = sim::complete(ground.world, open_copy(ground, {}, log));
-    storage::must_be_ok(opened);
+    must_be_ok(opened);
   }
   const Result<void> ended = sim::complete(ground.world, copy_log(ground, log.get()));
   CCR_ASSERT(!ended.ok() && !ended.error().message.empty());
@@ -187,7 +187,7 @@ void dial(Ground& ground, bool seeded) {
   CCR_ASSERT(durable <= log->received());
   log.reset();
   const Result<void> opened = sim::complete(ground.world, open_copy(ground, durable, again));
-  storage::must_be_ok(opened);
+  must_be_ok(opened);
   CCR_ASSERT(again->durable() >= durable);
 }
 

@@ -96,12 +96,22 @@ void DiskState::crash_file(FileState& file, const CrashRule& rule, Random& rando
   file.stale_cache = false;
 }
 
-void DiskState::crash_directory(DirectoryState& directory, const CrashRule& rule, Random& random) const {
-  for (const NameChange& change : directory.unsynced) {
-    if (rule.keeps_name(change, random)) apply(directory.durable, change);
+void DiskState::crash_directories(const CrashRule& rule, Random& random) {
+  std::set<std::pair<NodeId, Mark>> lost;
+  for (const auto& [node, directory] : directories_) {
+    for (const NameChange& change : directory.unsynced)
+      if (!rule.keeps_name(change, random)) lost.emplace(node, change.sequence);
   }
-  directory.cached = directory.durable;
-  directory.unsynced.clear();
+  for (auto& [node, directory] : directories_) {
+    for (const NameChange& change : directory.unsynced) {
+      const bool new_name_lost = change.moved_to != 0 && lost.contains({change.moved_to, change.sequence});
+      if (!new_name_lost && !lost.contains({node, change.sequence})) apply(directory.durable, change);
+    }
+  }
+  for (auto& [node, directory] : directories_) {
+    directory.cached = directory.durable;
+    directory.unsynced.clear();
+  }
 }
 
 void DiskState::crash(CrashStyle style, Random& random) {
@@ -112,7 +122,7 @@ void DiskState::crash(CrashStyle style, Random& random) {
   if (style.damage == Damage::keep_all) cut = sequence_;
   const CrashRule rule{style, cut, random.between(1, 3)};
   for (auto& [node, file] : files_) crash_file(file, rule, random);
-  for (auto& [node, directory] : directories_) crash_directory(directory, rule, random);
+  crash_directories(rule, random);
   journaled_ = sequence_;
   collect();
 }

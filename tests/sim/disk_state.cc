@@ -133,7 +133,7 @@ Result<void> DiskState::rename(const std::string& from, const std::string& to) {
   if (source->directory == target->directory) {
     change_names(source->directory, {sequence, source->name, target->name, source->node});
   } else {
-    change_names(source->directory, {sequence, source->name, "", source->node});
+    change_names(source->directory, {sequence, source->name, "", source->node, target->directory});
     change_names(target->directory, {sequence, "", target->name, source->node});
   }
   return {};
@@ -208,14 +208,23 @@ void DiskState::sync(NodeId file, Mark mark) {
   journaled_ = std::max(journaled_, mark);
 }
 
+// The other half of a rename comes with what removes the old name.
+void DiskState::settle_names(DirectoryState& directory, Mark mark) {
+  auto covered = [mark](const NameChange& change) { return change.sequence < mark; };
+  const auto end = std::find_if_not(directory.unsynced.begin(), directory.unsynced.end(), covered);
+  const std::vector<NameChange> settled(directory.unsynced.begin(), end);
+  directory.unsynced.erase(directory.unsynced.begin(), end);
+  for (const NameChange& change : settled) {
+    const auto target = directories_.find(change.moved_to);
+    if (target != directories_.end()) settle_names(target->second, change.sequence + 1);
+    apply(directory.durable, change);
+  }
+}
+
 Result<void> DiskState::sync_directory(const std::string& path, Mark mark) {
   const Result<NodeId> found = directory(path);
   if (!found) return found.error();
-  DirectoryState& state = directories_.at(*found);
-  auto covered = [mark](const NameChange& change) { return change.sequence < mark; };
-  const auto end = std::find_if_not(state.unsynced.begin(), state.unsynced.end(), covered);
-  for (auto change = state.unsynced.begin(); change != end; ++change) apply(state.durable, *change);
-  state.unsynced.erase(state.unsynced.begin(), end);
+  settle_names(directories_.at(*found), mark);
   journaled_ = std::max(journaled_, mark);
   collect();
   return {};

@@ -4,7 +4,8 @@
 // Every change gets the next number of one sequence. A sync covers the changes below the mark taken when it began; it moves them,
 // in order, from the un-synced list into the durable image. Copying a DiskState is cheap (file content is shared) and gives a disk
 // of its own: a backup to restore, or a disk to crash in every way while the original runs on. Directories: '/' is the root and
-// always there. A name is durable when its own directory was synced, and so on up to the root.
+// always there. A name is durable when its own directory was synced, and so on up to the root. A rename may leave both names, also across
+// directories, never none: every file system with a journal makes it one change of that, and ccr asks for one.
 #pragma once
 
 #include <cstdint>
@@ -102,6 +103,7 @@ class DiskState {
     std::string removed;  // "" for none
     std::string added;    // "" for none
     NodeId node = 0;
+    NodeId moved_to = 0;  // the directory that has the other half of a rename across two, of the same sequence; of what removes
   };
   using Names = std::map<std::string, NodeId>;
   struct DirectoryState {
@@ -123,7 +125,8 @@ class DiskState {
   static void apply(Content& content, const Change& change);
   void apply_torn(Content& content, const Change& change, Random& random) const;
   void crash_file(FileState& file, const CrashRule& rule, Random& random) const;
-  void crash_directory(DirectoryState& directory, const CrashRule& rule, Random& random) const;
+  void crash_directories(const CrashRule& rule, Random& random);
+  void settle_names(DirectoryState& directory, Mark mark);
   std::set<NodeId> reachable() const;
   void collect();
 
