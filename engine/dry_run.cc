@@ -153,6 +153,8 @@ json plan_of_resume(const Hosted& hosted) {
         json::array({"go on with the seed from " + source, "replay the log from the pinned position", "compare roots"});
   } else if (!state.seeded && state.seed.source.empty()) {
     answer["plan"] = json::array({"wait for a seed: its pages are nothing yet"});
+  } else if (hosted.passive->beyond_active()) {
+    answer["plan"] = json::array({"set aside the log that " + source + " has not", "compare pages with " + source + " and fetch what differs", "ship and replay what is missing"});
   } else {
     answer["plan"] = json::array({"compare histories with " + source, "ship and replay what is missing"});
   }

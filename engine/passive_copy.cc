@@ -269,6 +269,7 @@ Task<Result<void>> PassiveCopy::resume() {
   state.seed.manual_resume = false;
   inspect_tries_ = 0;
   reopen_ = true;  // whoever worked on the file may have put another in its place
+  if (beyond_) need_difference(went_back(tip_->durable).message + ", and the copy was resumed behind that");
   CCR_CO_TRY(co_await save_word(keeper_, before));
   end_phase();
   while (standing_.state() == State::suspended || standing_.state() == State::failed_and_suspended) {

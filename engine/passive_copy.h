@@ -65,7 +65,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   bool seeding_in_full() const noexcept { return seeding() && full_; }
   SeedCuts seed_cuts() const;  // of the seed that runs, or the last
   const SeedPace& seed_pace() const noexcept { return seed_pace_; }
-  bool connected() const noexcept { return connected_; }
+  bool connected() const noexcept { return connected_; } bool beyond_active() const noexcept { return beyond_; }  // suspended, and ahead of it
   std::optional<transport::Tip> tip() const { return tip_; }
   WallTime tip_heard_at() const;  // or when the path last said that the tip is still the same
   const transport::FramedConnection* connection() const noexcept { return connection_; }
@@ -126,7 +126,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> leave_for_better_path(transport::Endpoint used, bool& leaves);
   Task<Result<transport::Hello>> log_hello(bool with_log);
   Result<bool> judge(const transport::Welcome& welcome);
-  Error went_back(const transport::Welcome& welcome) const;
+  Error went_back(Position there) const; void note_went_back();
   void meet_fork(const transport::Welcome& welcome);
   Task<Result<void>> leave_fork(); void tell_aside(Generation from, const std::string& cause);
   Task<Result<void>> take_own_log();
@@ -180,7 +180,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   int inspect_tries_ = 0, source_tries_ = 0;
   std::uint64_t log_bytes_received_ = 0, wire_bytes_received_ = 0;
   bool opened_ = false, full_ = false, leaving_ = false, asked_ = false, verifying_ = false, pass_open_ = false, sources_tried_ = false;
-  bool reopen_ = false;  // files_, before the next phase
+  bool reopen_ = false, beyond_ = false;  // files_, before the next phase; engine/passive_fork.cc, note_went_back()
   std::uint64_t opened_inode_ = 0;  // of the page file in files_
   std::optional<storage::Quarantine> quarantine_;
   transport::Hello seed_hello_;      // of the present seed connection, and its answer: what they prove of the log here

@@ -22,11 +22,19 @@ void PassiveCopy::meet_fork(const transport::Welcome& welcome) {
 }
 
 // A page store acknowledged what is here and is not there any more: this may be the only copy of it, and no log of it is given up unasked.
-Error PassiveCopy::went_back(const transport::Welcome& welcome) const {
-  const std::string there = subject_of(database_, active_node()), here = subject_of(database_, context_.config.node);
-  return {ErrorKind::refused, there + " went back: its log ends at " + to_text(welcome.durable) + ", and " + here + " has it to " + to_text(files_->log->wanted()),
+Error PassiveCopy::went_back(Position there) const {
+  const std::string active = subject_of(database_, active_node()), here = subject_of(database_, context_.config.node);
+  return {ErrorKind::refused, active + " went back: its log ends at " + to_text(there) + ", and " + here + " has it to " + to_text(files_->log->wanted()),
           "`ccr activate " + database_.name + " --on " + context_.config.node + "` goes on with what is here; `ccr activate " + database_.name + " --on " +
               active_node() + " --dial force` with what is there"};
+}
+
+// A suspended copy hears that its active one ends before it, as behind a restore: it says so, and whoever resumes it then wants what is there.
+void PassiveCopy::note_went_back() {
+  const storage::CopyState& state = keeper_.state();
+  const bool rests = standing_.state() == State::suspended && state.seeded && files_ != nullptr && database_.kind == DatabaseKind::pages;
+  const bool beyond = rests && tip_->durable < files_->log->durable() && state.epoch == files_->log->epoch();
+  if (std::exchange(beyond_, beyond) != beyond) standing_.enter(standing_.state(), resting_cause(), resting_hint());
 }
 
 // What lies behind the fork goes to quarantine/. Where nothing of it came into the pages, the other history's log is all that is missing.
@@ -89,7 +97,7 @@ Task<void> PassiveCopy::leave() {
   opened_ = false;
   changed_.notify();
   co_await keeper_.close();
-  opened_ = reopen_ = full_ = false;
+  opened_ = reopen_ = full_ = beyond_ = false;
   fork_.reset();
   tip_.reset();
   tip_times_.clear();

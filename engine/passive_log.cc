@@ -41,6 +41,7 @@ Task<Result<void>> PassiveCopy::contact() {
   }
   if (state.failed) CCR_CO_TRY(co_await keeper_.save());  // a verdict on roots is given where nothing can be saved
   CCR_CO_TRY(co_await note_rest());
+  beyond_ = false;
   const State rest = resting_state();
   standing_.enter(rest, resting_cause(), resting_hint());
   standing_.restore_since(rest == State::needs_seed || !state.since.known() ? standing_.since() : state.since);
@@ -190,7 +191,7 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
                       to_text(welcome.first) + ")");
       return false;
     case Verdict::ahead:
-      if (database_.kind == DatabaseKind::pages && welcome.epoch == files_->log->epoch()) return went_back(welcome);
+      if (database_.kind == DatabaseKind::pages && welcome.epoch == files_->log->epoch()) return went_back(welcome.durable);
       [[fallthrough]];
     case Verdict::forked: meet_fork(welcome); return false;
     case Verdict::other_history:
@@ -250,6 +251,7 @@ void PassiveCopy::tip_heard(const transport::Tip& tip) {
     const std::optional<RootVerdict> verdict = roots_.expected(tip.commit, tip.root);
     if (verdict) judge_root(*verdict);
   }
+  note_went_back();
   consider_healthy();
   changed_.notify();
 }

@@ -59,6 +59,33 @@ TEST_F(Fork, GenerationsBehindItGoToQuarantineAndTheCopyIsMadeEqualByItself) {
   expect_pages_equal();
 }
 
+// What an administrator types around a restore of the active database: the copy is suspended, and resumed behind it.
+TEST_F(Fork, ACopyThatWasSuspendedWhileTheActiveOneWasRestoredIsMadeEqualWhenItIsResumed) {
+  seed();
+  write(400);
+  const DiskState older = backup_of_alpha();
+  write(150);
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"on", "beta"}, {"comment", "restore"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "suspended"));
+  put_alpha_back(older);
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "mounted")) << cluster.story();
+  write(30);
+  ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0; }, 60s) == Ended::reached);
+  world.run_for(2s);
+  EXPECT_EQ(cluster.state("beta"), "suspended") << cluster.story();
+  const json row = row_of("beta", "beta");
+  EXPECT_NE(row["cause"].get<std::string>().find("orders@alpha went back"), std::string::npos) << row;
+  EXPECT_NE(row["hint"].get<std::string>().find("ccr resume orders@beta"), std::string::npos) << row;
+  EXPECT_EQ(cluster.state("alpha"), "mounted") << "a copy that rests ends nothing";
+  ASSERT_TRUE(answer_of("beta", {{"command", "resume"}, {"on", "beta"}}).ok());
+  ASSERT_TRUE(wait_for("beta", "healthy")) << cluster.story();
+  EXPECT_EQ(cluster.events_of("generations_set_aside").size(), 1u) << cluster.story();
+  EXPECT_EQ(passes(), 2u) << "by difference";
+  expect_pages_equal();
+}
+
 class WentBack : public Fork {
  protected:
   // What was acknowledged is on beta alone, and alpha's disk does not know of it.

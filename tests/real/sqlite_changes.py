@@ -72,6 +72,59 @@ def replaced_while_down(trial):
         content_won(trial, pair, "replaced", ("file_replaced",))
 
 
+def restored_beside_a_suspension(trial):
+    """What an administrator types around a restore: the copy is suspended, the file put back, the copy resumed."""
+    with SqlitePair(trial, ["restored", "alone"]) as pair:
+        for original in pair.originals.values():
+            original.create()
+        pair.begin()
+        older = {name: keep_older(original) for name, original in pair.originals.items()}
+        for name, original in pair.originals.items():
+            original.run(INSERT, INSERT, INSERT)
+            pair.settle(name)
+        asked = pair.beta.ccr("suspend", "restored@beta", "--comment", "restore of last night")
+        trial.require("the copy is suspended", asked.returncode == 0, asked.stderr)
+        pair.beta.wait_state("restored", "suspended")
+        for name, original in pair.originals.items():
+            replace_by(original, older[name])
+            until(lambda name=name: "file_replaced" in pair.losses(name), 20, f"{name} is noticed")
+            original.run(INSERT)
+        trial.check("the suspension is kept", pair.beta.copy("restored")["comment"] == "restore of last night", pair.beta.copy("restored"))
+        asked = pair.beta.ccr("resume", "restored@beta")
+        trial.require("the copy is resumed", asked.returncode == 0, asked.stderr)
+        pair.prove()  # the one that nobody suspended too
+        seeds = [len(pair.events("seed_pass_opened", name, "beta")) for name in pair.databases]
+        trial.check("neither is seeded again", seeds == [1, 1], seeds)
+
+
+def restored_with_its_node(trial):
+    """A whole machine put back from an image: the file, and what ccr knows of it. The copy has seen commits that are in nobody's database any more."""
+    with SqlitePair(trial, ["whole"]) as pair:
+        original = pair.originals["whole"]
+        original.create()
+        pair.begin()
+        keep_older(original)
+        pair.settle("whole")
+        pair.alpha.end()
+        image = pair.alpha.directory.with_suffix(".image")
+        shutil.copytree(pair.alpha.directory, image, symlinks=True)
+        pair.alpha.start().wait_serving()
+        pair.mounted("whole")
+        original.run(INSERT, INSERT, INSERT)
+        pair.settle("whole")
+        pair.alpha.end()
+        shutil.rmtree(pair.alpha.directory)
+        os.rename(image, pair.alpha.directory)
+        pair.alpha.start().wait_serving()
+        pair.mounted("whole")
+        until(lambda: pair.events("generations_set_aside", "whole", "beta"), 30, lambda: f"the log of what is gone is set aside; {pair.beta.copy('whole')}")
+        original.run(INSERT)
+        pair.prove()
+        aside = pair.events("generations_set_aside", "whole", "beta")
+        trial.check("the log of what is gone is kept, and only the difference comes", len(aside) == 1 and pair.beta.copy("whole")["quarantine"]["files"] > 0
+                    and len(pair.events("difference_needed", "whole", "beta")) == 1, (aside, pair.beta.copy("whole")))
+
+
 def daemon_down(trial):
     """Four ways to come back: the WAL is still there; it has been reset; the last program closed; the WAL was removed."""
     ways = ["same_wal", "resets", "closed", "removed"]
@@ -128,5 +181,7 @@ def daemon_killed(trial):
 def run(trial):
     trial.part("replaced by an older file while it runs", replaced_while_running)
     trial.part("replaced by an older file while the daemon is down", replaced_while_down)
+    trial.part("suspended, replaced and resumed", restored_beside_a_suspension)
+    trial.part("the whole node is put back", restored_with_its_node)
     trial.part("changed while the daemon is down", daemon_down)
     trial.part("the daemon killed while a program writes", daemon_killed)
