@@ -10,12 +10,6 @@ using transport::Purpose;
 
 namespace {
 
-// Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
-Position end_of_block(Position durable) {
-  const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;
-  return {durable.generation, blocks * storage::block_bytes};
-}
-
 // Own digests for the points of the hello, of a log that ends at facts.durable; none of another history.
 Task<Result<void>> put_digests(storage::Disk& disk, storage::LogDirectory log, const transport::Hello& hello, transport::ActiveFacts& facts) {
   facts.own_digests.resize(hello.chain.size());

@@ -86,6 +86,30 @@ TEST_F(Fork, ACopyThatWasSuspendedWhileTheActiveOneWasRestoredIsMadeEqualWhenItI
   expect_pages_equal();
 }
 
+// At rest, in the middle of writing, behind a crash that abandoned a record of which the copy has blocks: an active node that goes on did not go back.
+TEST_F(Fork, ASuspensionAloneTakesNothingOfTheLogAway) {
+  seed();
+  for (int turn = 0; turn < 16; ++turn) {
+    write(30 * (turn % 3));
+    ASSERT_TRUE(drain()) << cluster.story();
+    const bool dies = turn % 2 == 1;
+    if (dies) {
+      for (int i = 0; i < 20; ++i) static_cast<void>(cluster.commit(random, some_pages(random, 3000)));
+      world.run_for(std::chrono::milliseconds(3 * turn));
+      cluster.host("alpha").kill({Damage::process_only, Ordering::ordered});
+    }
+    ASSERT_TRUE(answer_of("beta", {{"command", "suspend"}, {"on", "beta"}}).ok());
+    if (dies) cluster.host("alpha").start();
+    ASSERT_TRUE(wait_for("alpha", "mounted")) << cluster.story();
+    world.run_for(std::chrono::milliseconds(900 * (turn % 4)));
+    EXPECT_EQ(row_of("beta", "beta")["cause"].get<std::string>().find("went back"), std::string::npos) << cluster.story();
+    ASSERT_TRUE(answer_of("beta", {{"command", "resume"}, {"on", "beta"}}).ok());
+    ASSERT_TRUE(drain()) << cluster.story();
+  }
+  EXPECT_TRUE(cluster.events_of("difference_needed").empty()) << cluster.story();
+  expect_pages_equal();
+}
+
 class WentBack : public Fork {
  protected:
   // What was acknowledged is on beta alone, and alpha's disk does not know of it.
