@@ -6,7 +6,6 @@ the command that the hint names, and ccr verify says 0. Nothing is written to a 
 
 import os
 import sqlite3
-import time
 from contextlib import closing
 
 from cluster import Database, until
@@ -163,7 +162,7 @@ def carried(trial):
 
 def carried_one(trial, cluster, words, path, becomes_equal):
     beta = cluster["beta"]
-    time.sleep(0.3)
+    beta.wait_opened(DATABASE)
     without = beta.ccr("seed", f"{DATABASE}@beta", "--detach")
     if becomes_equal:
         trial.check(f"{words}: is not overwritten unasked", without.returncode == 4 and "--yes" in without.stderr, (without.returncode, without.stderr))
