@@ -5,8 +5,7 @@
 // The first byte says whether the checksum is made good; the rest is changes.
 #include "storage/page_digests.h"
 #include "tests/fuzz/changed_file.h"
-#include "tests/fuzz/fuzzed_world.h"
-#include "tests/memory_disk.h"
+#include "tests/fuzz/fuzzed_disk.h"
 
 namespace {
 
@@ -18,7 +17,6 @@ constexpr std::uint32_t page_size = 512;
 constexpr PageNumber prepared_pages = 1100;  // three blocks of entries
 
 Task<Result<void>> write_table(storage::Disk& disk, PageNumber pages, std::uint64_t salt) {
-  CCR_CO_TRY(co_await disk.make_directories(directory));
   PageDigests table(disk, table_path, page_size);
   table.resize(pages);
   for (PageNumber page = 1; page <= pages; page += 3) table.set(page, page * salt);
@@ -27,10 +25,9 @@ Task<Result<void>> write_table(storage::Disk& disk, PageNumber pages, std::uint6
 
 const Bytes& prepared() {
   static const Bytes bytes = [] {
-    FuzzedWorld fuzzed;
-    storage::MemoryDisk disk;
-    must_be_ok(sim::complete(fuzzed.world, write_table(disk, prepared_pages, 0x9e3779b97f4a7c15)));
-    return disk.content(table_path);
+    FuzzedDisk made(directory);
+    made.play(write_table(made.disk, prepared_pages, 0x9e3779b97f4a7c15));
+    return made.disk.content(table_path);
   }();
   return bytes;
 }
@@ -51,7 +48,6 @@ void check(const PageDigests& table) {
 }
 
 Task<Result<void>> read_and_write(storage::Disk& disk) {
-  CCR_CO_TRY(co_await disk.make_directories(directory));
   PageDigests table(disk, table_path, page_size);
   const Result<void> loaded = co_await table.load();
   if (!loaded.ok()) {
@@ -74,9 +70,8 @@ Task<Result<void>> read_and_write(storage::Disk& disk) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const ChangedFile file(std::as_bytes(std::span(data, size)), prepared(), make_good);
-  FuzzedWorld fuzzed;
-  storage::MemoryDisk disk;
-  disk.put(table_path, file.bytes);
-  must_be_ok(sim::complete(fuzzed.world, read_and_write(disk)));
+  FuzzedDisk given(directory);
+  given.disk.put(table_path, file.bytes);
+  given.play(read_and_write(given.disk));
   return 0;
 }

@@ -6,8 +6,7 @@
 #include "seed/seed_map.h"
 #include "seed/seed_plan.h"
 #include "tests/fuzz/changed_file.h"
-#include "tests/fuzz/fuzzed_world.h"
-#include "tests/memory_disk.h"
+#include "tests/fuzz/fuzzed_disk.h"
 
 namespace {
 
@@ -28,7 +27,6 @@ Task<Result<void>> write_pass(SeedMap& map, std::uint64_t generation) {
 }
 
 Task<Result<void>> write_twice(storage::Disk& disk) {
-  CCR_CO_TRY(co_await disk.make_directories(directory));
   SeedMap map(disk, directory);
   CCR_CO_TRY(co_await map.load());
   CCR_CO_TRY(co_await write_pass(map, 1));
@@ -37,10 +35,9 @@ Task<Result<void>> write_twice(storage::Disk& disk) {
 
 const Bytes& prepared() {
   static const Bytes bytes = [] {
-    FuzzedWorld fuzzed;
-    storage::MemoryDisk disk;
-    must_be_ok(sim::complete(fuzzed.world, write_twice(disk)));
-    return disk.content(map_path);
+    FuzzedDisk made(directory);
+    made.play(write_twice(made.disk));
+    return made.disk.content(map_path);
   }();
   return bytes;
 }
@@ -71,7 +68,6 @@ void check(const SeedMap& map, bool as_written) {
 }
 
 Task<Result<void>> read_and_begin(storage::Disk& disk, bool as_written) {
-  CCR_CO_TRY(co_await disk.make_directories(directory));
   SeedMap map(disk, directory);
   const Result<void> loaded = co_await map.load();
   if (!loaded.ok()) {
@@ -92,9 +88,8 @@ Task<Result<void>> read_and_begin(storage::Disk& disk, bool as_written) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const ChangedFile file(std::as_bytes(std::span(data, size)), prepared(), make_good);
-  FuzzedWorld fuzzed;
-  storage::MemoryDisk disk;
-  disk.put(map_path, file.bytes);
-  must_be_ok(sim::complete(fuzzed.world, read_and_begin(disk, !file.good)));
+  FuzzedDisk given(directory);
+  given.disk.put(map_path, file.bytes);
+  given.play(read_and_begin(given.disk, !file.good));
   return 0;
 }
