@@ -124,7 +124,8 @@ Task<Result<void>> Backup::read_back(std::string path) {
   done_bytes_ = 0;
   Result<std::unique_ptr<storage::File>> file = co_await context_.disk.open(path, storage::OpenMode::read);
   if (!file.ok()) co_return file.error();
-  (*file)->forget({{0, std::uint64_t(pages_) * page_size_}});
+  std::vector<storage::FilePart> whole = {{0, std::uint64_t(pages_) * page_size_}};
+  CCR_CO_TRY(co_await (*file)->forget(std::move(whole)));
   AlignedBuffer extent(storage::extent_bytes, AlignedBuffer::Content::any);
   const std::uint32_t per_extent = storage::pages_per_extent(page_size_);
   Digest64 root = 0;

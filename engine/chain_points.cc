@@ -24,11 +24,6 @@ Task<Result<Digest128>> digest_of_prefix(storage::File& file, std::string path, 
 
 }  // namespace
 
-Position end_of_block(Position durable) {
-  const std::uint64_t blocks = (durable.offset + storage::block_bytes - 1) / storage::block_bytes;
-  return {durable.generation, blocks * storage::block_bytes};
-}
-
 Task<Result<std::vector<transport::ChainPoint>>> points_of(storage::Disk& disk, storage::LogDirectory log, const storage::IncomingLog& incoming) {
   std::vector<transport::ChainPoint> points;
   const storage::ChainLink open = incoming.open_prefix();

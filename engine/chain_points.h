@@ -14,9 +14,6 @@ inline constexpr int sealed_points_max = 4;
 // Of a passive copy: the open prefix, then up to sealed_points_max sealed generations, newest first.
 Task<Result<std::vector<transport::ChainPoint>>> points_of(storage::Disk& disk, storage::LogDirectory log, const storage::IncomingLog& incoming);
 
-// Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
-Position end_of_block(Position durable);
-
 // The active side's digests for the points a copy named: nullopt where the bytes are not here (truncated, or beyond `durable`).
 Task<Result<std::vector<std::optional<Digest128>>>> own_digests(storage::Disk& disk, storage::LogDirectory log, Position durable,
                                                                 std::vector<transport::ChainPoint> points);

@@ -61,7 +61,7 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     put_source_facts(*hosted->passive, facts);
     facts.ready = true;
     answered = held.end;
-    facts.durable = end_of_block(answered);
+    facts.durable = storage::end_of_block(answered);
     CCR_CO_TRY(co_await put_digests(context_.disk, held.directory, hello, facts));
   } else if (facts.ready) {
     ActiveCopy& active = *hosted->active;
@@ -71,7 +71,7 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     facts.generation_bytes = hosted->config.generation_bytes;
     facts.first = active.log_keeper().first();
     answered = active.tip().durable;
-    facts.durable = end_of_block(answered);
+    facts.durable = storage::end_of_block(answered);
     CCR_CO_TRY(co_await put_digests(context_.disk, active.log_directory(), hello, facts));
   }
   transport::HandshakeAnswer answer = transport::decide_handshake(hello, facts);

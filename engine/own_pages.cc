@@ -29,7 +29,7 @@ Task<Result<PageFound>> find_page(OwnPages& pages, PageNumber page) {
   found.exists = page <= pages.digests().page_count();
   if (!found.exists) co_return found;
   found.bytes = AlignedBuffer(file.page_size(), AlignedBuffer::Content::any);
-  file.forget(page, 1);  // read is the disk
+  CCR_CO_TRY(co_await file.forget(page, 1));  // read is the disk
   const Result<void> read = co_await file.read(page, 1, found.bytes.span());
   if (!read.ok() && !is_lost(read.error())) co_return read.error();
   found.readable = read.ok();

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/chain_points.h"
 #include "engine/passive_copy.h"
 #include "engine/passive_files.h"
 #include "engine/retention.h"
@@ -34,7 +33,7 @@ Error PassiveCopy::went_back(Position there) const {
 void PassiveCopy::note_went_back() {
   const storage::CopyState& state = keeper_.state();
   const bool rests = standing_.state() == State::suspended && state.seeded && files_ != nullptr && database_.kind == DatabaseKind::pages;
-  const bool beyond = rests && end_of_block(tip_->durable) < files_->log->durable() && state.epoch == files_->log->epoch();
+  const bool beyond = rests && storage::end_of_block(tip_->durable) < files_->log->durable() && state.epoch == files_->log->epoch();
   if (std::exchange(beyond_, beyond) != beyond) standing_.enter(standing_.state(), resting_cause(), resting_hint());
 }
 

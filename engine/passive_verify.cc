@@ -99,11 +99,11 @@ std::string PassiveCopy::resting_cause() const {
   if (!state.suspended) return state.failed ? state.cause : "";
   const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
   if (state.damaged_pages == 0 && !beyond_) return by;
-  return (beyond_ ? went_back(tip_->durable).message : state.cause) + (by.empty() ? "" : "; suspended " + by);
+  return (state.damaged_pages > 0 ? state.cause : went_back(tip_->durable).message) + (by.empty() ? "" : "; suspended " + by);
 }
 
 std::string PassiveCopy::resting_hint() const {
-  if (beyond_)
+  if (beyond_ && keeper_.state().damaged_pages == 0)
     return "`ccr resume " + subject_of(database_, context_.config.node) + "` sets aside what " + active_node() + " has not, and follows it; `ccr activate " +
            database_.name + " --on " + context_.config.node + "` goes on with what is here";
   const bool resumable = (keeper_.state().suspended && keeper_.state().damaged_pages == 0) || (keeper_.state().failed && keeper_.state().deposed);

@@ -54,13 +54,15 @@ Task<Result<void>> SeedCommitter::commit() {
     sync_failed_ = true;
     co_return synced.error().within("sync of " + file_.path());
   }
+  std::vector<storage::FilePart> written;
   for (const FinishedExtent& extent : batch) {
     const PageRun pages = pages_of_extent(extent.extent, digests_.page_count(), digests_.page_size());
     CCR_ASSERT(extent.digests.empty() || extent.digests.size() == pages.count);
-    if (extent.written_bytes > 0) file_.forget(pages.first, pages.count);
+    if (extent.written_bytes > 0) written.push_back(file_.part(pages.first, pages.count));
     for (std::size_t i = 0; i < extent.digests.size(); ++i)
       digests_.set(static_cast<PageNumber>(pages.first + i), extent.digests[i]);
   }
+  CCR_CO_TRY(co_await file_.forget(std::move(written)));
   CCR_CO_TRY(co_await digests_.flush());
   for (const FinishedExtent& extent : batch) map_.mark(extent.extent);
   CCR_CO_TRY(co_await map_.flush(counts_));

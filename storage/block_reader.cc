@@ -65,7 +65,7 @@ Task<Result<BlockReader::Chunk>> BlockReader::read(Generation generation, std::u
   const Chunk nothing{generation, offset, 0, false};
   if (generation > durable.generation) co_return nothing;
   const bool behind = generation < durable.generation;  // then the whole generation is durable, up to its seal
-  const std::uint64_t limit = (durable.offset + block_bytes - 1) / block_bytes * block_bytes;
+  const std::uint64_t limit = end_of_block(durable).offset;
   if (!behind && offset >= limit) co_return nothing;
   Result<bool> there = co_await state_->open(generation);
   if (!there.ok()) co_return there.error();

@@ -3,7 +3,7 @@
 // Made before the read, it sees which pages of a range the kernel holds; leave() drops the others. A program's hot pages so survive the scan
 // of a database that is larger than memory. Reading ahead of the range is turned off for the descriptor, or the next range would look as if
 // somebody had it. Where the kernel does not tell (another's file) or cannot drop (tmpfs) nothing is changed. Cost: some tens of microseconds
-// for 1 MiB. Threads: any.
+// for 1 MiB. Threads: any that may wait: where a server holds the file, the calls may.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ CallPool::CallPool(std::size_t threads) {
   sigfillset(&blocked);
   for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigdelset(&blocked, fault);
   CCR_ASSERT(pthread_sigmask(SIG_SETMASK, &blocked, &before) == 0);
-  threads_ = std::make_unique<asio::thread_pool>(threads);
+  threads_ = std::make_shared<asio::thread_pool>(threads);
   CCR_ASSERT(pthread_sigmask(SIG_SETMASK, &before, nullptr) == 0);
 }
 

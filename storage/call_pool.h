@@ -24,7 +24,7 @@ namespace ccr::storage {
 
 class CallPool {
  public:
-  static constexpr std::size_t threads_default = 4;  // blocking calls of a laptop's few databases; the ring carries the rest
+  static constexpr std::size_t threads_default = 16;  // a disk that hangs keeps a few; the ring carries the rest
 
   explicit CallPool(std::size_t threads = threads_default);
   ~CallPool();
@@ -49,8 +49,18 @@ class CallPool {
                                                                               std::move(call));
   }
 
+  // The same object, whose last owner leaves its destruction to the pool, as long as there is one: for destructors that block.
+  template <class Object>
+  std::shared_ptr<Object> destroyed_here(std::shared_ptr<Object> object) {
+    Object* const pointer = object.get();
+    auto hand_over = [object = std::move(object), pool = std::weak_ptr(threads_)](Object*) mutable {
+      if (const std::shared_ptr<asio::thread_pool> threads = pool.lock()) asio::post(*threads, [object = std::move(object)] {});
+    };
+    return std::shared_ptr<Object>(pointer, std::move(hand_over));
+  }
+
  private:
-  std::unique_ptr<asio::thread_pool> threads_;
+  std::shared_ptr<asio::thread_pool> threads_;  // shared only for the weak references of destroyed_here()
 };
 
 }  // namespace ccr::storage

@@ -40,7 +40,7 @@ class File {
   // The same, and the page cache is left as it was (storage/cache_footprint.h): for what reads much, once.
   virtual Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) { return read_at(offset, into); }
   // Parts that nobody here reads again leave the page cache once they are on the disk; after a sync(). A back end may do nothing.
-  virtual void forget(const std::vector<FilePart>&) {}
+  virtual Task<Result<void>> forget(std::vector<FilePart> parts) { return leave(std::move(parts)); }
   // Writes all of `from`; extends the file where needed, with zeros in a hole.
   virtual Task<Result<void>> write_at(std::uint64_t offset, ByteView from) = 0;
   // The same of bytes that are all zeros. Whole blocks among them go back to the file system where that can be: a hole.
@@ -48,14 +48,14 @@ class File {
   virtual Task<Result<void>> sync() = 0;  // fdatasync: content and length
   // Brings parts that were written to the disk, and waits for that: no more of them are in its queue at once, and a sync() finds little to do.
   // Nothing is durable by it; a back end may do nothing. Failure: as of sync().
-  virtual Task<Result<void>> write_back(std::vector<FilePart> parts) { return write_nothing_back(std::move(parts)); }
+  virtual Task<Result<void>> write_back(std::vector<FilePart> parts) { return leave(std::move(parts)); }
   virtual Task<Result<void>> truncate(std::uint64_t size) = 0;
   // Reserves blocks up to `size` and extends the file with zeros, so that writes below it meet no ENOSPC.
   virtual Task<Result<void>> allocate(std::uint64_t size) = 0;
   virtual Task<Result<std::uint64_t>> size() = 0;
 
  private:
-  static Task<Result<void>> write_nothing_back(std::vector<FilePart>) { co_return Result<void>(); }
+  static Task<Result<void>> leave(std::vector<FilePart>) { co_return Result<void>(); }
 };
 
 // What tells whether a file is still the one it was. A change of its content changes one of them; after a power cut `modified` may be an

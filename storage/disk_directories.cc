@@ -7,6 +7,12 @@
 namespace ccr::storage {
 
 Task<Result<SharedFile>> DiskDirectories::open(std::string path, OpenMode mode) {
+  Result<SharedFile> file = co_await opened(std::move(path), mode);
+  if (!file.ok()) co_return file.error();
+  co_return pool_.destroyed_here(std::move(*file));
+}
+
+Task<Result<SharedFile>> DiskDirectories::opened(std::string path, OpenMode mode) {
   return pool_.run([path = std::move(path), mode] { return open_file(path, mode); });
 }
 

@@ -15,7 +15,7 @@ class DiskDirectories {
  public:
   explicit DiskDirectories(CallPool& pool) : pool_(pool) {}
 
-  Task<Result<SharedFile>> open(std::string path, OpenMode mode);
+  Task<Result<SharedFile>> open(std::string path, OpenMode mode);  // closed in the pool, too
   Task<Result<void>> make(std::string path);
   Task<Result<void>> sync(std::string path);
   Task<Result<void>> rename(std::string from, std::string to);
@@ -26,6 +26,8 @@ class DiskDirectories {
   Task<Result<void>> give_access(std::string path, FileAccess access);
 
  private:
+  Task<Result<SharedFile>> opened(std::string path, OpenMode mode);
+
   CallPool& pool_;
 };
 

@@ -73,7 +73,7 @@ Task<Result<void>> DiskVerifier::step() {
   const ByteSpan images = extent_.span().first(std::size_t(readable) * page_size);
   bool read_whole = true;
   if (readable > 0) {
-    file_.forget(first, readable);
+    CCR_CO_TRY(co_await file_.forget(first, readable));
     const Result<void> read = co_await file_.read(first, readable, images);
     if (!read.ok() && !page_is_lost(read.error())) co_return read.error();
     read_whole = read.ok();
@@ -91,7 +91,7 @@ Task<Result<void>> DiskVerifier::step() {
 
 // The second look at one page.
 Task<Result<void>> DiskVerifier::check_page(PageNumber page) {
-  file_.forget(page, 1);
+  CCR_CO_TRY(co_await file_.forget(page, 1));
   const Result<void> read = co_await file_.read(page, 1, page_.span());
   if (!read.ok() && !page_is_lost(read.error())) co_return read.error();
   progress_.bytes_read += page_.size();

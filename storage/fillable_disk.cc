@@ -14,7 +14,7 @@ class FillableFile final : public File {
 
   Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override { return inner_->read_at(offset, into); }
   Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override { return inner_->read_once_at(offset, into); }
-  void forget(const std::vector<FilePart>& parts) override { inner_->forget(parts); }
+  Task<Result<void>> forget(std::vector<FilePart> parts) override { return inner_->forget(std::move(parts)); }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override {
     if (std::optional<Error> full = disk_.refusal(path_)) return refused(std::move(*full));
     return inner_->write_at(offset, from);

@@ -118,6 +118,9 @@ constexpr Position position_in_block(Generation generation, std::uint32_t number
   return {generation, std::uint64_t(number) * block_bytes + (at == 0 ? 0 : block_header_bytes + at)};
 }
 
+// Whole blocks are shipped: where a record that a crash abandoned began inside a block, a copy rightly has that block to its end.
+constexpr Position end_of_block(Position at) noexcept { return {at.generation, (at.offset + block_bytes - 1) / block_bytes * block_bytes}; }
+
 void encode_record_header(const RecordHeader& header, ByteSpan out);
 Result<RecordHeader> decode_record_header(ByteView bytes, std::uint32_t page_size);
 

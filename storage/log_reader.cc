@@ -11,7 +11,6 @@ enum class Outcome { complete, abandoned, not_yet };
 
 enum class Step { block, seal, none };
 
-std::uint64_t rounded_up(std::uint64_t offset) { return (offset + block_bytes - 1) / block_bytes * block_bytes; }
 std::uint64_t blocks_for(std::uint64_t bytes) { return (bytes + block_payload_max - 1) / block_payload_max; }
 
 }  // namespace
@@ -121,7 +120,7 @@ Task<Result<void>> LogReader::State::open_next() {
 bool LogReader::State::at_hand(Position until) const {
   if (!file) return false;
   const std::uint64_t offset = scan->bytes();
-  const bool below = generation < until.generation || offset < rounded_up(until.offset);
+  const bool below = generation < until.generation || offset < end_of_block(until).offset;
   return below && offset >= buffer_offset && offset < buffer_offset + buffered;
 }
 
@@ -129,7 +128,7 @@ bool LogReader::State::at_hand(Position until) const {
 Task<Result<bool>> LogReader::State::fill(Position until) {
   const std::uint64_t offset = scan->bytes();
   const bool behind = generation < until.generation;
-  const std::uint64_t end = rounded_up(until.offset);
+  const std::uint64_t end = end_of_block(until).offset;
   if (!behind && offset >= end) co_return false;
   if (at_hand(until)) co_return true;
   const std::uint64_t wanted = behind ? buffer.size() : std::min<std::uint64_t>(buffer.size(), end - offset);
@@ -224,7 +223,7 @@ Task<Result<Outcome>> LogReader::State::probe(Generation from, std::uint64_t lef
       left -= capacity;
       continue;
     }
-    const bool here = number < until.generation || blocks_for(left) * block_bytes < rounded_up(until.offset);
+    const bool here = number < until.generation || blocks_for(left) * block_bytes < end_of_block(until).offset;
     co_return here ? Outcome::complete : Outcome::not_yet;
   }
 }
@@ -237,7 +236,7 @@ Task<Result<Outcome>> LogReader::State::outcome_of(const RecordHeader& header, P
   const std::uint32_t number = scan->block().number;
   const std::uint64_t blocks = data_blocks_max(scan->header().generation_bytes) - number;
   if (blocks_for(left) > blocks) co_return co_await probe(generation.next(), left - blocks * block_payload_max, until);
-  const bool here = generation < until.generation || (number + blocks_for(left)) * block_bytes < rounded_up(until.offset);
+  const bool here = generation < until.generation || (number + blocks_for(left)) * block_bytes < end_of_block(until).offset;
   co_return here ? Outcome::complete : Outcome::not_yet;
 }
 

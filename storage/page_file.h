@@ -39,7 +39,9 @@ class PageFile {
   Task<Result<void>> resize(PageNumber count);                  // grown pages are zeros
   Task<Result<void>> write_back(std::vector<FilePart> parts) { return file_->write_back(std::move(parts)); }  // as File's
   Task<Result<void>> sync();
-  void forget(PageNumber first, std::uint32_t count) { file_->forget({{std::uint64_t(first - 1) * page_size_, std::uint64_t(count) * page_size_}}); }  // as File's
+  Task<Result<void>> forget(std::vector<FilePart> parts) { return file_->forget(std::move(parts)); }          // as File's
+  Task<Result<void>> forget(PageNumber first, std::uint32_t count) { return file_->forget({part(first, count)}); }
+  FilePart part(PageNumber first, std::uint32_t count) const noexcept { return {std::uint64_t(first - 1) * page_size_, std::uint64_t(count) * page_size_}; }
   PageNumber page_count() const noexcept { return page_count_; }
   std::uint32_t page_size() const noexcept { return page_size_; }
   const std::string& path() const noexcept { return path_; }

@@ -1,14 +1,18 @@
 #include "storage/posix_file_calls.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <utility>
 
+#include "storage/cache_footprint.h"
 #include "storage/posix_error.h"
 
 namespace ccr::storage {
@@ -16,6 +20,8 @@ namespace {
 
 constexpr mode_t new_file_mode = 0600;
 constexpr std::size_t zeros_bytes = 256 * KiB;  // per write of extend_with_zeros
+
+constexpr std::array<std::uint64_t, 5> local_file_systems = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC};
 
 int flags_of(OpenMode mode) noexcept {
   switch (mode) {
@@ -42,6 +48,13 @@ auto uninterrupted(Call call) {
 }  // namespace
 
 OpenFile::~OpenFile() { ::close(descriptor_); }  // close reports nothing here that a sync() did not
+
+bool OpenFile::may_wait(int descriptor) noexcept {
+  struct statfs facts {};
+  if (::fstatfs(descriptor, &facts) != 0) return true;
+  const auto type = static_cast<std::uint64_t>(facts.f_type);
+  return std::find(local_file_systems.begin(), local_file_systems.end(), type) == local_file_systems.end();
+}
 
 bool offset_is_usable(std::uint64_t offset, std::uint64_t length) noexcept {
   constexpr std::uint64_t offset_max = std::numeric_limits<off_t>::max();
@@ -84,6 +97,13 @@ Result<std::size_t> read_file(const OpenFile& file, std::uint64_t offset, ByteSp
     done += static_cast<std::size_t>(count);
   }
   return done;
+}
+
+Result<std::size_t> read_file_once(const OpenFile& file, std::uint64_t offset, ByteSpan into) {
+  const CacheFootprint before(file.descriptor(), offset, into.size());
+  const Result<std::size_t> read = read_file(file, offset, into);
+  before.leave();
+  return read;
 }
 
 Result<void> write_file(const OpenFile& file, std::uint64_t offset, ByteView from) {
@@ -129,6 +149,11 @@ Result<void> write_back_file(const OpenFile& file, const std::vector<FilePart>& 
       return error_at("write back", file, part.offset, errno);
     }
   }
+  return {};
+}
+
+Result<void> forget_file(const OpenFile& file, const std::vector<FilePart>& parts) {
+  drop_from_cache(file.descriptor(), parts);
   return {};
 }
 

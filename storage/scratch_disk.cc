@@ -13,7 +13,7 @@ class ScratchFile final : public File {
   explicit ScratchFile(File& file) : file_(file) {}
   Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override { return file_.read_at(offset, into); }
   Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override { return file_.read_once_at(offset, into); }
-  void forget(const std::vector<FilePart>& parts) override { file_.forget(parts); }
+  Task<Result<void>> forget(std::vector<FilePart> parts) override { return file_.forget(std::move(parts)); }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override { return file_.write_at(offset, from); }
   Task<Result<void>> write_zeros(std::uint64_t offset, ByteView zeros) override { return file_.write_zeros(offset, zeros); }
   Task<Result<void>> sync() override { return file_.sync(); }

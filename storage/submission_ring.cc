@@ -157,18 +157,19 @@ void SubmissionRing::prepare(io_uring_sqe& entry, Operation& operation) {
   switch (request.kind) {
     case RingRequest::Kind::read:
       io_uring_prep_read(&entry, descriptor, request.bytes + operation.done, length, offset);
-      if (length >= worker_read_bytes_min) io_uring_sqe_set_flags(&entry, IOSQE_ASYNC);
-      return;
+      break;
     case RingRequest::Kind::write:
       io_uring_prep_write(&entry, descriptor, request.bytes + operation.done, length, offset);
-      return;
+      break;
     case RingRequest::Kind::sync:
       io_uring_prep_fsync(&entry, descriptor, IORING_FSYNC_DATASYNC);
-      return;
+      break;
     case RingRequest::Kind::allocate:
       io_uring_prep_fallocate(&entry, descriptor, 0, 0, static_cast<off_t>(request.length));
-      return;
+      break;
   }
+  const bool large_read = request.kind == RingRequest::Kind::read && length >= worker_read_bytes_min;
+  if (large_read || request.file->may_wait()) io_uring_sqe_set_flags(&entry, IOSQE_ASYNC);
 }
 
 void SubmissionRing::reap() {

@@ -5,7 +5,8 @@
 // on; the buffer and the file are the kernel's until completion, and nothing cancels an operation.
 // How: requests of one executor turn are submitted together by one system call; the ring's eventfd, watched by Asio only while
 // something is in flight, announces completions. Large reads go to the kernel's workers at once: copying them out of the page
-// cache inside the submission would stop every other task of the node meanwhile.
+// cache inside the submission would stop every other task of the node meanwhile. So does everything on a file system that may wait for
+// its server even where it is told not to: FUSE writes inside the submission.
 // Lifetime: the destructor waits until the kernel has given everything back; its tasks are then resumed by their context, or
 // destroyed with it. The executor's context outlives the ring. Threads: the node's executor only.
 // Bounds: `entries` operations at the kernel; further ones wait here in order, one per awaiting task.

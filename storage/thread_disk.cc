@@ -17,14 +17,11 @@ class ThreadFile final : public File {
     return pool_.run([file = file_, offset, into] { return read_file(*file, offset, into); });
   }
   Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override {
-    return pool_.run([file = file_, offset, into] {
-      const CacheFootprint before(file->descriptor(), offset, into.size());
-      const Result<std::size_t> read = read_file(*file, offset, into);
-      before.leave();
-      return read;
-    });
+    return pool_.run([file = file_, offset, into] { return read_file_once(*file, offset, into); });
   }
-  void forget(const std::vector<FilePart>& parts) override { drop_from_cache(file_->descriptor(), parts); }
+  Task<Result<void>> forget(std::vector<FilePart> parts) override {
+    return pool_.run([file = file_, parts = std::move(parts)] { return forget_file(*file, parts); });
+  }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override {
     return pool_.run([file = file_, offset, from] { return write_file(*file, offset, from); });
   }

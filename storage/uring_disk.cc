@@ -17,8 +17,12 @@ class UringFile final : public File {
   UringFile(SubmissionRing& ring, CallPool& pool, SharedFile file) : ring_(ring), pool_(pool), file_(std::move(file)) {}
 
   Task<Result<std::size_t>> read_at(std::uint64_t offset, ByteSpan into) override;
-  Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override;
-  void forget(const std::vector<FilePart>& parts) override { drop_from_cache(file_->descriptor(), parts); }
+  Task<Result<std::size_t>> read_once_at(std::uint64_t offset, ByteSpan into) override {
+    return pool_.run([file = file_, offset, into] { return read_file_once(*file, offset, into); });
+  }
+  Task<Result<void>> forget(std::vector<FilePart> parts) override {
+    return pool_.run([file = file_, parts = std::move(parts)] { return forget_file(*file, parts); });
+  }
   Task<Result<void>> write_at(std::uint64_t offset, ByteView from) override;
   Task<Result<void>> write_zeros(std::uint64_t offset, ByteView zeros) override {
     return pool_.run([file = file_, offset, zeros] { return write_zeros_to_file(*file, offset, zeros); });
@@ -51,14 +55,6 @@ Task<Result<std::size_t>> UringFile::read_at(std::uint64_t offset, ByteSpan into
   const RingOutcome outcome = co_await ring_.run(std::move(request));
   if (outcome.number != 0) co_return error_at("read", *file, offset + outcome.done, outcome.number);
   co_return static_cast<std::size_t>(outcome.done);
-}
-
-Task<Result<std::size_t>> UringFile::read_once_at(std::uint64_t offset, ByteSpan into) {
-  const SharedFile file = file_;
-  const CacheFootprint before(file->descriptor(), offset, into.size());
-  const Result<std::size_t> read = co_await read_at(offset, into);
-  before.leave();
-  co_return read;
 }
 
 Task<Result<void>> UringFile::write_at(std::uint64_t offset, ByteView from) {

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The lying disk lies as it should: programs of real system calls, and for each exactly what a power cut may leave of it.
 
-    tests/lying_disk/self_test.py PROGRAM
+    tests/lying_disk/self_test.py PROGRAM HUNG_FILE
 
 Each program is recorded once; then the disk as a cut at its end may leave it is opened in every style, with many seeds, and read by real
-system calls. What was seen must be the set that is written here, no state more and none less. Ends with 77 where there is no FUSE.
+system calls. What was seen must be the set that is written here, no state more and none less. A disk that hangs, last, is used by HUNG_FILE. Ends
+with 77 where there is no FUSE.
 """
 
 import errno
@@ -463,6 +464,14 @@ def words_that_mean_nothing_are_refused(disk):
         expect(f"'{words}'", code_of(lambda words=words: disk.tell(words)), errno.EINVAL)
 
 
+def hung_disk_leaves_its_user_going(disk, program):
+    """What waits for it waits elsewhere than on the one thread of a node, also the last close of a file."""
+    disk.tell("erase")
+    (Path(disk.directory) / "f").write_bytes(bytes(2**20))
+    done = subprocess.run([program, Path(disk.directory) / "f", str(disk.pid)], capture_output=True, text=True, timeout=60, check=False)
+    expect(done.stdout + done.stderr, done.returncode, 0)
+
+
 def code_of(call):
     try:
         call()
@@ -476,7 +485,7 @@ STORIES = (kill_alone_loses_nothing, every_moment_is_a_beginning, process_killed
            words_that_mean_nothing_are_refused)
 
 
-def main(program):
+def main(program, hung_file):
     failed = 0
     with tempfile.TemporaryDirectory(prefix="ccr-lying-") as directory, LyingDisk(Path(program), directory) as disk:
         def attempt(name, work):
@@ -496,14 +505,15 @@ def main(program):
             attempt(play_it.__name__, lambda play_it=play_it, a=adversarial, o=ordered: compare(play_it, a, o))
         for story in STORIES:
             attempt(story.__name__, lambda story=story: story(disk))
+        attempt("a disk that hangs", lambda: hung_disk_leaves_its_user_going(disk, hung_file))
         opened = disk.facts()["cuts"]
-    print(f"lying disk: {len(PROGRAMS) + len(STORIES)} programs, {failed} failed, {opened} cuts")
+    print(f"lying disk: {len(PROGRAMS) + len(STORIES) + 1} programs, {failed} failed, {opened} cuts")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1]))
+        sys.exit(main(*sys.argv[1:]))
     except Skipped as reason:
         print(f"skipped: {reason}")
         sys.exit(SKIPPED)

@@ -32,11 +32,11 @@ BYTES_MAX = 64 * 2**20  # of memory that a client who does not read may cost
 
 @contextlib.contextmanager
 def standing_still(disk):
-    os.kill(disk._process.pid, signal.SIGSTOP)
+    os.kill(disk.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(disk._process.pid, signal.SIGCONT)
+        os.kill(disk.pid, signal.SIGCONT)
 
 
 def timed(node, *words):

@@ -53,6 +53,10 @@ class LyingDisk:
         self._process.wait()
         self._process.stderr.close()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def tell(self, words):
         os.setxattr(self.directory, ATTRIBUTE, words.encode())
 
