@@ -67,6 +67,7 @@ Task<Result<transport::HandshakeAnswer>> Node::answer_hello(const transport::Hel
     ActiveCopy& active = *hosted->active;
     facts.signature = active.log().signature();
     facts.epoch = active.log().epoch();
+    facts.forced = hosted->role.forced;
     facts.page_size = active.digests().page_size();
     facts.generation_bytes = hosted->config.generation_bytes;
     facts.first = active.log_keeper().first();

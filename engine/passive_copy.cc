@@ -262,7 +262,8 @@ Task<Result<void>> PassiveCopy::resume() {
   state.pages_at_rest = {};
   // Whoever resumes a copy that failed wants it tried again: all passes, not one more verdict on the same pages.
   if (state.failed) state.seed.pass = 0;
-  state.suspended = state.deposed = state.failed = false;
+  state.suspended = state.failed = false;
+  state.deposed = storage::Deposed::no;
   state.comment.clear();
   state.suspended_by.clear();
   state.cause.clear();
@@ -296,7 +297,8 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   const Result<bool> doubtful = co_await table_is_doubtful();
   if (!doubtful.ok()) co_return doubtful.error();
   const PersonsWord before(state);
-  state.suspended = state.failed = state.deposed = false;
+  state.suspended = state.failed = false;
+  state.deposed = storage::Deposed::no;
   state.comment.clear();
   state.suspended_by.clear();
   state.cause.clear();

@@ -43,7 +43,7 @@ Task<Result<void>> PassiveCopy::leave_fork() {
   const Generation fork = *std::exchange(fork_, std::nullopt);
   storage::CopyState& state = keeper_.state();
   cut_backup_mark(state, fork.number != 0 ? Position::start_of(fork) : Position{});
-  if (state.deposed) {
+  if (state.deposed == storage::Deposed::by_force) {
     const std::string subject = subject_of(database_, context_.config.node);
     co_return co_await fail_for_good("FORKED: " + active_node() + " was activated by force in epoch " + std::to_string(state.epoch) + ", and this copy has commits that it has not; " + difference_reason_,
                                      "`ccr resume " + subject + "` sets them aside and takes the log of " + active_node() + "; `ccr activate " + database_.name + " --on " +

@@ -5,6 +5,7 @@
 #include "base/timeout.h"
 #include "engine/chain_points.h"
 #include "engine/passive_scrub.h"
+#include "engine/role.h"
 
 namespace ccr::engine {
 
@@ -56,7 +57,7 @@ Task<Result<void>> PassiveCopy::contact() {
       backoff.reset();
       if (rest == State::needs_seed) standing_.enter(rest, "", resting_hint());
       if (session->welcome.epoch > state.epoch && state.signature.known()) {
-        state.epoch = session->welcome.epoch;
+        hear_epoch(state, session->welcome.epoch, session->welcome.forced);
         CCR_CO_TRY(co_await keeper_.save());
       }
       const Contact in_contact(*this, *session->connection);
@@ -175,15 +176,16 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
     return Error{ErrorKind::refused, active_node() + " has epoch " + std::to_string(welcome.epoch) + ", this copy has heard of " + std::to_string(state.epoch),
                  "find the copy that was activated last and activate that one"};
   }
+  hear_epoch(state, welcome.epoch, welcome.forced);
+  if (state.deposed == storage::Deposed::asked) state.deposed = storage::Deposed::no;  // what it has not got is known there, and was said
   switch (welcome.verdict) {
     case Verdict::same:
     case Verdict::behind:
-      state.epoch = welcome.epoch;
       state.active = active_node();
-      state.deposed = false;  // nothing here is unknown there
+      state.deposed = storage::Deposed::no;  // nothing here is unknown there
       return true;
     case Verdict::unknown:
-      if (state.deposed) {
+      if (state.deposed == storage::Deposed::by_force) {
         meet_fork(welcome);
         return false;
       }

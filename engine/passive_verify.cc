@@ -106,7 +106,7 @@ std::string PassiveCopy::resting_hint() const {
   if (beyond_ && keeper_.state().damaged_pages == 0)
     return "`ccr resume " + subject_of(database_, context_.config.node) + "` sets aside what " + active_node() + " has not, and follows it; `ccr activate " +
            database_.name + " --on " + context_.config.node + "` goes on with what is here";
-  const bool resumable = (keeper_.state().suspended && keeper_.state().damaged_pages == 0) || (keeper_.state().failed && keeper_.state().deposed);
+  const bool resumable = (keeper_.state().suspended && keeper_.state().damaged_pages == 0) || (keeper_.state().failed && keeper_.state().deposed == storage::Deposed::by_force);
   return (resumable ? "ccr resume " : "ccr seed ") + subject_of(database_, context_.config.node);
 }
 

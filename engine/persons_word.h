@@ -18,7 +18,8 @@ class PersonsWord {
   void take_back(storage::CopyState& state) const;
 
  private:
-  bool suspended_, failed_, deposed_;
+  bool suspended_, failed_;
+  storage::Deposed deposed_;
   std::string comment_, by_, cause_;
   WallTime since_;
   storage::FileFacts pages_at_rest_;

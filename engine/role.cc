@@ -35,9 +35,16 @@ void keep_cut(storage::CopyState& state, bool agreed, bool was_active) {
 
 }  // namespace
 
+void hear_epoch(storage::CopyState& state, Epoch epoch, bool forced) {
+  const bool unasked = forced || epoch > state.epoch;  // of what came between nobody asked here
+  if (state.deposed == storage::Deposed::asked && unasked) state.deposed = storage::Deposed::by_force;
+  state.epoch = std::max(state.epoch, epoch);
+}
+
 void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,
                Generation first) {
   const bool active = role.active == own;
+  if (!active && !was_active) hear_epoch(state, role.epoch, role.forced);
   keep_cut(state, active && (was_active || role.epoch == state.prepared), was_active);
   state.epoch = role.epoch;
   state.active = role.active;
@@ -54,11 +61,11 @@ void take_role(storage::CopyState& state, const Role& role, const std::string& o
     state.seed = {};
   }
   state.seed.from = state.seed.until = {};  // a pass has one epoch (FAULTS invariant 11)
-  if (active) state.deposed = false;
+  if (active) state.deposed = storage::Deposed::no;
   if (active == was_active) return;
   state.pins.clear();
   if (!active) {
-    state.deposed = role.forced;
+    state.deposed = role.forced ? storage::Deposed::by_force : storage::Deposed::asked;
     state.failed = rotten;
     if (rotten) state.cause = damage;
     state.damaged_pages = rotten ? 1 : 0;

@@ -38,6 +38,9 @@ void put_first(std::vector<std::string>& copies, const std::string& active);
 // What a copy's state says; `configured`: the node that the configuration names first.
 Role role_of(const storage::CopyState& state, const std::string& configured);
 
+// Of a node that is the active one in `epoch`, heard by a passive copy. Whether it was the epoch for which this one gave up, and began without its answer.
+void hear_epoch(storage::CopyState& state, Epoch epoch, bool forced);
+
 // What a copy remembers from the moment on at which `role` holds, for the node `own` where it was active before or is now. The other nodes of
 // `copies` pin the log of a new active copy from `first` on until they are heard of.
 void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,

@@ -189,7 +189,7 @@ void put(Encoder& out, const CopyState& state) {
   out.u64(state.epoch);
   put(out, state.active, CopyState::name_bytes_max);
   put(out, state.forced);
-  put(out, state.deposed);
+  out.u8(static_cast<std::uint8_t>(state.deposed));
   out.u64(state.prepared);
   put(out, state.promote_due);
   out.u32(state.page_size);
@@ -234,7 +234,9 @@ CopyState get_state(Decoder& in, std::uint32_t written_as, bool& legal) {
   state.epoch = in.u64();
   state.active = get_text(in, CopyState::name_bytes_max, legal);
   state.forced = get_flag(in, legal);
-  state.deposed = get_flag(in, legal);
+  const std::uint8_t deposed = in.u8();
+  if (deposed > static_cast<std::uint8_t>(Deposed::asked)) legal = false;
+  state.deposed = static_cast<Deposed>(legal ? deposed : 0);
   state.prepared = in.u64();
   state.promote_due = get_flag(in, legal);
   state.page_size = in.u32();

@@ -71,6 +71,13 @@ struct BackupMark {
   bool operator==(const BackupMark&) const = default;
 };
 
+// Of a passive copy that was the active one, and may have log that it acknowledged and the next one has not; until that is known not to be so.
+enum class Deposed : std::uint8_t {
+  no,
+  by_force,  // the next one was activated without it
+  asked,     // it gave up when it was asked; where its answer was lost the next one may have gone on by force, and tells (engine/role.h)
+};
+
 struct CopyState {
   static constexpr std::size_t comment_bytes_max = 512;
   static constexpr std::size_t cause_bytes_max = 4 * KiB;  // room for the longest message of ours with two paths
@@ -81,7 +88,7 @@ struct CopyState {
   Epoch epoch = 0;         // the newest that is known here
   std::string active;      // the node whose copy is the active one in it; empty: the one that the configuration names first
   bool forced = false;     // it was activated without asking the one before, which may have gone on
-  bool deposed = false;    // this copy was active itself when another one was activated by force: what it alone has, it acknowledged
+  Deposed deposed = Deposed::no;
   Epoch prepared = 0;      // passive: of an activation that this copy agreed to and is ready for; 0: none
   bool promote_due = false;  // active sqlite copy: its file is to be brought to its place, and on_promote to be run (engine/application.h)
   std::uint32_t page_size = 0;

@@ -1,6 +1,8 @@
 // The active copy changes: moved, activated, deposed; whole nodes in the simulator.
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "engine/activation.h"
 #include "engine/role.h"
 #include "tests/handed_nodes.h"
@@ -39,13 +41,31 @@ TEST(Roles, ADeposedCopyIsWholeAndRemembersThatItWasForced) {
   state.signature = signature(1);
   state.pins = {{storage::Pin::Kind::copy, "beta", Position::start_of({4}), false}};
   engine::take_role(state, Role{5, "beta", true}, "alpha", {"alpha", "beta", "gamma"}, true, Generation{3});
-  EXPECT_TRUE(state.seeded && state.deposed && state.forced);
+  EXPECT_TRUE(state.seeded && state.forced);
+  EXPECT_EQ(state.deposed, storage::Deposed::by_force);
   EXPECT_EQ(state.active, "beta");
   EXPECT_TRUE(state.pins.empty());
   engine::take_role(state, Role{6, "alpha", false}, "alpha", {"beta", "alpha", "gamma"}, false, Generation{3});
-  EXPECT_FALSE(state.deposed);
+  EXPECT_EQ(state.deposed, storage::Deposed::no);
   ASSERT_EQ(state.pins.size(), 2u) << "of the others, from the first generation that is here";
   EXPECT_EQ(state.pins[0].from, Position::start_of({3}));
+}
+
+TEST(Roles, ACopyThatGaveUpLearnsWhetherThatWasHeard) {
+  storage::CopyState gave_up;
+  gave_up.signature = signature(1);
+  engine::take_role(gave_up, Role{5, "beta", false}, "alpha", {"alpha", "beta"}, true, Generation{3});
+  ASSERT_EQ(gave_up.deposed, storage::Deposed::asked);
+  engine::hear_epoch(gave_up, 5, false);
+  EXPECT_EQ(gave_up.deposed, storage::Deposed::asked);
+  storage::CopyState unheard = gave_up, later = gave_up, told = gave_up;
+  engine::hear_epoch(unheard, 5, true);
+  EXPECT_EQ(unheard.deposed, storage::Deposed::by_force);
+  engine::hear_epoch(later, 6, false);
+  EXPECT_EQ(later.deposed, storage::Deposed::by_force) << "whoever follows the next one was not told by this one what it had";
+  engine::take_role(told, Role{7, "gamma", false}, "alpha", {"alpha", "beta", "gamma"}, false, Generation{3});
+  EXPECT_EQ(told.deposed, storage::Deposed::by_force);
+  EXPECT_EQ(told.epoch, 7u);
 }
 
 ActivationFacts known_facts(Position inspected, Position end) {
@@ -242,6 +262,44 @@ TEST_F(Handing, ADeposedNodeThatAcknowledgedMoreWaitsForAPersonWhoTakesTheOthers
   EXPECT_NE(row["hint"].get<std::string>().find("ccr resume orders@alpha"), std::string::npos);
   cluster.give_up_since(mark);
   write(100);
+  ASSERT_TRUE(answer_of("alpha", {{"command", "resume"}}).ok());
+  ASSERT_TRUE(settled());
+  EXPECT_FALSE(cluster.events_of("generations_set_aside").empty()) << cluster.story();
+  expect_whole();
+}
+
+// It was asked, gave up and answered, and the answer was lost: the next one went on by force, without what this one had acknowledged last.
+TEST_F(Handing, ANodeWhoseAnswerWasLostLearnsThatTheNextOneWasForced) {
+  seed();
+  write(200);
+  ASSERT_TRUE(drain());
+  const std::size_t mark = cluster.mark();
+  const std::shared_ptr<Asked> asked = ask("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "force"}});
+  const auto gave_up = [&] { return !cluster.events_of("role_changed").empty(); };
+  do {
+    static_cast<void>(cluster.commit(random, some_pages(random, 3000)));
+  } while (world.run_until(gave_up, 1ms) != Ended::reached);
+  const std::vector<std::string> changed = cluster.events_of("role_changed");
+  ASSERT_EQ(changed.size(), 1u) << cluster.story();
+  ASSERT_NE(changed.front().find("orders@alpha"), std::string::npos) << changed.front();
+  EXPECT_NE(changed.front().find("forced=false"), std::string::npos) << "it knows of no force: " << changed.front();
+  cluster.network().block(cluster.host("alpha").host(), cluster.host("beta").host());
+  cluster.network().block(cluster.host("beta").host(), cluster.host("alpha").host());
+  ASSERT_TRUE(world.run_until([&] { return asked->answer.has_value(); }, 180s) == Ended::reached) << cluster.story();
+  ASSERT_TRUE(asked->answer->ok()) << cluster.story();
+  EXPECT_TRUE((**asked->answer)["forced"]);
+  cluster.give_up_since(mark);
+  for (PageNumber first = 1; first <= 3000; first += 100) {  // how much of that went along is not for this test to say
+    std::vector<PageNumber> all(100);
+    std::iota(all.begin(), all.end(), first);
+    static_cast<void>(cluster.commit(random, all));
+  }
+  ASSERT_TRUE(world.run_until([&] { return cluster.pending() == 0; }, 60s) == Ended::reached);
+  cluster.network().unblock(cluster.host("alpha").host(), cluster.host("beta").host());
+  cluster.network().unblock(cluster.host("beta").host(), cluster.host("alpha").host());
+  ASSERT_TRUE(wait_for("alpha", "failed_and_suspended"));
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"].get<std::string>().find("FORKED: "), 0u) << row_of("alpha", "alpha").dump();
+  EXPECT_TRUE(cluster.events_of("generations_set_aside").empty()) << "not unasked";
   ASSERT_TRUE(answer_of("alpha", {{"command", "resume"}}).ok());
   ASSERT_TRUE(settled());
   EXPECT_FALSE(cluster.events_of("generations_set_aside").empty()) << cluster.story();

@@ -18,7 +18,8 @@ CopyState full_state() {
   state.signature.bytes.fill(std::byte{0xa5});
   state.epoch = 3;
   state.active = "gamma";
-  state.forced = state.deposed = state.promote_due = true;
+  state.forced = state.promote_due = true;
+  state.deposed = Deposed::asked;
   state.received_ages = {{at(7, 4096), std::chrono::seconds(90)}, {at(8, 4096), std::chrono::seconds(30)}};
   state.replayed_ages = {{at(6, 4096), std::chrono::seconds(120)}};
   state.prepared = 4;

@@ -134,7 +134,7 @@ inline Watermarks sample_watermarks() {
 // `tail` must outlive the result.
 inline std::vector<Message> sample_messages(const Bytes& tail) {
   const ByteView view(tail);
-  Welcome welcome{1, "alpha", 7, sample_signature(), 3, 4096, MiB, Verdict::forked, {5}, {2}, {{9}, 8192}, 123, digest_of(0xcc)};
+  Welcome welcome{1, "alpha", 7, sample_signature(), 3, 4096, MiB, Verdict::forked, {5}, {2}, {{9}, 8192}, 123, true};
   Refuse refuse{RefuseReason::epoch, "epoch 7 is above 5", "ccr status"};
   LogData log{{5}, 8192, view};
   SeedOffer offer{{{5}, 4096}, 60, 1000, 4096, true};

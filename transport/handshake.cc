@@ -172,6 +172,7 @@ HandshakeAnswer decide_handshake(const Hello& hello, const ActiveFacts& active) 
   welcome.first = active.first;
   welcome.durable = active.durable;
   welcome.durable_commit = active.durable_commit;
+  welcome.forced = active.forced;
   return answer;
 }
 

@@ -63,6 +63,7 @@ struct ActiveFacts {
   std::vector<std::string> copies;  // nodes that may have a copy; for no database, all nodes
   Signature signature;
   Epoch epoch = 0;
+  bool forced = false;  // that epoch began without asking the active node before
   Generation first;  // lowest generation held
   Position durable;
   CommitNumber durable_commit = 0;

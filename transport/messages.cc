@@ -88,7 +88,7 @@ void fields(A& a, typename A::template Ref<Welcome> m) {
   a.generation(m.first);
   a.position(m.durable);
   a.u64(m.durable_commit);
-  a.digest(m.wanted_digest);
+  a.flag(m.forced);
   a.require(is_page_size(m.page_size), "a page size that is no power of two from 512 to 65536");
   a.require(m.generation_bytes <= generation_bytes_limit, "generations longer than 64 MiB");
 }

@@ -83,7 +83,7 @@ struct Welcome {
   Generation first;     // lowest generation the active still has
   Position durable;     // its tip
   CommitNumber durable_commit = 0;
-  Digest128 wanted_digest;  // unused by version 1 (zeros)
+  bool forced = false;  // it became the active one without asking the one before
 };
 
 enum class RefuseReason : std::uint8_t {
