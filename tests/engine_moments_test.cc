@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "tests/faulted_nodes.h"
+#include "tests/sweep.h"
 
 namespace ccr::sim {
 namespace moments {
@@ -117,6 +118,7 @@ Counted at_each_moment(Duration step, int steps, const std::function<Moment::Out
   Counted counted;
   for (const bool at_the_giver : {true, false}) {
     for (int i = 0; i < steps; ++i) {
+      if (!swept(2 * i + at_the_giver)) continue;
       Moment moment;
       const Moment::Outcome outcome = play(moment, at_the_giver, i * step);
       ++(outcome.moved ? counted.moved : counted.undone);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/faulted_nodes.h"
+#include "tests/sweep.h"
 
 namespace ccr::sim {
 
@@ -36,33 +37,39 @@ class FailingOperations : public FaultedNodes {
   ~FailingOperations() override { cluster.on_event = nullptr; }
   void TestBody() override {}
 
-  // `count` of its operations from `first` on, or until one is not come to; how many were.
-  std::uint64_t fail_operations_of(const Story& story, std::uint64_t first, std::uint64_t count, std::uint64_t times) {
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const std::uint64_t operation = first + i;
+  struct Failed {
+    std::uint64_t passed = 0, played = 0;  // the story's operations that were come to, or left out of the sweep
+  };
+  // `count` of its operations from `first` on, or until one is not come to.
+  Failed fail_operations_of(const Story& story, std::uint64_t first, std::uint64_t count, std::uint64_t times) {
+    Failed failed;
+    for (; failed.passed < count; ++failed.passed) {
+      const std::uint64_t operation = first + failed.passed;
+      if (!swept(operation)) continue;
       SCOPED_TRACE(story.name + ": operation " + std::to_string(operation) + " failed " + std::to_string(times) + " times");
       const bool came = play(story, operation, times);
       if (!HasFailure()) expect_all_well(story);
       EXPECT_FALSE(both_served_) << cluster.story();
-      if (HasFailure() || !came) return i;
+      if (HasFailure() || !came) return failed;
+      ++failed.played;
     }
-    return count;
+    return failed;
   }
   void fail_each_operation_of(const Story& story) {
     for (const std::uint64_t times : {std::uint64_t{1}, operations_max}) {
-      const std::uint64_t failed = fail_operations_of(story, 1, operations_max, times);
+      const Failed failed = fail_operations_of(story, 1, operations_max, times);
       if (HasFailure()) return;
       tell(story, failed, times);
     }
   }
-  std::uint64_t fail_some_of(const Story& story, std::uint64_t first, std::uint64_t count, std::uint64_t times) {
+  Failed fail_some_of(const Story& story, std::uint64_t first, std::uint64_t count, std::uint64_t times) {
     seed_few();
-    return HasFailure() ? 0 : fail_operations_of(story, first, count, times);
+    return HasFailure() ? Failed() : fail_operations_of(story, first, count, times);
   }
   // tests/reached.py counts the line.
-  void tell(const Story& story, std::uint64_t failed, std::uint64_t times) const {
-    ASSERT_LT(failed, operations_max);
-    std::printf("failed in turn: %llu %s operations of %s, %s\n", static_cast<unsigned long long>(failed), kind(), story.name.c_str(), times == 1 ? "once" : "for ever");
+  void tell(const Story& story, const Failed& failed, std::uint64_t times) const {
+    ASSERT_LT(failed.passed, operations_max);
+    std::printf("failed in turn: %llu %s operations of %s, %s\n", static_cast<unsigned long long>(failed.played), kind(), story.name.c_str(), times == 1 ? "once" : "for ever");
   }
 
   // Each node has a role in turn: its operations fail while it is the active node, or while it is the other one.
@@ -150,14 +157,15 @@ template <class Nodes>
 void fail_each_operation_in_worlds(const std::function<Story(Nodes&)>& story_of) {
   constexpr std::uint64_t at_once = 12;
   for (const std::uint64_t times : {std::uint64_t{1}, FailingOperations::operations_max}) {
-    std::uint64_t failed = 0, more = at_once;
-    while (more == at_once) {
+    FailingOperations::Failed failed, more{at_once, 0};
+    while (more.passed == at_once) {
       Nodes nodes;
       const Story story = story_of(nodes);
-      more = nodes.fail_some_of(story, failed + 1, at_once, times);
+      more = nodes.fail_some_of(story, failed.passed + 1, at_once, times);
       if (testing::Test::HasFailure()) return;
-      failed += more;
-      if (more < at_once) nodes.tell(story, failed, times);
+      failed.passed += more.passed;
+      failed.played += more.played;
+      if (more.passed < at_once) nodes.tell(story, failed, times);
     }
   }
 }

@@ -5,11 +5,11 @@
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 
 #include "tests/sim/swarm.h"
+#include "tests/sweep.h"
 
 namespace ccr::sim {
 namespace {
@@ -35,11 +35,6 @@ SwarmReport run_seed(std::uint64_t seed) {
   return swarm->run();
 }
 
-std::uint64_t wanted(const char* variable, std::uint64_t otherwise) {
-  const char* const number = std::getenv(variable);
-  return number == nullptr ? otherwise : std::strtoull(number, nullptr, 10);
-}
-
 // What so many seeds must have done for their silence to mean anything (FAULTS invariant 31).
 void expect_not_vacuous(const SwarmCounts& counts, std::uint64_t seeds) {
   for (const Fault fault : {Fault::process_kill, Fault::power_cut, Fault::pause, Fault::wall_jump, Fault::disk_stall, Fault::disk_full, Fault::disk_read_only, Fault::no_descriptors,
@@ -57,8 +52,8 @@ void expect_not_vacuous(const SwarmCounts& counts, std::uint64_t seeds) {
 }
 
 TEST(Swarm, EverySeedHoldsItsInvariantsAndBecomesWhole) {
-  const std::uint64_t seeds = wanted("CCR_SWARM_SEEDS", seeds_default);
-  const std::uint64_t first = wanted("CCR_SWARM_FIRST", 1);
+  const std::uint64_t seeds = number_in_environment("CCR_SWARM_SEEDS", seeds_default);
+  const std::uint64_t first = number_in_environment("CCR_SWARM_FIRST", 1);
   SwarmCounts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const SwarmReport report = run_seed(seed);

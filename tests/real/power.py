@@ -287,7 +287,7 @@ def recorded(trial, states):
 
 
 def run(trial):
-    rounds = trial.rounds(short=8, long=30)
+    rounds = trial.rounds(short=6, long=30)
     trial.part(f"kill -9 at an operation of the disk, {rounds * KILLS_A_ROUND} times", blows, rounds, False)
     trial.part(f"Power cuts, {rounds * CUTS_A_ROUND} times", blows, rounds, True)
     states = rounds * (STATES_A_ROUND if trial.short else STATES_A_ROUND_LONG)

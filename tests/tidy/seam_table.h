@@ -45,7 +45,7 @@ inline constexpr Seam seams[] = {
     {"tests/sqlite_app.cc", Reach::chance, "an application of its own, not a test"},
     {"tests/sqlite_app.cc", Reach::time, "an application of its own, not a test"},
     {"tests/sqlite_source_test.cc", Reach::time, "looks at the gauges of a live worker, and plays a slow consumer"},
-    {"tests/swarm_test.cc", Reach::environment, "how many seeds to run"},
+    {"tests/sweep.h", Reach::environment, "how much of a sweep, and how many seeds, are played"},
     {"tests/swarm_test.cc", Reach::system, "steps back behind the daemons that are tested beside it"},
     {"tests/tools_time_test.cc", Reach::environment, "plays a host of a time zone with summer time"},
     {"tools/certificate_directory.cc", Reach::system, "a command writes keys and certificates"},
