@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.h"
+#include "tools/log_forecast.h"
 #include "tools/status_text.h"
 
 namespace ccr::tools {
@@ -171,6 +173,30 @@ TEST(StatusText, ColourIsOnlyThereWhenAskedFor) {
 json example_scrub() {
   return json::parse(R"({"every_seconds":604800.0,"asked":false,"done_bytes":104857600,"total_bytes":209715200,"began_at":"2026-01-03T07:10:00Z",
                          "finished_at":"2026-01-02T07:10:00Z","rotten_pages":0,"repaired_pages":0,"waiting":null,"overdue":false})");
+}
+
+// mail's copy on beta is suspended for 72 s, and 37 MiB behind.
+TEST(StatusText, HowLongTheLogMayGrowForAnAbsentCopyIsForecast) {
+  json status = json::parse(example_status);
+  json& copies = status["databases"][1]["copies"];
+  json active{{"node", "alpha"}, {"role", "active"}, {"state", "mounted"}, {"log_bytes", 1 * GiB}, {"log_budget_bytes", 2 * GiB}};
+  const auto remark = [&](std::optional<std::uint64_t> free_bytes) {
+    active["log_forecast"] = log_forecast(status["databases"][1], active, free_bytes, now);
+    json shown = status;
+    shown["databases"][1]["copies"].push_back(active);
+    const std::string text = status_text(shown, now, false);
+    const std::size_t at = text.find("log kept for beta");
+    return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+  };
+  EXPECT_EQ(remark(100 * GiB), "log kept for beta, at 538.9 kB/s log_budget is reached in 33m 12s");
+  EXPECT_EQ(remark(512 * MiB), "log kept for beta, at 538.9 kB/s its disk is full in 16m 36s");
+  EXPECT_EQ(remark(std::nullopt), "log kept for beta, at 538.9 kB/s, the room on its disk is not known");
+  EXPECT_EQ(active["log_forecast"]["holders"], json::array({"beta"}));
+  copies[0]["copy_queue"] = nullptr;
+  EXPECT_EQ(remark(100 * GiB), "log kept for beta, how fast it grows is not known");
+  copies[0]["state"] = "healthy";
+  EXPECT_EQ(remark(100 * GiB), "") << "nobody is absent";
+  EXPECT_TRUE(active["log_forecast"].is_null());
 }
 
 TEST(StatusText, OfAScrubOnlyWhatMattersIsARemark) {

@@ -14,6 +14,8 @@
 #include "tools/event_history.h"
 #include "tools/interrupts.h"
 #include "tools/json_fields.h"
+#include "tools/log_forecast.h"
+#include "tools/space_look.h"
 #include "tools/state_status.h"
 #include "tools/status_text.h"
 
@@ -51,6 +53,20 @@ Result<json> find_status(const engine::Config& config, const Target& target) {
   return status;
 }
 
+// What is added to what the daemon says: how long the log may grow, on the disks of this host.
+void add_forecasts(json& status, WallTime now) {
+  const std::string here = text_field(status, "node");
+  for (json& database : status["databases"]) {
+    if (!database.is_object()) continue;
+    for (json& copy : database["copies"]) {
+      if (text_field(copy, "role") != "active" || text_field(copy, "node") != here || log_forecast(database, copy, std::nullopt, now).is_null()) continue;
+      const std::string logs = text_field(copy, "log_directory");
+      const std::map<std::string, std::uint64_t> free = free_bytes_of({logs});
+      copy["log_forecast"] = log_forecast(database, copy, free.contains(logs) ? std::optional(free.at(logs)) : std::nullopt, now);
+    }
+  }
+}
+
 WallTime time_of(const json& status, const Clock& clock) {
   const double at = seconds_of_rfc3339(text_field(status, "at"));
   if (at < 0) return clock.wall_now();
@@ -66,11 +82,13 @@ ExitCode show_status(const CommonOptions& common, const engine::Config& config, 
   Result<json> status = find_status(config, target);
   if (!status) return report(status.error());
   const SystemClock clock;
+  const WallTime now = time_of(*status, clock);
+  add_forecasts(*status, now);
   if (common.json) {
     print_json(*status);
   } else {
     const bool color = stdout_color(common.color);
-    print((showing.clear ? clear_screen : "") + status_text(*status, time_of(*status, clock), color, showing.detail));
+    print((showing.clear ? clear_screen : "") + status_text(*status, now, color, showing.detail));
   }
   return field(*status, "daemon") == false ? ExitCode::unreachable : ExitCode::done;
 }

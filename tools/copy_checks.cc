@@ -11,6 +11,7 @@
 #include "storage/quarantine.h"
 #include "tools/amounts.h"
 #include "tools/json_fields.h"
+#include "tools/log_forecast.h"
 #include "tools/status_text.h"
 
 namespace ccr::tools {
@@ -206,48 +207,19 @@ class CopyChecks {
         "is the log's disk fast enough? ccr bench log");
   }
 
-  // How fast log is kept for copies that do not take it: what they miss, over the time since when. An average of the whole outage.
-  struct Growth {
-    std::string holders;
-    std::optional<double> bytes_per_second = 0;
-  };
-  Growth growth() const {
-    static const std::set<std::string> absent{"suspended", "disconnected", "failed", "failed_and_suspended"};
-    Growth growth;
-    for (const json& other : list_field(look_.database, "copies")) {
-      if (text_field(other, "role") != "passive" || !absent.contains(text_field(other, "state"))) continue;
-      growth.holders += (growth.holders.empty() ? "" : ", ") + text_field(other, "node");
-      const std::optional<double> bytes = number_field(field(other, "copy_queue"), "bytes");
-      const std::string since = text_field(other, "since");
-      if (!bytes || since.empty()) growth.bytes_per_second.reset();
-      // The first second is no basis of a forecast, and nothing fills up within it.
-      if (growth.bytes_per_second)
-        growth.bytes_per_second = std::max(*growth.bytes_per_second, *bytes / std::max(1.0, seconds_since(since, look_.now)));
-    }
-    return growth;
-  }
-
   void log() {
     const std::optional<double> used = number_field(copy_, "log_bytes"), budget = number_field(copy_, "log_budget_bytes");
     if (!used || !budget) return;  // it does not serve
-    const Growth growth = this->growth();
-    std::string found =
-        fmt::format("{} of {}", size_text(static_cast<std::uint64_t>(*used)), size_text(static_cast<std::uint64_t>(*budget)));
-    if (growth.holders.empty()) return add("log", Health::ok, found);
-    found += ", kept for " + growth.holders;
-    const std::string hint = "ccr status; a longer outage: a larger log_budget. At its end a copy takes a difference instead";
-    if (!growth.bytes_per_second) return add("log", Health::unknown, found + ", how fast it grows is not known", hint);
-    if (*growth.bytes_per_second < 1) return add("log", Health::ok, found + ", and does not grow");
-    double room = std::max(0.0, *budget - *used);
     const auto free = look_.host.free_bytes.find(text_field(copy_, "log_directory"));
-    if (free == look_.host.free_bytes.end())
-      return add("log", Health::unknown, found + ", the room on its disk is not known", hint);
-    const bool disk_first = static_cast<double>(free->second) < room;
-    room = std::min(room, static_cast<double>(free->second));
-    const double seconds = room / *growth.bytes_per_second;
-    found += fmt::format(", at {} {} in {}", rate_text(*growth.bytes_per_second),
-                         disk_first ? "its disk is full" : "log_budget is reached", age_text(seconds));
-    add("log", graded(-seconds, -forecast_warning_seconds, -forecast_failed_seconds), found, hint);
+    const bool looked = free != look_.host.free_bytes.end();
+    const json forecast = log_forecast(look_.database, copy_, looked ? std::optional(free->second) : std::nullopt, look_.now);
+    const std::string kept = forecast_text(forecast);
+    const std::string found = fmt::format("{} of {}", size_text(static_cast<std::uint64_t>(*used)), size_text(static_cast<std::uint64_t>(*budget))) + (kept.empty() ? "" : ", " + kept);
+    const std::optional<double> rate = number_field(forecast, "bytes_per_second"), seconds = number_field(forecast, "seconds");
+    const Health verdict = !forecast.is_object() || (rate && *rate < 1) ? Health::ok
+                           : !seconds                                   ? Health::unknown
+                                                                        : graded(-*seconds, -forecast_warning_seconds, -forecast_failed_seconds);
+    add("log", verdict, found, "ccr status; a longer outage: a larger log_budget. At its end a copy takes a difference instead");
   }
 
   void retention() {

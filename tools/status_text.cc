@@ -11,6 +11,7 @@
 #include "engine/certificate_dates.h"
 #include "tools/amounts.h"
 #include "tools/json_fields.h"
+#include "tools/log_forecast.h"
 #include "tools/text_table.h"
 
 namespace ccr::tools {
@@ -133,6 +134,8 @@ std::string remark_text(const json& copy, WallTime now) {
   const std::string verified = text_field(copy, "disk_verified_at");
   if (!verified.empty()) append(text, "disk verified " + rough_age_text(seconds_since(verified, now)) + " ago");
   append(text, scrub_text(field(copy, "scrub")));
+  const std::string kept = forecast_text(field(copy, "log_forecast"));
+  if (!kept.empty()) append(text, "log " + kept);
   return text;
 }
 
