@@ -7,6 +7,7 @@ never handed on, and no move goes to a copy whose log has a hole.
 """
 
 import contextlib
+import json
 import os
 import time
 
@@ -85,6 +86,11 @@ def suspended_behind(trial, cluster):
     beta.ask("suspend", database=DATABASE, node="beta", comment="so that log stays")
     first = alpha.copy(DATABASE)["generated"]["generation"]
     until(lambda: alpha.copy(DATABASE)["generated"]["generation"] >= first + 4, SECONDS, "log is generated")
+    shown = json.loads(alpha.ccr("status", DATABASE, "--json").stdout)
+    active = next(copy for copy in shown["databases"][0]["copies"] if copy["role"] == "active")
+    forecast = active.get("log_forecast") or {}
+    trial.require("status says how long that may go on", forecast.get("holders") == ["beta"] and forecast["bytes_per_second"] > 0
+                  and 0 < forecast["seconds"] <= (active["log_budget_bytes"] - active["log_bytes"]) / forecast["bytes_per_second"], forecast)
     return sealed(alpha)[-2]
 
 

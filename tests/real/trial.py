@@ -49,6 +49,7 @@ TRIALS = {
     "scrub": "scrub",
     "seed-faults": "seed_faults",
     "service": "service",
+    "set-clock": "set_clock",
     "sqlite-shapes": "sqlite_shapes",
     "sqlite-changes": "sqlite_changes",
     "sqlite-refusals": "sqlite_refusals",
