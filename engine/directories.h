@@ -10,6 +10,10 @@
 
 namespace ccr::engine {
 
+// Before a state is read, which mends its file: a directory with the mark of another node or database is ErrorKind::identity, and stays as it is. One without a
+// mark is fine here, and one that is not there.
+Task<Result<void>> expect_own_state(NodeContext& context, const DatabaseConfig& database, std::string directory);
+
 // True: there is a state and it was loaded into `keeper`. False: everything is new and empty, directories made, nothing marked yet.
 Task<Result<bool>> open_directories(NodeContext& context, const DatabaseConfig& database, const CopyPaths& paths, StateKeeper& keeper);
 

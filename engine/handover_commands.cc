@@ -42,7 +42,7 @@ Task<Result<json>> HandoverCommands::move_there(Hosted& hosted, std::string to) 
   const Result<transport::HandoverAnswer> answer = co_await node_.roles().ask(hosted.role.active, ask);
   if (!answer.ok()) co_return answer.error();
   json moved = json::parse(answer->text, nullptr, false);
-  if (moved.is_discarded()) co_return Error{ErrorKind::protocol, hosted.role.active + " answered a move with something else", "is it ccr, of the same version? ccr version"};
+  if (!moved.is_object()) co_return Error{ErrorKind::protocol, hosted.role.active + " answered a move with something else", "is it ccr, of the same version? ccr version"};
   co_return moved;
 }
 

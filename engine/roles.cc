@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/timeout.h"
+#include "engine/directories.h"
 #include "engine/peer_client.h"
 #include "engine/role_told.h"
 #include "storage/generation_file.h"
@@ -324,7 +325,9 @@ Task<Result<void>> Roles::keep_conflict(Hosted& hosted) {
 
 Task<Result<void>> Roles::settle(Hosted& hosted) {
   if (!hosted.role_known) {
-    storage::StateFile file(context_.disk, paths_of(context_.config, hosted.config, true).state_directory);
+    const std::string directory = paths_of(context_.config, hosted.config, true).state_directory;
+    CCR_CO_TRY(co_await expect_own_state(context_, hosted.config, directory));
+    storage::StateFile file(context_.disk, directory);
     const Result<storage::CopyState> state = co_await file.load();
     if (!state.ok() && state.error().kind != ErrorKind::not_found) co_return state.error();
     if (state.ok()) {

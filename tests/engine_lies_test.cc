@@ -31,7 +31,7 @@ class Lies : public FaultedNodes {
   // beta is suspended, so alpha keeps its log: one bit of a sealed generation of it.
   Generation rot_what_beta_needs() {
     suspend_beta();
-    write(300);
+    write_and_apply();
     const Generation rotten{cluster.active()->tip().durable.generation.number - 2};
     EXPECT_TRUE(disk_of("alpha").rot(path_of(rotten), 5 * 4 * KiB + 1000)) << path_of(rotten);
     return rotten;
@@ -55,6 +55,43 @@ class Lies : public FaultedNodes {
     EXPECT_NE(answer.error().hint, "") << answer.error().message;
   }
 };
+
+// --- disks of other nodes ----------------------------------------------------------------------------------------------------
+
+TEST_F(Lies, NodesThatGotEachOthersDiskLeaveItAsItIs) {
+  seed();
+  write(50);
+  ASSERT_TRUE(settled());
+  const auto exchange = [&] {
+    for (const std::string& name : cluster.names()) cluster.host(name).kill({Damage::process_only, Ordering::ordered});
+    DiskState kept = disk_of("alpha").state();
+    disk_of("alpha").restore(disk_of("beta").state());
+    disk_of("beta").restore(std::move(kept));
+  };
+  const auto slots_of = [&](const std::string& name) {
+    std::vector<Bytes> slots;
+    for (const int slot : {0, 1}) slots.push_back(disk_of(name).state().cached(*disk_of(name).state().find(state_path(slot))).all());
+    return slots;
+  };
+  const auto writes_of = [&](const std::string& name) { return disk_of(name).state().modified(*disk_of(name).state().find(state_path(0))); };
+  exchange();
+  const std::vector<Bytes> alpha = slots_of("alpha"), beta = slots_of("beta");
+  const Mark alpha_mark = writes_of("alpha"), beta_mark = writes_of("beta");
+  cluster.start_all();
+  world.run_for(10s);
+  for (const std::string& name : cluster.names()) {
+    const json row = row_of(name, name);
+    EXPECT_NE(row["cause"].get<std::string>().find("is of another owner"), std::string::npos) << row.dump();
+  }
+  expect_error(answer_of("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "force"}}), ErrorKind::busy);
+  exchange();
+  EXPECT_EQ(slots_of("beta"), alpha);
+  EXPECT_EQ(slots_of("alpha"), beta);
+  EXPECT_EQ(writes_of("beta"), alpha_mark) << "not even with what was there";
+  EXPECT_EQ(writes_of("alpha"), beta_mark);
+  cluster.start_all();
+  expect_all_well();
+}
 
 // --- rot in a sealed generation ----------------------------------------------------------------------------------------------
 
@@ -87,7 +124,7 @@ TEST_F(Lies, CommandsWorkWhileAGenerationIsRottenAndSayWhereItMatters) {
   ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
   world.run_for(30s);
   const std::string cause = row_of("beta", "beta")["cause"].get<std::string>() + row_of("alpha", "beta")["cause"].get<std::string>();
-  EXPECT_NE(cause.find("generation " + std::to_string(rotten.number)), std::string::npos) << cause << "\n" << cluster.story();
+  EXPECT_NE(cause.find("generation " + to_text(rotten)), std::string::npos) << cause << "\n" << cluster.story();
   cluster.request_seed("beta");
   ASSERT_TRUE(wait_for("beta", "healthy"));
   write(300);  // behind it the rotten one leaves the log

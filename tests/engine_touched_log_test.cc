@@ -61,7 +61,7 @@ TEST_F(TouchedLog, AnActiveNodeWhoseSealedGenerationIsSpoiledShipsNoneOfItAndASe
   seed();
   for (const bool removed : {true, false}) {
     suspend_beta();
-    write(300);
+    write_and_apply();
     ASSERT_TRUE(spoil("alpha", sealed(2), removed));
     ASSERT_TRUE(answer_of("beta", {{"command", "resume"}}).ok());
     world.run_for(20s);
@@ -133,7 +133,7 @@ TEST_F(TouchedLog, ADigestTableThatIsSpoiledIsMadeAgainOrKeepsItsCopyFromBeingBe
 TEST_F(TouchedLog, TruncationOfAGenerationThatIsGoneGoesOn) {
   seed();
   suspend_beta();
-  write(300);
+  write_and_apply();
   const Generation spoiled{cluster.active()->tip().durable.generation.number - 2};
   ASSERT_TRUE(spoil("alpha", sealed(2), true));
   cluster.request_seed("beta");

@@ -13,6 +13,11 @@ namespace ccr::sim {
 
 class FaultedNodes : public HandedNodes {
  protected:
+  // Behind it the active copy needs none of that log for its own pages.
+  void write_and_apply() {
+    write(300);
+    EXPECT_TRUE(world.run_until([&] { return applied(); }, std::chrono::seconds(60)) == Ended::reached) << cluster.story();
+  }
   // Small generations and few pages: many stories in little time.
   static ClusterOptions small() {
     ClusterOptions options;

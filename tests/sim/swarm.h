@@ -2,7 +2,7 @@
 //
 //   1. safety: troubles and operators at random virtual times; after every event the watermarks are ordered, never go back within one
 //      seeded history, and never pass what alpha has durable; rest that a person or a failure asked for is left only by a person
-//      Some seeds put an older disk of a passive copy back, some activate by force as the active node dies, where nothing is lost by it
+//      Some seeds put an older disk of a passive copy back, some swap those of two nodes for a while, some activate by force as the active node dies, where nothing is lost by it
 //   2. healing: faults end, nodes start, operators resume and seed what waits for a person
 //   3. liveness: every copy healthy, replayed to alpha's end, its root proven there, within liveness_limit
 //   4. a night, minutes or hours long, in which nobody writes (swarm_night.cc): all rests, and what breaks then is found; in the morning a commit is
@@ -15,7 +15,9 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "tests/sim/swarm_options.h"
 
@@ -42,6 +44,7 @@ class Swarm {
  public:
   static constexpr Duration liveness_limit = std::chrono::seconds(120);
   static constexpr Duration down_max = std::chrono::seconds(8);
+  static constexpr Duration swapped_max = std::chrono::seconds(12);
   static constexpr Duration frozen_max = std::chrono::seconds(15);
   static constexpr Duration shortage_max = std::chrono::seconds(10);  // of room, of descriptors, of a disk that can be written
   // A batch must see handovers that meet each of them.
@@ -78,6 +81,9 @@ class Swarm {
   void trouble_handover(const std::string& at);
   void force(const std::string& name);
   void go_back(const std::string& name);
+  void swap_disks(const std::string& one, const std::string& other);
+  void swap_back();
+  void exchange_disks(const std::string& one, const std::string& other);
   void start_later(const std::string& name);
   void start_what_ended();
   void write();
@@ -111,6 +117,8 @@ class Swarm {
   SwarmCounts counts_;
   std::map<std::string, Seen> seen_;
   std::map<std::string, DiskState> older_;  // of passive copies' disks
+  std::optional<std::pair<std::string, std::string>> swapped_;  // nodes that have each other's disk
+  std::map<std::string, std::map<std::string, Bytes>> swapped_files_;  // by node: what it must not touch
   bool forced_ = false;                     // a deposed node that hears of nothing serves, and what it wrote then is a fork
   Position active_end_;
   Instant looked_;  // the last observe(): by night it comes once a second

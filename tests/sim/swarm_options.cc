@@ -75,6 +75,7 @@ SwarmOptions draw_options(Random random) {
   options.no_descriptors = coin();
   options.restores = !options.handovers && coin();
   options.forces = !options.handovers && !options.restores && !options.disk_errors && coin();
+  options.swaps = random.chance(1, 4);
   return options;
 }
 
@@ -94,7 +95,7 @@ std::string to_text(const SwarmOptions& options) {
       {cluster.compression != "none", "compression"}, {cluster.streams != "auto", "many streams"}, {options.other_sources, "other sources"},
       {cluster.scrub.every > 0s, "scrubs"}, {options.handovers, "handovers"}, {cluster.commit != engine::CommitMode::async, "commits that wait"},
       {!cluster.replay_lag.empty(), "delayed copies"}, {!cluster.truncation_lag.empty(), "kept log"},
-      {options.restores, "restores"}, {options.forces, "forced activations"}};
+      {options.restores, "restores"}, {options.forces, "forced activations"}, {options.swaps, "swapped disks"}};
   for (const auto& [on, name] : features)
     if (on) text += std::string(", ") + name;
   return text;

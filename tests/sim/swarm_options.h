@@ -22,6 +22,7 @@ struct SwarmOptions {
   bool disk_stalls = false, disk_full = false, disk_errors = false, read_only = false, no_descriptors = false;
   bool suspensions = false, seeds = false, full_seeds = false, other_sources = false, handovers = false;
   bool restores = false, forces = false;  // of older disks of passive copies; of what is whole, while the active node is down
+  bool swaps = false;                     // of the disks of two nodes
 };
 
 SwarmOptions draw_options(Random random);
