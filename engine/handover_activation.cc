@@ -194,7 +194,7 @@ Task<Result<void>> Handover::fence(Dial dial, Epoch epoch, Position cut, Activat
   HandoverAsk yield = step_of(HandoverStep::yield, epoch);
   yield.forced = dial == Dial::force;
   const Result<HandoverAnswer> yielded = co_await ask_to_yield(yield, facts.answers);
-  forced = !yielded.ok();
+  forced = !yielded.ok() || !yielded->end.known();  // it cannot say what it has: that is for a person to decide, once it can
   if (yielded.ok() && yielded->end.known()) {
     facts.answers = true;
     facts.end = yielded->end;

@@ -176,7 +176,7 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
     return Error{ErrorKind::refused, active_node() + " has epoch " + std::to_string(welcome.epoch) + ", this copy has heard of " + std::to_string(state.epoch),
                  "find the copy that was activated last and activate that one"};
   }
-  hear_epoch(state, welcome.epoch, welcome.forced);
+  if (welcome.verdict != Verdict::other_history) hear_epoch(state, welcome.epoch, welcome.forced);
   if (state.deposed == storage::Deposed::asked) state.deposed = storage::Deposed::no;  // what it has not got is known there, and was said
   switch (welcome.verdict) {
     case Verdict::same:

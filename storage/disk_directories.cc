@@ -9,6 +9,7 @@ namespace ccr::storage {
 Task<Result<SharedFile>> DiskDirectories::open(std::string path, OpenMode mode) {
   Result<SharedFile> file = co_await opened(std::move(path), mode);
   if (!file.ok()) co_return file.error();
+  if (!(*file)->may_wait()) co_return file;  // closed at once: whoever opens it next as SQLite does must not lose its POSIX locks by a close that comes later
   co_return pool_.destroyed_here(std::move(*file));
 }
 

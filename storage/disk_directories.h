@@ -15,7 +15,7 @@ class DiskDirectories {
  public:
   explicit DiskDirectories(CallPool& pool) : pool_(pool) {}
 
-  Task<Result<SharedFile>> open(std::string path, OpenMode mode);  // closed in the pool, too
+  Task<Result<SharedFile>> open(std::string path, OpenMode mode);  // one that may wait for a server is closed in the pool, too
   Task<Result<void>> make(std::string path);
   Task<Result<void>> sync(std::string path);
   Task<Result<void>> rename(std::string from, std::string to);

@@ -55,15 +55,28 @@ Result<json> find_status(const engine::Config& config, const Target& target) {
 
 // What is added to what the daemon says: how long the log may grow, on the disks of this host.
 void add_forecasts(json& status, WallTime now) {
+  if (list_field(status, "databases").empty()) return;
+  struct Kept {
+    json& database;
+    json& copy;
+    std::string log_directory;
+  };
+  std::vector<Kept> kept;
+  std::vector<std::string> directories;
   const std::string here = text_field(status, "node");
   for (json& database : status["databases"]) {
-    if (!database.is_object()) continue;
+    if (list_field(database, "copies").empty()) continue;
     for (json& copy : database["copies"]) {
       if (text_field(copy, "role") != "active" || text_field(copy, "node") != here || log_forecast(database, copy, std::nullopt, now).is_null()) continue;
-      const std::string logs = text_field(copy, "log_directory");
-      const std::map<std::string, std::uint64_t> free = free_bytes_of({logs});
-      copy["log_forecast"] = log_forecast(database, copy, free.contains(logs) ? std::optional(free.at(logs)) : std::nullopt, now);
+      kept.push_back({database, copy, text_field(copy, "log_directory")});
+      directories.push_back(kept.back().log_directory);
     }
+  }
+  if (kept.empty()) return;
+  const std::map<std::string, std::uint64_t> free = free_bytes_of(directories);
+  for (Kept& each : kept) {
+    const auto found = free.find(each.log_directory);
+    each.copy["log_forecast"] = log_forecast(each.database, each.copy, found != free.end() ? std::optional(found->second) : std::nullopt, now);
   }
 }
 
