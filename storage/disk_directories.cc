@@ -7,14 +7,11 @@
 namespace ccr::storage {
 
 Task<Result<SharedFile>> DiskDirectories::open(std::string path, OpenMode mode) {
-  Result<SharedFile> file = co_await opened(std::move(path), mode);
+  auto call = [path = std::move(path), mode] { return open_file(path, mode); };
+  Result<SharedFile> file = co_await pool_.run(std::move(call));
   if (!file.ok()) co_return file.error();
   if (!(*file)->may_wait()) co_return file;  // closed at once: whoever opens it next as SQLite does must not lose its POSIX locks by a close that comes later
   co_return pool_.destroyed_here(std::move(*file));
-}
-
-Task<Result<SharedFile>> DiskDirectories::opened(std::string path, OpenMode mode) {
-  return pool_.run([path = std::move(path), mode] { return open_file(path, mode); });
 }
 
 Task<Result<void>> DiskDirectories::make(std::string path) {

@@ -26,8 +26,6 @@ class DiskDirectories {
   Task<Result<void>> give_access(std::string path, FileAccess access);
 
  private:
-  Task<Result<SharedFile>> opened(std::string path, OpenMode mode);
-
   CallPool& pool_;
 };
 

@@ -22,7 +22,11 @@ TEST(CallPool, TheLastOwnerLeavesTheDestructionToThePool) {
   std::shared_ptr<Witness> handed = pool.destroyed_here(std::move(object));
   std::shared_ptr<Witness> other = handed;
   handed.reset();
-  EXPECT_EQ(destroyed_by.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  auto behind = std::make_shared<Witness>();
+  std::future<std::thread::id> all_before_it = behind->destroyed_by.get_future();
+  pool.destroyed_here(std::move(behind)).reset();
+  all_before_it.wait();  // by the one thread, in order
+  EXPECT_EQ(destroyed_by.wait_for(std::chrono::seconds(0)), std::future_status::timeout) << "somebody else has it still";
   other.reset();
   EXPECT_NE(destroyed_by.get(), std::this_thread::get_id());
 }

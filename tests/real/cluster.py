@@ -245,6 +245,10 @@ class Node:
         assert done.returncode == code, f"ccr {' '.join(arguments)}: exit code {done.returncode}, expected {code}: {done.stderr}"
         return json.loads(done.stdout)
 
+    def events(self, *target):
+        """Those that `ccr events` prints, in order."""
+        return [json.loads(line) for line in self.ccr("events", *target).stdout.splitlines()]
+
     # --- what it takes ---
 
     def usage(self):

@@ -5,7 +5,6 @@ active copy follows by difference, asked by itself or, where it was killed, by a
 """
 
 import datetime
-import json
 import sqlite3
 import time
 from contextlib import closing
@@ -94,7 +93,7 @@ def drop_and_undo(trial, alpha, beta, path):
         rows, = database.execute("SELECT count(*) FROM rows").fetchone()
         others, = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'other'").fetchone()
     trial.check("every row is there again, and nothing later", (rows, others) == (GOOD_ROWS, 0), (rows, others))
-    told = [json.loads(line) for line in beta.ccr("events", f"{ROWS}@beta").stdout.splitlines()]
+    told = beta.events(f"{ROWS}@beta")
     aside = [each for each in told if each["event"] == "generations_set_aside"]
     trial.check("an event names what was set aside", len(aside) == 1 and aside[0]["commits"] == "2", aside)
     alpha.wait_state(ROWS, "healthy", node="alpha", seconds=60)

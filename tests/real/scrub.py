@@ -65,8 +65,7 @@ class Flip:
 
 
 def events_of(node, name):
-    lines = node.ccr("events", f"{DATABASE}@{node.name}", "--json").stdout.splitlines()
-    return [event for event in map(json.loads, lines) if event["event"] == name]
+    return [event for event in node.events(f"{DATABASE}@{node.name}") if event["event"] == name]
 
 
 def processor_seconds(node):
