@@ -43,9 +43,9 @@ def play(trial):
         check_verify(trial, beta, "orders")
 
         beta.ccr("seed", "orders@beta", "--full", "--from", "alpha,gamma", "--streams", "4", "--rate", SLOW, "--detach")
+        shared = beta.wait_copy(lambda copy: copy["seed"]["running"] and copy["seed"]["streams"] == 4, "is seeded over four streams", "orders")
+        trial.check("two sources share the work over four streams", shared["seed"]["source"] == "alpha,gamma", shared["seed"])
         beta.wait_copy(lambda copy: copy["seed"]["running"] and (copy["seed"]["done_bytes"] or 0) > size_mib * 2**18, "is seeded in part", "orders")
-        streams = beta.copy("orders")["seed"]["streams"]
-        trial.check("two sources share the work over four streams", streams == 4, streams)
         gamma.kill()
         beta.wait_copy(lambda copy: copy["state"] == "healthy", "is seeded", "orders", seconds=120)
         load.leave()
