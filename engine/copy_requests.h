@@ -10,7 +10,7 @@
 namespace ccr::engine {
 
 struct SeedRequest {
-  bool over_foreign = false;  // a file that this node knows nothing of may be overwritten
+  bool over_foreign = false;  // a file that this node knows nothing of may be overwritten, and what a deposed copy alone may have set aside
   bool full = false, manual_resume = false;
   bool reread = false;  // this copy's disk is read, whatever its digest table says
   std::uint64_t bytes_per_second_max = 0;  // 0: no limit but the source's own

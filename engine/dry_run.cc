@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/role.h"
 #include "storage/file_replacement.h"
 
 namespace ccr::engine {
@@ -114,6 +115,8 @@ Task<json> plan_of_seed(NodeContext& context, const Hosted& hosted, SeedRequest 
     add_check(answer, "file " + page_file, wanted.over_foreign,
               std::to_string(*foreign) + " bytes that this node knows nothing of would be overwritten" + (wanted.over_foreign ? "" : " (--yes)"));
   }
+  if (passive.opened() && may_be_alone(passive.state()))
+    add_check(answer, "commits that it alone may have", wanted.over_foreign, std::string("they would be set aside") + (wanted.over_foreign ? "" : " (--yes)"));
   const bool running = passive.seeding();
   answer["running"] = running;
   if (running) {

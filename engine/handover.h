@@ -6,7 +6,8 @@
 // An activation runs on the next node. Where the one before answers, it gives up first, durably; else it was forced, and says so. One as of a point in
 // time (engine/point_in_time.h) holds replay from its first look on; where the log is to end is durable with the agreement, before the one before is
 // asked. So a crash leaves a copy that still has all its log and is not ahead of that place, or one that is active there.
-// Any other activation first fetches what other copies have of the log and this one has not, and behind the fence what the one before still has.
+// Any other activation first fetches what other copies have of the log and this one has not, and behind the fence what the one before still has. One that
+// a crash or a lost answer cut short there is taken up where the epoch is heard of: what it then cannot have is for a person to decide, once it is back.
 // The work is the node's, whoever asked for it: it goes on when the client leaves. Lifetime: shared by the work and those who watch; the node
 // outlives it. Threads: the node's executor. Bounds: one at a time for a database; each step has a limit.
 #pragma once
@@ -43,6 +44,8 @@ class Handover : public std::enable_shared_from_this<Handover> {
 
   static Task<Result<void>> move(std::shared_ptr<Handover> handover, std::string to);
   static Task<Result<void>> activate(std::shared_ptr<Handover> handover, Dial dial, std::optional<WallTime> until);
+  // By the word of a peer `epoch`, for which this copy is prepared, is in force.
+  static Task<Result<void>> take_up(std::shared_ptr<Handover> handover, Epoch epoch);
   bool ended() const noexcept { return ended_; }
   nlohmann::json progress() const;  // the step that is under way, and where log is walked through, how far it is
   Result<nlohmann::json> result() const;                      // when it has ended
@@ -70,6 +73,10 @@ class Handover : public std::enable_shared_from_this<Handover> {
   Task<std::vector<LogThere>> log_elsewhere(const ActivationFacts& facts);  // of passive copies by their own word, the furthest first
   Task<void> fetch_elsewhere(ActivationFacts& facts);
   Task<void> fetch(LogThere there, ActivationFacts& facts);
+  Task<Position> end_there(std::string node, Epoch epoch);  // not known: it does not say within a limit
+  bool prepared_for(Epoch epoch) const;  // still, and nothing else is wanted
+  Task<void> take_prepared(Epoch epoch);
+  Task<bool> fetch_rest(std::string before, Epoch epoch);   // that nothing is missing
   nlohmann::json fetched_json() const;
   Task<Result<transport::HandoverAnswer>> ask_to_yield(transport::HandoverAsk yield, bool answered);
   Task<Result<void>> fence(Dial dial, Epoch epoch, Position cut, ActivationFacts& facts, bool& forced);

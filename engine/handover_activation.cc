@@ -28,27 +28,13 @@ namespace {
 constexpr Duration yield_limit = std::chrono::seconds(10);  // in which a node that answered before is asked again
 constexpr Duration ask_again = std::chrono::milliseconds(100);
 
-// While it lives, who gave up and says so finds no one in a hurry: this copy becomes the active one when it has what there is.
-struct Activating {
-  Hosted& hosted;
-  explicit Activating(Hosted& h) : hosted(h) { hosted.activating = true; }
-  Activating(const Activating&) = delete;
-  Activating& operator=(const Activating&) = delete;
-  ~Activating() { hosted.activating = false; }
-};
-
-Position end_of_received(const PassiveCopy& passive) {
-  const transport::Watermarks marks = passive.watermarks();
-  return marks.inspected.known() ? marks.inspected : passive.state().durable;
-}
-
 }  // namespace
 
 json Handover::progress() const {
   json told{{"phase", step_}};
   if (!walk_end_.known()) return told;
   const std::uint64_t bytes = hosted_.config.generation_bytes;
-  const Position at = step_ == "fetch" ? end_of_received(*hosted_.passive) : walk_at_;
+  const Position at = step_ == "fetch" ? hosted_.passive->end_of_received() : walk_at_;
   told["done_bytes"] = distance(walk_from_, at, bytes).value;
   told["total_bytes"] = distance(walk_from_, walk_end_, bytes).value;
   return told;
@@ -101,7 +87,7 @@ json missing_json(const ActivationFacts& facts, const ActivationVerdict& verdict
 
 void Handover::look_at_own(ActivationFacts& facts) const {
   const storage::CopyState& state = hosted_.passive->state();
-  facts.inspected = end_of_received(*hosted_.passive);
+  facts.inspected = hosted_.passive->end_of_received();
   facts.replayed_commit = state.replayed_commit;
   facts.replayed_all = facts.inspected == state.min_required;
 }
@@ -148,7 +134,7 @@ Task<Result<PointInTime>> Handover::find_point(WallTime until) {
   PointInTime point;
   point.until = until;
   point.reached = *reached;
-  point.end = std::max(*reached, end_of_received(passive));
+  point.end = std::max(*reached, passive.end_of_received());
   facts.delayed = passive.lags().replay > Duration::zero();
   facts.all_replayed = point.end == point.reached;
   const CopyPaths paths = paths_of(context_.config, hosted_.config, false);
@@ -238,6 +224,8 @@ Task<Result<json>> Handover::run_activation(Dial dial, std::optional<WallTime> u
   if (hosted_.handing_over) co_return Error{ErrorKind::busy, "a handover of " + hosted_.config.name + " is under way", "ccr status " + hosted_.config.name};
   const std::string own = context_.config.node, before = hosted_.role.active, subject = subject_of(hosted_.config, own);
   const bool stays = hosted_.is_active_here;
+  if (hosted_.activating)
+    co_return Error{ErrorKind::busy, "the activation of " + subject + " that was cut short goes on: it takes what " + before + " still has of the log", "ccr status " + hosted_.config.name};
   if (stays && (hosted_.conflict.empty() || until)) co_return Error{ErrorKind::refused, subject + " is the active copy already", "ccr status " + hosted_.config.name};
   if (stays && dial != Dial::force)
     co_return Error{ErrorKind::refused, subject + ": " + hosted_.conflict, "--dial force goes on with what is here; what another copy alone has is set aside there"};

@@ -1,10 +1,12 @@
-// What an activation can still have of the log that this copy lacks: from other passive copies, and from the one before once it gave up.
+// What an activation can still have of the log that this copy lacks: from other passive copies, and from the one before once it gave up, also where it
+// is taken up after a crash.
 #include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "engine/handover.h"
+#include "engine/role_told.h"
 
 namespace ccr::engine {
 namespace {
@@ -68,6 +70,57 @@ Task<void> Handover::fetch(LogThere there, ActivationFacts& facts) {
   std::vector<std::pair<std::string, std::string>> fields{{"from_node", there.node}, {"from", to_text(from)}, {"to", to_text(facts.inspected)}, {"bytes", std::to_string(came)}};
   if (!reached.ok()) fields.emplace_back("cause", reached.error().message);
   tell(reached.ok() ? "log_fetched" : "log_not_fetched", std::move(fields));
+}
+
+bool Handover::prepared_for(Epoch epoch) const {
+  const bool passed = std::max(role_of(hosted_).epoch, hosted_.highest_epoch) > epoch;
+  return !hosted_.is_active_here && !hosted_.wanted && !passed && prepared_of(hosted_) == epoch;
+}
+
+// The one before gave up for `epoch`, and knows where its log ended once its copy is open in its other role.
+Task<Position> Handover::end_there(std::string node, Epoch epoch) {
+  const Instant limit = context_.clock.now() + open_limit;
+  for (;;) {
+    const Result<transport::RoleEntry> entry = co_await roles_.ask_role(node, hosted_.config.name);
+    if (entry.ok() && entry->epoch == epoch && entry->active == context_.config.node && entry->end.known()) co_return entry->end;
+    if (context_.clock.now() >= limit || !prepared_for(epoch)) co_return Position{};
+    co_await context_.clock.sleep(look_again);
+  }
+}
+
+Task<bool> Handover::fetch_rest(std::string before, Epoch epoch) {
+  ActivationFacts facts;
+  facts.end = co_await end_there(before, epoch);
+  if (!prepared_for(epoch)) co_return false;
+  look_at_own(facts);
+  LogThere there{std::move(before), facts.end};
+  if (facts.end > facts.inspected) co_await fetch(std::move(there), facts);
+  const bool whole = facts.end.known() && facts.inspected >= facts.end;
+  if (!whole && prepared_for(epoch)) co_await fetch_elsewhere(facts);
+  co_return facts.end.known() && facts.inspected >= facts.end;
+}
+
+Task<Result<void>> Handover::take_up(std::shared_ptr<Handover> handover, Epoch epoch) {
+  co_await handover->take_prepared(epoch);
+  co_return Result<void>();
+}
+
+Task<void> Handover::take_prepared(Epoch epoch) {
+  if (hosted_.handing_over || hosted_.activating || !prepared_for(epoch)) co_return;
+  const Activating patient(hosted_);
+  const std::string before = hosted_.role.active;
+  const Instant end = context_.clock.now() + serve_limit;
+  const PassiveCopy& passive = *hosted_.passive;
+  const auto stands = [&passive] { return passive.opened() && (passive.follows() || passive.state().suspended || passive.state().failed); };
+  while (prepared_for(epoch) && !stands() && context_.clock.now() < end) co_await context_.clock.sleep(look_again);
+  const storage::CopyState& state = passive.state();
+  if (!prepared_for(epoch) || !stands() || state.failed || !state.seeded || state.damaged_pages > 0) co_return;  // a person finds it as it says it is
+  bool whole = state.cut.known();  // what came behind that place a person gave up
+  if (!whole) whole = co_await fetch_rest(before, epoch);
+  if (!prepared_for(epoch) || !stands() || state.failed || state.damaged_pages > 0) co_return;
+  tell("activation_taken_up", {{"epoch", std::to_string(epoch)}, {"before", before}, {"log_end", to_text(passive.end_of_received())}, {"whole", whole ? "true" : "false"}});
+  Role role{epoch, context_.config.node, !whole};
+  static_cast<void>(roles_.want(hosted_, std::move(role)));
 }
 
 nlohmann::json Handover::fetched_json() const {

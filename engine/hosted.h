@@ -51,7 +51,7 @@ struct Hosted {
   std::map<std::string, transport::RoleEntry> heard;  // of each peer, before that
   Epoch highest_epoch = 0;     // that any peer told of this history
   bool application_away = false;  // sqlite: the last life of `active` left its file to the copy (engine/application.h)
-  bool activating = false;    // it asks the one before to give up, and fetches log: whoever says meanwhile that this copy is the active one is heard later
+  bool activating = false;    // it asks the one before to give up, or fetches its log: whoever says meanwhile that this copy is the active one is heard later
   bool handing_over = false;   // a command that changes the role is on its way
   Signature signature;         // of the copy, as it was at the last change of its role
   Epoch prepared = 0;          // as in its state
@@ -68,6 +68,15 @@ struct HandingOver {
   Hosted& hosted;
   explicit HandingOver(Hosted& h) : hosted(h) { hosted.handing_over = true; }
   ~HandingOver() { hosted.handing_over = false; }
+};
+
+// While it lives, who gave up and says so finds no one in a hurry: this copy becomes the active one when it has what there is.
+struct Activating {
+  Hosted& hosted;
+  explicit Activating(Hosted& h) : hosted(h) { hosted.activating = true; }
+  Activating(const Activating&) = delete;
+  Activating& operator=(const Activating&) = delete;
+  ~Activating() { hosted.activating = false; }
 };
 
 // An active copy whose file programs use: a life of it brings all of that into the log and takes the file from them, before another role holds.

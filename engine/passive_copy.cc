@@ -8,6 +8,7 @@
 #include "engine/passive_files.h"
 #include "engine/persons_word.h"
 #include "engine/passive_scrub.h"
+#include "engine/role.h"
 #include "storage/growth_check.h"
 
 namespace ccr::engine {
@@ -262,8 +263,8 @@ Task<Result<void>> PassiveCopy::resume() {
   state.pages_at_rest = {};
   // Whoever resumes a copy that failed wants it tried again: all passes, not one more verdict on the same pages.
   if (state.failed) state.seed.pass = 0;
+  hear_resume(state);
   state.suspended = state.failed = false;
-  state.deposed = storage::Deposed::no;
   state.comment.clear();
   state.suspended_by.clear();
   state.cause.clear();
@@ -294,6 +295,9 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
                       "move it away; or, where it may be overwritten (a copy that was carried here), add --yes"};
     }
   }
+  if (!request.over_foreign && may_be_alone(state))
+    co_return Error{ErrorKind::refused, subject_of(database_, context_.config.node) + " was the active copy, and may have commits that " + active_node() + " has not; a seed sets them aside",
+                    "where they may be, add --yes; `ccr activate " + database_.name + " --on " + context_.config.node + " --dial force` goes on with them"};
   const Result<bool> doubtful = co_await table_is_doubtful();
   if (!doubtful.ok()) co_return doubtful.error();
   const PersonsWord before(state);

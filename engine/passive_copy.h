@@ -102,7 +102,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   TaskGroup* log_service() const;   // the same, of log
   std::optional<LogHeld> log_held() const;
   // Log that this copy lacks and `node` has (engine/log_fetch.h); to where its own then ends. busy: log comes from its active node yet; stopped: it follows none.
-  Task<Result<Position>> fetch_log(std::string node);
+  Task<Result<Position>> fetch_log(std::string node); bool follows() const; Position end_of_received() const;
   PageGiver& page_giver();
 
  private:
@@ -115,12 +115,12 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> run_phase(Phase phase);
   void end_phase();
   Task<Result<void>> leave_when_asked();
-  State resting_state() const; std::string resting_cause() const, resting_hint() const;
+  State resting_state() const; std::string resting_cause() const, resting_hint() const, forked_hint() const;
   Task<Result<void>> note_rest(); Task<Result<void>> check_rest();
   Task<Result<void>> check_place(); Task<Result<void>> judge_verification(const VerifyReport& report);
 
   Task<Result<void>> contact(); Task<Result<void>> follow(); void make_replayer();
-  Task<Result<void>> copy_log(bool in_seed); Task<Result<void>> fetch_now(); Task<Result<void>> fetch_from(std::string node); bool follows() const;
+  Task<Result<void>> copy_log(bool in_seed); Task<Result<void>> fetch_now(); Task<Result<void>> fetch_from(std::string node);
   Task<Result<void>> copy_once(bool in_seed, Backoff& backoff);  // ok: go on over a better path
   Task<Result<void>> exchange(PeerSession& session, storage::IncomingLog* log);  // until the session ends; ok: a better path is up
   Task<Result<void>> leave_for_better_path(transport::Endpoint used, bool& leaves);

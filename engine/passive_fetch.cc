@@ -21,6 +21,11 @@ std::optional<LogHeld> PassiveCopy::log_held() const {
 
 TaskGroup* PassiveCopy::log_service() const { return files_ && keeper_.state().seeded && !leaving_ ? phase_ : nullptr; }
 
+Position PassiveCopy::end_of_received() const {
+  const transport::Watermarks marks = watermarks();
+  return marks.inspected.known() ? marks.inspected : state().durable;
+}
+
 bool PassiveCopy::follows() const { return files_ && files_->replayer && phase_ != nullptr && !leaving_; }
 
 Task<Result<Position>> PassiveCopy::fetch_log(std::string node) {

@@ -5,6 +5,7 @@
 #include "engine/passive_copy.h"
 #include "engine/passive_files.h"
 #include "engine/retention.h"
+#include "engine/role.h"
 #include "storage/log_handover.h"
 
 namespace ccr::engine {
@@ -37,6 +38,12 @@ void PassiveCopy::note_went_back() {
   if (std::exchange(beyond_, beyond) != beyond) standing_.enter(standing_.state(), resting_cause(), resting_hint());
 }
 
+std::string PassiveCopy::forked_hint() const {
+  const std::string& own = context_.config.node;
+  return "`ccr resume " + subject_of(database_, own) + "` sets them aside and takes the log of " + active_node() + "; `ccr activate " + database_.name + " --on " + own +
+         " --dial force` takes these, and those of " + active_node() + " are set aside";
+}
+
 // What lies behind the fork goes to quarantine/. Where nothing of it came into the pages, the other history's log is all that is missing.
 Task<Result<void>> PassiveCopy::leave_fork() {
   if (!fork_ || !files_) co_return Result<void>();  // files that are opened again are compared again
@@ -44,10 +51,8 @@ Task<Result<void>> PassiveCopy::leave_fork() {
   storage::CopyState& state = keeper_.state();
   cut_backup_mark(state, fork.number != 0 ? Position::start_of(fork) : Position{});
   if (state.deposed == storage::Deposed::by_force) {
-    const std::string subject = subject_of(database_, context_.config.node);
-    co_return co_await fail_for_good("FORKED: " + active_node() + " was activated by force in epoch " + std::to_string(state.epoch) + ", and this copy has commits that it has not; " + difference_reason_,
-                                     "`ccr resume " + subject + "` sets them aside and takes the log of " + active_node() + "; `ccr activate " + database_.name + " --on " +
-                                         context_.config.node + " --dial force` takes these, and those of " + active_node() + " are set aside");
+    const std::string how = state.forced ? " was activated by force in epoch " : " went on without hearing how far this copy is, in epoch ";
+    co_return co_await fail_for_good(forked_cause + active_node() + how + std::to_string(state.epoch) + ", and this copy has commits that it has not; " + difference_reason_, forked_hint());
   }
   if (!state.seeded || fork.number == 0 || state.max_required > Position::start_of(fork)) {
     need_difference(difference_reason_);

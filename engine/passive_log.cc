@@ -56,7 +56,7 @@ Task<Result<void>> PassiveCopy::contact() {
     if (session.ok()) {
       backoff.reset();
       if (rest == State::needs_seed) standing_.enter(rest, "", resting_hint());
-      if (session->welcome.epoch > state.epoch && state.signature.known()) {
+      if (session->welcome.epoch > state.epoch && session->welcome.verdict != transport::Verdict::other_history && state.signature.known()) {
         hear_epoch(state, session->welcome.epoch, session->welcome.forced);
         CCR_CO_TRY(co_await keeper_.save());
       }
@@ -176,8 +176,9 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
     return Error{ErrorKind::refused, active_node() + " has epoch " + std::to_string(welcome.epoch) + ", this copy has heard of " + std::to_string(state.epoch),
                  "find the copy that was activated last and activate that one"};
   }
-  if (welcome.verdict != Verdict::other_history) hear_epoch(state, welcome.epoch, welcome.forced);
-  if (state.deposed == storage::Deposed::asked) state.deposed = storage::Deposed::no;  // what it has not got is known there, and was said
+  const bool ours = welcome.verdict != Verdict::other_history;
+  if (ours) hear_epoch(state, welcome.epoch, welcome.forced);
+  if (ours && state.deposed == storage::Deposed::asked) state.deposed = storage::Deposed::no;  // what it has not got is known there, and was said
   switch (welcome.verdict) {
     case Verdict::same:
     case Verdict::behind:

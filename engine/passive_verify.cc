@@ -6,6 +6,7 @@
 #include "engine/file_place.h"
 #include "engine/passive_copy.h"
 #include "engine/passive_files.h"
+#include "engine/role.h"
 #include "seed/seed_verify.h"
 #include "storage/disk_verifier.h"
 
@@ -98,16 +99,19 @@ std::string PassiveCopy::resting_cause() const {
   const storage::CopyState& state = keeper_.state();
   if (!state.suspended) return state.failed ? state.cause : "";
   const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
-  if (state.damaged_pages == 0 && !beyond_) return by;
-  return (state.damaged_pages > 0 ? state.cause : went_back(tip_->durable).message) + (by.empty() ? "" : "; suspended " + by);
+  const bool asks = state.damaged_pages > 0 || waits_forked(state);
+  if (!asks && !beyond_) return by;
+  return (asks ? state.cause : went_back(tip_->durable).message) + (by.empty() ? "" : "; suspended " + by);
 }
 
 std::string PassiveCopy::resting_hint() const {
   if (beyond_ && keeper_.state().damaged_pages == 0)
     return "`ccr resume " + subject_of(database_, context_.config.node) + "` sets aside what " + active_node() + " has not, and follows it; `ccr activate " +
            database_.name + " --on " + context_.config.node + "` goes on with what is here";
-  const bool resumable = (keeper_.state().suspended && keeper_.state().damaged_pages == 0) || (keeper_.state().failed && keeper_.state().deposed == storage::Deposed::by_force);
-  return (resumable ? "ccr resume " : "ccr seed ") + subject_of(database_, context_.config.node);
+  if (waits_forked(keeper_.state())) return forked_hint();
+  const std::string subject = subject_of(database_, context_.config.node);
+  if (keeper_.state().suspended && keeper_.state().damaged_pages == 0) return "ccr resume " + subject;
+  return may_be_alone(keeper_.state()) ? "`ccr seed " + subject + " --yes` also sets aside what this copy, the active one before, alone may have" : "ccr seed " + subject;
 }
 
 // A whole copy was suspended: nobody should write its file until it is resumed.

@@ -41,6 +41,14 @@ void hear_epoch(storage::CopyState& state, Epoch epoch, bool forced) {
   state.epoch = std::max(state.epoch, epoch);
 }
 
+bool waits_forked(const storage::CopyState& state) { return state.failed && state.cause.rfind(forked_cause, 0) == 0; }
+
+bool may_be_alone(const storage::CopyState& state) { return state.deposed != storage::Deposed::no && !waits_forked(state); }
+
+void hear_resume(storage::CopyState& state) {
+  if (waits_forked(state)) state.deposed = storage::Deposed::no;
+}
+
 void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,
                Generation first) {
   const bool active = role.active == own;

@@ -41,6 +41,13 @@ Role role_of(const storage::CopyState& state, const std::string& configured);
 // Of a node that is the active one in `epoch`, heard by a passive copy. Whether it was the epoch for which this one gave up, and began without its answer.
 void hear_epoch(storage::CopyState& state, Epoch epoch, bool forced);
 
+inline constexpr const char* forked_cause = "FORKED: ";  // begins the cause of a copy that waits for a person to decide about commits which it alone has
+bool waits_forked(const storage::CopyState& state);
+// It may have some, and nobody was asked yet.
+bool may_be_alone(const storage::CopyState& state);
+// A person resumes the copy: what it alone may have is set aside where that was the question, and stays a question else.
+void hear_resume(storage::CopyState& state);
+
 // What a copy remembers from the moment on at which `role` holds, for the node `own` where it was active before or is now. The other nodes of
 // `copies` pin the log of a new active copy from `first` on until they are heard of.
 void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,

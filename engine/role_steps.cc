@@ -5,6 +5,7 @@
 
 #include "base/timeout.h"
 #include "engine/handover.h"
+#include "engine/role_told.h"
 #include "engine/roles.h"
 #include "storage/log_opening.h"
 
@@ -71,6 +72,12 @@ Task<Result<void>> Roles::be_ready(Hosted& hosted, HandoverAsk ask) {
 Task<Result<HandoverAnswer>> Roles::give_up(Hosted& hosted, HandoverAsk ask, std::string peer) {
   const std::string subject = subject_of(hosted.config, context_.config.node);
   if (!hosted.is_active_here && hosted.role.active == peer) {  // it gave up before, and the answer was lost
+    if (hosted.wanted || hosted.handing_over) co_return refused("another change of the active copy of " + hosted.config.name + " is under way");
+    if (prepared_of(hosted) != 0) {  // or it agreed to be the next one itself: of that nothing comes any more
+      if (!hosted.passive->opened()) co_return refused(subject + " is being opened", "try again in a moment");
+      CCR_CO_TRY(co_await hosted.passive->prepare(0));
+      hosted.prepared = 0;
+    }
     HandoverAnswer again;
     again.granted = true;
     again.end = hosted.passive->opened() ? hosted.passive->watermarks().inspected : Position{};
@@ -143,6 +150,13 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   if (ask.step == HandoverStep::check) CCR_CO_TRY(co_await survey_log(context_, hosted));
   if (ask.step == HandoverStep::prepare) CCR_CO_TRY(co_await be_ready(hosted, std::move(ask)));
   co_return granted;
+}
+
+// It is heard again, where this time nothing comes of it.
+void Roles::take_up(Hosted& hosted, Epoch epoch) {
+  if (hosted.handing_over || hosted.activating || hosted.lives == nullptr || hosted.lives->stopping()) return;
+  auto handover = std::make_shared<Handover>(context_, *this, hosted);
+  hosted.lives->spawn(Handover::take_up(std::move(handover), epoch), TaskGroup::OnError::keep_others);
 }
 
 // A restart, or an answer that was lost, left it open whether the one before gave up: until that is known replay goes no further than the cut. It is

@@ -287,7 +287,8 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   if (mine && !signature_of(hosted).known()) return;  // a node without a history: an empty mount, say, which its directories will tell
   if (mine && hosted.is_active_here)
     return stop(hosted, peer + " knows of epoch " + std::to_string(there.epoch) + " of this node, and its own state of " + std::to_string(now.epoch) + ": this node's disk is an older one");
-  if (mine && (hosted.activating || prepared_of(hosted) != there.epoch)) return;  // that agreement is not here: an older disk, say. A person activates it
+  if (mine && prepared_of(hosted) != there.epoch) return;  // that agreement is not here: an older disk, say. A person activates it
+  if (mine) return take_up(hosted, there.epoch);
   if (hosted.is_active_here) there.forced = true;  // whatever came before: this node was not asked
   static_cast<void>(want(hosted, there));
 }
@@ -296,7 +297,7 @@ bool Roles::want(Hosted& hosted, Role role) {
   if (hosted.wanted ? hosted.wanted->epoch == role.epoch && hosted.wanted->active == role.active
                     : hosted.role.epoch == role.epoch && hosted.role.active == role.active)
     return true;
-  if (role.epoch <= std::max(hosted.role.epoch, hosted.wanted ? hosted.wanted->epoch : 0)) return false;
+  if (role.epoch <= std::max(role_of(hosted).epoch, hosted.wanted ? hosted.wanted->epoch : 0)) return false;
   hosted.wanted = std::move(role);
   hosted.role_changed.notify();
   return true;

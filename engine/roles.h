@@ -85,6 +85,7 @@ class Roles {
   Task<Result<transport::HandoverAnswer>> take_step(transport::HandoverAsk ask, std::string peer);
   Task<Result<void>> be_ready(Hosted& hosted, transport::HandoverAsk ask);
   Task<Result<transport::HandoverAnswer>> give_up(Hosted& hosted, transport::HandoverAsk ask, std::string peer);
+  void take_up(Hosted& hosted, Epoch epoch);
   Task<void> drop_old_cuts();
   Task<Result<void>> enter(Hosted& hosted, Role role);
 

@@ -177,10 +177,59 @@ TEST_F(FetchingInTheMiddle, WhoGivesItDiesAndWhatIsMissingIsSaid) {
   expect_rest_aside();
 }
 
-TEST_F(FetchingInTheMiddle, WhoFetchesDiesAndServesWhatCame) {
+TEST_F(FetchingInTheMiddle, WhoFetchesDiesAndFetchesTheRestWhenItIsBack) {
+  strike("beta");
+  ASSERT_TRUE(wait_for("alpha", "disconnected"));
+  const Position end = end_of("alpha");
+  const Result<json> seeded = answer_of("alpha", {{"command", "seed"}});
+  expect_error(seeded, ErrorKind::refused);  // what it alone may have is not given up by a word that does not name it
+  EXPECT_NE(seeded.error().hint.find("--yes"), std::string::npos) << seeded.error().hint;
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until([&] { return cluster.active("beta") != nullptr && cluster.state("alpha") == "healthy"; }, 90s) == Ended::reached) << cluster.story();
+  EXPECT_GE(cluster.active("beta")->tip().durable, end);
+  write(50);
+  expect_whole();
+  expect_nothing_aside();
+}
+
+// Nobody was told what beta lacks.
+TEST_F(FetchingInTheMiddle, BothDieAndAPersonDecidesAboutWhatAlphaAloneHad) {
   strike("beta");
   cluster.host("beta").start();
-  expect_rest_aside();
+  ASSERT_TRUE(world.run_until([&] { return cluster.passive("beta") != nullptr && cluster.passive("beta")->opened() && row_of("beta", "beta").contains("state"); }, 30s) == Ended::reached) << cluster.story();
+  cluster.host("alpha").kill(draw_power_cut(random));
+  ASSERT_TRUE(world.run_until([&] { return cluster.active("beta") != nullptr; }, 120s) == Ended::reached) << cluster.story();
+  cluster.host("alpha").start();
+  ASSERT_TRUE(wait_for("alpha", "failed_and_suspended")) << cluster.story();
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"].get<std::string>().find("FORKED"), 0u) << row_of("alpha", "alpha").dump();
+  EXPECT_TRUE(cluster.events_of("generations_set_aside").empty()) << cluster.story();
+  ASSERT_TRUE(answer_of("alpha", {{"command", "suspend"}, {"comment", "later"}}).ok());
+  EXPECT_EQ(row_of("alpha", "alpha")["cause"].get<std::string>().find("FORKED"), 0u) << "whoever resumes it sees what he decides\n" << row_of("alpha", "alpha").dump();
+  EXPECT_NE(row_of("alpha", "alpha")["hint"].get<std::string>().find("--dial force"), std::string::npos);
+}
+
+// While beta takes what it lacks a person takes the database back: beta's agreement is void, and there is one active copy.
+TEST_F(FetchingInTheMiddle, TheOneBeforeIsActivatedAgainMeanwhile) {
+  strike("beta");
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until([&] { return cluster.hosted("beta") != nullptr && cluster.hosted("beta")->activating; }, 30s) == Ended::reached) << cluster.story();
+  const Result<json> taken = activate("alpha", "force");
+  ASSERT_TRUE(taken.ok()) << taken.error().message << cluster.story();
+  EXPECT_EQ((*taken)["epoch"], 3);
+  world.run_for(20s);
+  EXPECT_EQ(cluster.active("beta"), nullptr) << cluster.story();
+  write(50);
+  expect_whole();
+}
+
+TEST_F(FetchingInTheMiddle, WhoAsksOnceMoreIsToldThatItGoesOn) {
+  strike("beta");
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until([&] { return cluster.hosted("beta") != nullptr && cluster.hosted("beta")->activating; }, 30s) == Ended::reached) << cluster.story();
+  expect_error(activate("beta", "force"), ErrorKind::busy);
+  ASSERT_TRUE(wait_for("beta", "mounted"));
+  expect_whole();
+  expect_nothing_aside();
 }
 
 // One that suspended rests: nothing comes into its log, and what is missing is said.
@@ -228,6 +277,31 @@ TEST_F(FetchingOfThree, WhatTheThirdOneHas) {
   expect_whole();
   expect_nothing_aside();
   EXPECT_EQ(passes(), 2u) << "the first two\n" << cluster.story();
+}
+
+// alpha gave up, beta died behind its answer, and alpha is gone when beta is back.
+TEST_F(FetchingOfThree, WhatTheThirdOneHasOfAnActivationThatIsTakenUp) {
+  cluster.start_all();
+  ASSERT_TRUE(wait_for("beta", "healthy") && wait_for("gamma", "healthy"));
+  ASSERT_TRUE(written(100, {"beta", "gamma"}));
+  cluster.network().partition(host("alpha"), host("beta"));
+  ASSERT_TRUE(written(60, {"gamma"}));
+  world.run_for(8s);
+  const Position end = end_of("gamma");
+  ASSERT_LT(end_of("beta"), end);
+  cluster.network().heal_all();
+  const auto asked = ask("beta", {{"command", "activate"}, {"on", "beta"}, {"dial", "force"}});
+  ASSERT_TRUE(world.run_until([&] { return !cluster.events_of("role_changed").empty(); }, 60s) == Ended::reached) << cluster.story();
+  cluster.host("beta").kill({Damage::process_only, Ordering::ordered});
+  world.run_for(4s);  // gamma hears of it
+  cluster.host("alpha").kill({Damage::process_only, Ordering::ordered});
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until([&] { return cluster.active("beta") != nullptr; }, 120s) == Ended::reached) << cluster.story();
+  EXPECT_GE(cluster.active("beta")->tip().durable, end) << cluster.story();
+  cluster.host("alpha").start();
+  write(50);
+  expect_whole();
+  expect_nothing_aside();
 }
 
 // gamma has replayed it, and given the log up: it should be activated itself.

@@ -69,6 +69,26 @@ TEST(Roles, ACopyThatGaveUpLearnsWhetherThatWasHeard) {
   EXPECT_EQ(told.epoch, 7u);
 }
 
+TEST(Roles, OnlyAPersonWhoWasAskedSetsAsideWhatACopyAloneHas) {
+  storage::CopyState suspended;
+  suspended.signature = signature(1);
+  engine::take_role(suspended, Role{5, "beta", true}, "alpha", {"alpha", "beta"}, true, Generation{3});
+  storage::CopyState asked = suspended, damaged = suspended;
+  suspended.suspended = true;
+  engine::hear_resume(suspended);
+  EXPECT_EQ(suspended.deposed, storage::Deposed::by_force);
+  damaged.failed = true;
+  damaged.cause = "PAGE: 3 is damaged";
+  EXPECT_TRUE(engine::may_be_alone(damaged));
+  engine::hear_resume(damaged);
+  EXPECT_EQ(damaged.deposed, storage::Deposed::by_force);
+  asked.failed = asked.suspended = true;
+  asked.cause = "FORKED: beta was activated by force";
+  EXPECT_FALSE(engine::may_be_alone(asked));
+  engine::hear_resume(asked);
+  EXPECT_EQ(asked.deposed, storage::Deposed::no);
+}
+
 ActivationFacts known_facts(Position inspected, Position end) {
   ActivationFacts facts;
   facts.seeded = facts.answers = facts.replayed_all = true;

@@ -312,11 +312,17 @@ def judge(title, measure, numbers, options):
     return "failed"
 
 
+def profiles_of_today():
+    """All, or one in CCR_SWEEP of them, others each day, as tests/sweep.h has it."""
+    one_in = max(1, int(os.environ.get("CCR_SWEEP", 1)))
+    return PROFILES[int(os.environ.get("CCR_SWEEP_DAY", 0)) % min(one_in, len(PROFILES))::one_in]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--emulator")
     parser.add_argument("--by", default="auto")
-    parser.add_argument("profiles", nargs="*", default=PROFILES)
+    parser.add_argument("profiles", nargs="*", default=profiles_of_today())
     options = parser.parse_args()
     if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
         print("skipped: not root, or no /dev/net/tun")

@@ -166,7 +166,7 @@ void CommandLine::add_copy_commands() {
   seed->add_flag("--reread", seed_.reread, "read this copy's disk first: somebody may have touched its file");
   seed->add_flag("--manual-resume", seed_.manual_resume, "leave the copy suspended when its pages are equal");
   seed->add_flag("--detach", seed_.detach, "start it and return");
-  seed->add_flag("--yes", seed_.yes, "also over a file that ccr did not make");
+  seed->add_flag("--yes", seed_.yes, "also over a file that ccr did not make, and where the copy, active before, may have commits alone");
   seed->add_flag("--dry-run", seed_.dry_run, "print checks and plan, change nothing");
   CLI::App* suspend = add(app_, "suspend", "stop copying and replay of a copy", [this] { return run_suspend(common_, suspend_); });
   suspend->add_option("copy", suspend_.target, "the copy")->type_name("DB@NODE")->required();
