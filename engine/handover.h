@@ -44,8 +44,9 @@ class Handover : public std::enable_shared_from_this<Handover> {
 
   static Task<Result<void>> move(std::shared_ptr<Handover> handover, std::string to);
   static Task<Result<void>> activate(std::shared_ptr<Handover> handover, Dial dial, std::optional<WallTime> until);
-  // By the word of a peer `epoch`, for which this copy is prepared, is in force.
-  static Task<Result<void>> take_up(std::shared_ptr<Handover> handover, Epoch epoch);
+  // By the word of a peer `epoch`, for which this copy is prepared, is in force; `end`: of the log of the one before, by its word. `waits`: where that is
+  // needed and not known, nothing is done yet.
+  static Task<Result<void>> take_up(std::shared_ptr<Handover> handover, Epoch epoch, Position end, bool waits);
   bool ended() const noexcept { return ended_; }
   nlohmann::json progress() const;  // the step that is under way, and where log is walked through, how far it is
   Result<nlohmann::json> result() const;                      // when it has ended
@@ -73,10 +74,9 @@ class Handover : public std::enable_shared_from_this<Handover> {
   Task<std::vector<LogThere>> log_elsewhere(const ActivationFacts& facts);  // of passive copies by their own word, the furthest first
   Task<void> fetch_elsewhere(ActivationFacts& facts);
   Task<void> fetch(LogThere there, ActivationFacts& facts);
-  Task<Position> end_there(std::string node, Epoch epoch);  // not known: it does not say within a limit
   bool prepared_for(Epoch epoch) const;  // still, and nothing else is wanted
-  Task<void> take_prepared(Epoch epoch);
-  Task<bool> fetch_rest(std::string before, Epoch epoch);   // that nothing is missing
+  Task<void> take_prepared(Epoch epoch, Position end, bool waits);
+  Task<bool> fetch_rest(std::string before, Epoch epoch, Position end);  // that nothing is missing
   nlohmann::json fetched_json() const;
   Task<Result<transport::HandoverAnswer>> ask_to_yield(transport::HandoverAsk yield, bool answered);
   Task<Result<void>> fence(Dial dial, Epoch epoch, Position cut, ActivationFacts& facts, bool& forced);

@@ -225,7 +225,7 @@ Task<Result<json>> Handover::run_activation(Dial dial, std::optional<WallTime> u
   const std::string own = context_.config.node, before = hosted_.role.active, subject = subject_of(hosted_.config, own);
   const bool stays = hosted_.is_active_here;
   if (hosted_.activating)
-    co_return Error{ErrorKind::busy, "the activation of " + subject + " that was cut short goes on: it takes what " + before + " still has of the log", "ccr status " + hosted_.config.name};
+    co_return Error{ErrorKind::busy, "the activation of " + subject + " that was cut short is under way again: it takes what there is of the log of " + before, "ccr status " + hosted_.config.name};
   if (stays && (hosted_.conflict.empty() || until)) co_return Error{ErrorKind::refused, subject + " is the active copy already", "ccr status " + hosted_.config.name};
   if (stays && dial != Dial::force)
     co_return Error{ErrorKind::refused, subject + ": " + hosted_.conflict, "--dial force goes on with what is here; what another copy alone has is set aside there"};

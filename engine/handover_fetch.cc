@@ -77,47 +77,36 @@ bool Handover::prepared_for(Epoch epoch) const {
   return !hosted_.is_active_here && !hosted_.wanted && !passed && prepared_of(hosted_) == epoch;
 }
 
-// The one before gave up for `epoch`, and knows where its log ended once its copy is open in its other role.
-Task<Position> Handover::end_there(std::string node, Epoch epoch) {
-  const Instant limit = context_.clock.now() + open_limit;
-  for (;;) {
-    const Result<transport::RoleEntry> entry = co_await roles_.ask_role(node, hosted_.config.name);
-    if (entry.ok() && entry->epoch == epoch && entry->active == context_.config.node && entry->end.known()) co_return entry->end;
-    if (context_.clock.now() >= limit || !prepared_for(epoch)) co_return Position{};
-    co_await context_.clock.sleep(look_again);
-  }
-}
-
-Task<bool> Handover::fetch_rest(std::string before, Epoch epoch) {
+Task<bool> Handover::fetch_rest(std::string before, Epoch epoch, Position end) {
   ActivationFacts facts;
-  facts.end = co_await end_there(before, epoch);
-  if (!prepared_for(epoch)) co_return false;
+  facts.end = end;
   look_at_own(facts);
-  LogThere there{std::move(before), facts.end};
-  if (facts.end > facts.inspected) co_await fetch(std::move(there), facts);
-  const bool whole = facts.end.known() && facts.inspected >= facts.end;
-  if (!whole && prepared_for(epoch)) co_await fetch_elsewhere(facts);
-  co_return facts.end.known() && facts.inspected >= facts.end;
+  LogThere there{std::move(before), end};
+  if (end > facts.inspected) co_await fetch(std::move(there), facts);
+  if (prepared_for(epoch) && !(end.known() && facts.inspected >= end)) co_await fetch_elsewhere(facts);
+  // Of a copy that may have a log of its own places say nothing.
+  co_return end.known() && facts.inspected >= end && hosted_.passive->state().deposed == storage::Deposed::no;
 }
 
-Task<Result<void>> Handover::take_up(std::shared_ptr<Handover> handover, Epoch epoch) {
-  co_await handover->take_prepared(epoch);
+Task<Result<void>> Handover::take_up(std::shared_ptr<Handover> handover, Epoch epoch, Position end, bool waits) {
+  co_await handover->take_prepared(epoch, end, waits);
   co_return Result<void>();
 }
 
-Task<void> Handover::take_prepared(Epoch epoch) {
+Task<void> Handover::take_prepared(Epoch epoch, Position end, bool waits) {
   if (hosted_.handing_over || hosted_.activating || !prepared_for(epoch)) co_return;
   const Activating patient(hosted_);
   const std::string before = hosted_.role.active;
-  const Instant end = context_.clock.now() + serve_limit;
   const PassiveCopy& passive = *hosted_.passive;
-  const auto stands = [&passive] { return passive.opened() && (passive.follows() || passive.state().suspended || passive.state().failed); };
-  while (prepared_for(epoch) && !stands() && context_.clock.now() < end) co_await context_.clock.sleep(look_again);
+  const Instant limit = context_.clock.now() + serve_limit;
+  while (prepared_for(epoch) && !passive.settled() && context_.clock.now() < limit) co_await context_.clock.sleep(look_again);
   const storage::CopyState& state = passive.state();
-  if (!prepared_for(epoch) || !stands() || state.failed || !state.seeded || state.damaged_pages > 0) co_return;  // a person finds it as it says it is
-  bool whole = state.cut.known();  // what came behind that place a person gave up
-  if (!whole) whole = co_await fetch_rest(before, epoch);
-  if (!prepared_for(epoch) || !stands() || state.failed || state.damaged_pages > 0) co_return;
+  const auto able = [&] { return prepared_for(epoch) && passive.opened() && state.seeded && state.damaged_pages == 0; };
+  if (!able() || !passive.settled()) co_return;  // a copy that cannot serve is found by a person as it says it is
+  bool whole = state.prepared_whole || state.cut.known();  // what came behind that place a person gave up
+  if (!whole && !end.known() && waits) co_return;
+  if (!whole) whole = co_await fetch_rest(before, epoch, end);
+  if (!able()) co_return;
   tell("activation_taken_up", {{"epoch", std::to_string(epoch)}, {"before", before}, {"log_end", to_text(passive.end_of_received())}, {"whole", whole ? "true" : "false"}});
   Role role{epoch, context_.config.node, !whole};
   static_cast<void>(roles_.want(hosted_, std::move(role)));

@@ -56,6 +56,7 @@ struct Hosted {
   Signature signature;         // of the copy, as it was at the last change of its role
   Epoch prepared = 0;          // as in its state
   std::optional<Instant> cut_seen;  // when a place where its log may end was first found there, with no command that brings it about
+  std::optional<Instant> agreed_since;  // when an epoch for which it is prepared was first said to be in force
   ActiveCopy::Tip last_tip;    // of the last life of `active`
   LivedLog lived;              // of the last one that served
   Signal role_changed;         // `wanted` or `role`, or the last of its lives is over

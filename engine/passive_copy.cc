@@ -119,7 +119,7 @@ Task<Result<void>> PassiveCopy::meet_damage(Error error) {
   if (!missing && !damage) co_return error;
   if (state.seed.source.empty()) {
     if (missing) co_return error;
-    co_return co_await fail_for_good("CHAIN: " + error.message, "ccr seed " + subject_of(database_, context_.config.node));
+    co_return co_await fail_for_good("CHAIN: " + error.message, seed_hint());
   }
   const Generation all{0};
   const Result<void> aside = co_await storage::set_aside_generations(context_.disk, paths_.log_directory, all);
@@ -171,7 +171,7 @@ Task<Result<void>> PassiveCopy::run_phase(Phase phase) {
     const bool damage = kind == ErrorKind::corrupt || kind == ErrorKind::gap || kind == ErrorKind::diverged;
     if (!damage) co_return ended.error();
     const std::string cause = std::string(kind == ErrorKind::diverged ? "DIVERGED: " : "CHAIN: ") + ended.error().message;
-    CCR_CO_TRY(co_await fail_for_good(cause, "ccr seed " + subject_of(database_, context_.config.node)));
+    CCR_CO_TRY(co_await fail_for_good(cause, seed_hint()));
   }
   co_return Result<void>();
 }
@@ -301,6 +301,7 @@ Task<Result<void>> PassiveCopy::seed(SeedRequest request) {
   const Result<bool> doubtful = co_await table_is_doubtful();
   if (!doubtful.ok()) co_return doubtful.error();
   const PersonsWord before(state);
+  hear_resume(state);
   state.suspended = state.failed = false;
   state.deposed = storage::Deposed::no;
   state.comment.clear();

@@ -51,7 +51,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> rest_after_seed();                               // the seed that runs ends in a suspension
   Task<Result<VerifyReport>> verify(VerifyRequest request, VerifyWatch& watch);
   // This copy will be the active one in it, if it comes to that, and replays no further than a known `cut`; 0: not any more.
-  Task<Result<void>> prepare(Epoch epoch, Position cut = {});
+  Task<Result<void>> prepare(Epoch epoch, Position cut = {}, bool whole = false);
   Task<Result<Position>> freeze(Duration lease);  // nothing is replayed before thaw(), at most for so long; to where pages are, or may be
   void thaw(); bool replay_rests() const;
   Task<void> leave();                       // between two lives: its state is somebody else's until run()
@@ -102,7 +102,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   TaskGroup* log_service() const;   // the same, of log
   std::optional<LogHeld> log_held() const;
   // Log that this copy lacks and `node` has (engine/log_fetch.h); to where its own then ends. busy: log comes from its active node yet; stopped: it follows none.
-  Task<Result<Position>> fetch_log(std::string node); bool follows() const; Position end_of_received() const;
+  Task<Result<Position>> fetch_log(std::string node); bool follows() const, settled() const; Position end_of_received() const;
   PageGiver& page_giver();
 
  private:
@@ -115,7 +115,7 @@ class PassiveCopy final : private ReplayObserver, private CopierOwner, private s
   Task<Result<void>> run_phase(Phase phase);
   void end_phase();
   Task<Result<void>> leave_when_asked();
-  State resting_state() const; std::string resting_cause() const, resting_hint() const, forked_hint() const;
+  State resting_state() const; std::string resting_cause() const, resting_hint() const, forked_hint() const, seed_hint() const;
   Task<Result<void>> note_rest(); Task<Result<void>> check_rest();
   Task<Result<void>> check_place(); Task<Result<void>> judge_verification(const VerifyReport& report);
 

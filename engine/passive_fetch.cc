@@ -26,6 +26,9 @@ Position PassiveCopy::end_of_received() const {
   return marks.inspected.known() ? marks.inspected : state().durable;
 }
 
+// Its files are open, as far as its phase has them.
+bool PassiveCopy::settled() const { return opened_ && (follows() || (phase_ != nullptr && next_phase() != Phase::follow)); }
+
 bool PassiveCopy::follows() const { return files_ && files_->replayer && phase_ != nullptr && !leaving_; }
 
 Task<Result<Position>> PassiveCopy::fetch_log(std::string node) {

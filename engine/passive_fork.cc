@@ -87,8 +87,9 @@ Task<Result<void>> PassiveCopy::take_own_log() {
   co_return co_await storage::give_written_log(context_.disk, directory);
 }
 
-Task<Result<void>> PassiveCopy::prepare(Epoch epoch, Position cut) {
+Task<Result<void>> PassiveCopy::prepare(Epoch epoch, Position cut, bool whole) {
   keeper_.state().prepared = epoch;
+  keeper_.state().prepared_whole = whole;
   keeper_.state().cut = cut;
   CCR_CO_TRY(co_await keeper_.save());
   pace_replay();

@@ -56,9 +56,11 @@ Task<Result<void>> PassiveCopy::contact() {
     if (session.ok()) {
       backoff.reset();
       if (rest == State::needs_seed) standing_.enter(rest, "", resting_hint());
-      if (session->welcome.epoch > state.epoch && session->welcome.verdict != transport::Verdict::other_history && state.signature.known()) {
+      if (session->welcome.epoch >= state.epoch && session->welcome.verdict != transport::Verdict::other_history && state.signature.known()) {
+        const Epoch known = state.epoch;
+        const storage::Deposed deposed = state.deposed;
         hear_epoch(state, session->welcome.epoch, session->welcome.forced);
-        CCR_CO_TRY(co_await keeper_.save());
+        if (state.epoch != known || state.deposed != deposed) CCR_CO_TRY(co_await keeper_.save());
       }
       const Contact in_contact(*this, *session->connection);
       const Result<void> ended = co_await exchange(*session, nullptr);
@@ -176,9 +178,7 @@ Result<bool> PassiveCopy::judge(const transport::Welcome& welcome) {
     return Error{ErrorKind::refused, active_node() + " has epoch " + std::to_string(welcome.epoch) + ", this copy has heard of " + std::to_string(state.epoch),
                  "find the copy that was activated last and activate that one"};
   }
-  const bool ours = welcome.verdict != Verdict::other_history;
-  if (ours) hear_epoch(state, welcome.epoch, welcome.forced);
-  if (ours && state.deposed == storage::Deposed::asked) state.deposed = storage::Deposed::no;  // what it has not got is known there, and was said
+  if (welcome.verdict != Verdict::other_history) hear_epoch(state, welcome.epoch, welcome.forced);
   switch (welcome.verdict) {
     case Verdict::same:
     case Verdict::behind:
@@ -370,7 +370,7 @@ Task<Result<void>> PassiveCopy::keep_house() {
     seen = files_->replayer->position();
     if (!moved && !rested) files_->replayer->give_back();
     rested = !moved;
-    if (files_->replayer->base_marker_met()) {
+    if (files_->replayer->base_marker_met() && state_now.deposed == storage::Deposed::no) {  // else what it alone may have is looked at first, at the handshake
       need_difference("a base marker in the log");
       continue;
     }

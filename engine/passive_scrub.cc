@@ -37,7 +37,7 @@ Task<Result<void>> PassiveCopy::Scrubbed::lost(PageNumber page, std::string caus
   state.disk_verified_at = WallTime{};
   if (state.failed) co_return Result<void>();  // the first one is told
   std::string text = "PAGE: page " + std::to_string(page) + " of " + copy_.paths_.page_file + " is not what the log says, and cannot be repaired: " + cause;
-  co_return co_await copy_.fail_for_good(std::move(text), "ccr seed " + subject_of(copy_.database_, copy_.context_.config.node));
+  co_return co_await copy_.fail_for_good(std::move(text), copy_.seed_hint());
 }
 
 // Each page was read behind the pass's begin, and no sooner.

@@ -83,7 +83,7 @@ Task<Result<void>> PassiveCopy::check_place() {
   if (!keeper_.state().suspended) {
     reopen_ = true;
     forget_proofs();  // whatever is at its path now, nobody knows what is in it
-    CCR_CO_TRY(co_await fail_for_good(cause, "ccr seed " + subject));
+    CCR_CO_TRY(co_await fail_for_good(cause, seed_hint()));
   }
   co_return Error{ErrorKind::corrupt, subject + ": " + cause, "ccr seed " + subject};
 }
@@ -109,8 +109,12 @@ std::string PassiveCopy::resting_hint() const {
     return "`ccr resume " + subject_of(database_, context_.config.node) + "` sets aside what " + active_node() + " has not, and follows it; `ccr activate " +
            database_.name + " --on " + context_.config.node + "` goes on with what is here";
   if (waits_forked(keeper_.state())) return forked_hint();
+  if (keeper_.state().suspended && keeper_.state().damaged_pages == 0) return "ccr resume " + subject_of(database_, context_.config.node);
+  return seed_hint();
+}
+
+std::string PassiveCopy::seed_hint() const {
   const std::string subject = subject_of(database_, context_.config.node);
-  if (keeper_.state().suspended && keeper_.state().damaged_pages == 0) return "ccr resume " + subject;
   return may_be_alone(keeper_.state()) ? "`ccr seed " + subject + " --yes` also sets aside what this copy, the active one before, alone may have" : "ccr seed " + subject;
 }
 
@@ -129,7 +133,7 @@ Task<Result<void>> PassiveCopy::check_rest() {
   const storage::CopyState& state = keeper_.state();
   const std::string subject = subject_of(database_, context_.config.node);
   if (!state.seed.source.empty()) co_return Result<void>();  // its pages are being made right
-  if (state.damaged_pages > 0) co_return Error{ErrorKind::corrupt, subject + ": " + state.cause, "ccr seed " + subject};
+  if (state.damaged_pages > 0) co_return Error{ErrorKind::corrupt, subject + ": " + state.cause, seed_hint()};
   CCR_CO_TRY(co_await check_beside(context_.disk, subject_of(database_, context_.config.node), paths_.page_file));
   if (!state.pages_at_rest.known()) co_return Result<void>();
   const Result<storage::FileFacts> facts = co_await page_file_facts();

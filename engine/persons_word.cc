@@ -8,6 +8,9 @@ void PersonsWord::take_back(storage::CopyState& state) const {
   state.suspended = suspended_;
   state.failed = failed_;
   state.deposed = deposed_;
+  state.prepared = prepared_;
+  state.prepared_whole = prepared_whole_;
+  state.cut = cut_;
   state.comment = comment_;
   state.suspended_by = by_;
   state.cause = cause_;

@@ -13,13 +13,16 @@ namespace ccr::engine {
 class PersonsWord {
  public:
   explicit PersonsWord(const storage::CopyState& state)
-      : suspended_(state.suspended), failed_(state.failed), deposed_(state.deposed), comment_(state.comment), by_(state.suspended_by), cause_(state.cause),
+      : suspended_(state.suspended), failed_(state.failed), deposed_(state.deposed), prepared_(state.prepared), prepared_whole_(state.prepared_whole), cut_(state.cut), comment_(state.comment), by_(state.suspended_by), cause_(state.cause),
         since_(state.since), pages_at_rest_(state.pages_at_rest), seed_(state.seed) {}
   void take_back(storage::CopyState& state) const;
 
  private:
   bool suspended_, failed_;
   storage::Deposed deposed_;
+  Epoch prepared_;
+  bool prepared_whole_;
+  Position cut_;
   std::string comment_, by_, cause_;
   WallTime since_;
   storage::FileFacts pages_at_rest_;

@@ -37,7 +37,7 @@ void keep_cut(storage::CopyState& state, bool agreed, bool was_active) {
 
 void hear_epoch(storage::CopyState& state, Epoch epoch, bool forced) {
   const bool unasked = forced || epoch > state.epoch;  // of what came between nobody asked here
-  if (state.deposed == storage::Deposed::asked && unasked) state.deposed = storage::Deposed::by_force;
+  if (state.deposed == storage::Deposed::asked) state.deposed = unasked ? storage::Deposed::by_force : storage::Deposed::no;
   state.epoch = std::max(state.epoch, epoch);
 }
 
@@ -46,7 +46,11 @@ bool waits_forked(const storage::CopyState& state) { return state.failed && stat
 bool may_be_alone(const storage::CopyState& state) { return state.deposed != storage::Deposed::no && !waits_forked(state); }
 
 void hear_resume(storage::CopyState& state) {
-  if (waits_forked(state)) state.deposed = storage::Deposed::no;
+  if (!waits_forked(state)) return;
+  state.deposed = storage::Deposed::no;
+  state.prepared = 0;
+  state.prepared_whole = false;
+  state.cut = {};
 }
 
 void take_role(storage::CopyState& state, const Role& role, const std::string& own, const std::vector<std::string>& copies, bool was_active,
@@ -58,6 +62,7 @@ void take_role(storage::CopyState& state, const Role& role, const std::string& o
   state.active = role.active;
   state.forced = role.forced;
   state.prepared = 0;
+  state.prepared_whole = false;
   const bool rotten = was_active && !active && state.cause.rfind("PAGE", 0) == 0;
   const std::string damage = state.cause;
   if (active || was_active) {

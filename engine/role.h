@@ -38,14 +38,16 @@ void put_first(std::vector<std::string>& copies, const std::string& active);
 // What a copy's state says; `configured`: the node that the configuration names first.
 Role role_of(const storage::CopyState& state, const std::string& configured);
 
-// Of a node that is the active one in `epoch`, heard by a passive copy. Whether it was the epoch for which this one gave up, and began without its answer.
+// Of a node that is the active one in `epoch`, heard by a passive copy. Where it is the epoch for which this one gave up, what the next one has not is known
+// there, and was said; unless it began without that answer, or others followed since.
 void hear_epoch(storage::CopyState& state, Epoch epoch, bool forced);
 
 inline constexpr const char* forked_cause = "FORKED: ";  // begins the cause of a copy that waits for a person to decide about commits which it alone has
 bool waits_forked(const storage::CopyState& state);
 // It may have some, and nobody was asked yet.
 bool may_be_alone(const storage::CopyState& state);
-// A person resumes the copy: what it alone may have is set aside where that was the question, and stays a question else.
+// A person resumes the copy: what it alone may have is set aside where that was the question, and stays a question else. What it agreed to by the other
+// answer is void with that.
 void hear_resume(storage::CopyState& state);
 
 // What a copy remembers from the moment on at which `role` holds, for the node `own` where it was active before or is now. The other nodes of

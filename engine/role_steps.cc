@@ -63,7 +63,7 @@ Task<Result<void>> Roles::be_ready(Hosted& hosted, HandoverAsk ask) {
     co_return refused("the roots differ at commit " + std::to_string(ask.commit) + ": here " + (root ? to_hex(*root, 16) : std::string("unknown")) + ", there " + to_hex(ask.root, 16),
                       "ccr verify " + subject_of(hosted.config, context_.config.node));
   }
-  CCR_CO_TRY(co_await passive.prepare(ask.epoch));
+  CCR_CO_TRY(co_await passive.prepare(ask.epoch, {}, true));
   hosted.prepared = ask.epoch;
   co_return Result<void>();
 }
@@ -73,14 +73,14 @@ Task<Result<HandoverAnswer>> Roles::give_up(Hosted& hosted, HandoverAsk ask, std
   const std::string subject = subject_of(hosted.config, context_.config.node);
   if (!hosted.is_active_here && hosted.role.active == peer) {  // it gave up before, and the answer was lost
     if (hosted.wanted || hosted.handing_over) co_return refused("another change of the active copy of " + hosted.config.name + " is under way");
-    if (prepared_of(hosted) != 0) {  // or it agreed to be the next one itself: of that nothing comes any more
-      if (!hosted.passive->opened()) co_return refused(subject + " is being opened", "try again in a moment");
-      CCR_CO_TRY(co_await hosted.passive->prepare(0));
-      hosted.prepared = 0;
-    }
     HandoverAnswer again;
     again.granted = true;
     again.end = hosted.passive->opened() ? hosted.passive->watermarks().inspected : Position{};
+    if (prepared_of(hosted) == 0) co_return again;
+    // Or it agreed to be the next one itself: of that nothing comes any more, and whoever asks hears its epoch here where it dies behind the answer.
+    const Role role{ask.epoch, std::move(peer), false};
+    if (!want(hosted, role)) co_return refused("another change of the active copy of " + hosted.config.name + " is under way");
+    CCR_CO_TRY(co_await wait_in_force(hosted, role));
     co_return again;
   }
   if (!hosted.is_active_here) co_return refused(subject + " is not the active copy", "ccr status " + hosted.config.name + " on " + context_.config.node + " shows which is");
@@ -152,11 +152,13 @@ Task<Result<HandoverAnswer>> Roles::take_step(HandoverAsk ask, std::string peer)
   co_return granted;
 }
 
-// It is heard again, where this time nothing comes of it.
-void Roles::take_up(Hosted& hosted, Epoch epoch) {
+// It is heard again, where this time nothing comes of it. `end`: of the log of the node before, which knows it once its copy is open in its other role.
+void Roles::take_up(Hosted& hosted, Epoch epoch, Position end) {
   if (hosted.handing_over || hosted.activating || hosted.lives == nullptr || hosted.lives->stopping()) return;
+  if (!hosted.agreed_since) hosted.agreed_since = context_.clock.now();
+  const bool waits = context_.clock.now() - *hosted.agreed_since < end_told_max;
   auto handover = std::make_shared<Handover>(context_, *this, hosted);
-  hosted.lives->spawn(Handover::take_up(std::move(handover), epoch), TaskGroup::OnError::keep_others);
+  hosted.lives->spawn(Handover::take_up(std::move(handover), epoch, end, waits), TaskGroup::OnError::keep_others);
 }
 
 // A restart, or an answer that was lost, left it open whether the one before gave up: until that is known replay goes no further than the cut. It is

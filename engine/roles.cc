@@ -115,7 +115,7 @@ bool Roles::doubtful(const std::string& peer) const {
   for (const auto& [name, hosted] : databases_) {
     if (!hosted->config.has_copy(peer)) continue;
     const bool out_of_contact = hosted->is_active_here ? !hosted->copies->of(peer).connected : hosted->role.active == peer && !hosted->passive->connected();
-    if (out_of_contact || !hosted->conflict.empty()) return true;
+    if (out_of_contact || hosted->agreed_since || !hosted->conflict.empty()) return true;
   }
   return false;
 }
@@ -288,7 +288,7 @@ void Roles::hear(const std::string& peer, const RoleEntry& entry) {
   if (mine && hosted.is_active_here)
     return stop(hosted, peer + " knows of epoch " + std::to_string(there.epoch) + " of this node, and its own state of " + std::to_string(now.epoch) + ": this node's disk is an older one");
   if (mine && prepared_of(hosted) != there.epoch) return;  // that agreement is not here: an older disk, say. A person activates it
-  if (mine) return take_up(hosted, there.epoch);
+  if (mine) return take_up(hosted, there.epoch, peer == hosted.role.active ? entry.end : Position{});
   if (hosted.is_active_here) there.forced = true;  // whatever came before: this node was not asked
   static_cast<void>(want(hosted, there));
 }
@@ -388,6 +388,7 @@ void Roles::stand(Hosted& hosted, Role role) {
   if (hosted.is_active_here) hosted.copies = std::make_unique<CopyTable>(context_.clock, std::move(others));
   hosted.conflict.clear();
   hosted.application_away = false;
+  hosted.agreed_since.reset();
   if (hosted.is_active_here) hosted.last_tip = {};
   hosted.role = std::move(role);
   hosted.role_changed.notify();

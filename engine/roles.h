@@ -26,6 +26,7 @@ class Roles {
   static constexpr Duration calm_interval = std::chrono::seconds(30);
   static constexpr Duration doubt_interval = std::chrono::seconds(2);
   static constexpr Duration connection_life_max = std::chrono::minutes(2);
+  static constexpr Duration end_told_max = std::chrono::seconds(10);  // until the one before says where its log ends, which then is not known
   static constexpr Duration cut_kept_max = std::chrono::minutes(10);  // of an activation as of a point in time of which nothing is heard
 
   using Databases = std::map<std::string, std::unique_ptr<Hosted>>;
@@ -85,7 +86,7 @@ class Roles {
   Task<Result<transport::HandoverAnswer>> take_step(transport::HandoverAsk ask, std::string peer);
   Task<Result<void>> be_ready(Hosted& hosted, transport::HandoverAsk ask);
   Task<Result<transport::HandoverAnswer>> give_up(Hosted& hosted, transport::HandoverAsk ask, std::string peer);
-  void take_up(Hosted& hosted, Epoch epoch);
+  void take_up(Hosted& hosted, Epoch epoch, Position end);
   Task<void> drop_old_cuts();
   Task<Result<void>> enter(Hosted& hosted, Role role);
 

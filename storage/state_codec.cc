@@ -8,7 +8,7 @@ namespace ccr::storage {
 namespace {
 
 constexpr std::uint64_t magic = 0x3154415453524343;  // "CCRSTAT1"
-constexpr std::uint32_t version = 7, oldest_version = 6;  // 6: without access, what is kept for a backup or a time, and a cut
+constexpr std::uint32_t version = 8, oldest_version = 6;  // 7: without prepared_whole; 6: nor access, what is kept for a backup or a time, and a cut
 constexpr std::size_t slot_block_bytes = 4096;
 constexpr std::size_t checksum_at = 24;
 constexpr std::size_t slot_header_bytes = 32;
@@ -226,6 +226,7 @@ void put(Encoder& out, const CopyState& state) {
   put(out, state.backup.taken);
   put(out, state.log_given_up);
   put(out, state.cut);
+  put(out, state.prepared_whole);
 }
 CopyState get_state(Decoder& in, std::uint32_t written_as, bool& legal) {
   CopyState state;
@@ -274,6 +275,8 @@ CopyState get_state(Decoder& in, std::uint32_t written_as, bool& legal) {
   state.backup.taken = get_time(in);
   state.log_given_up = get_position(in);
   state.cut = get_position(in);
+  if (written_as < 8) return state;
+  state.prepared_whole = get_flag(in, legal);
   return state;
 }
 

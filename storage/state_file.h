@@ -90,6 +90,7 @@ struct CopyState {
   bool forced = false;     // it was activated without asking the one before, which may have gone on
   Deposed deposed = Deposed::no;
   Epoch prepared = 0;      // passive: of an activation that this copy agreed to and is ready for; 0: none
+  bool prepared_whole = false;  // and for which it has all that was committed, as a move proves
   bool promote_due = false;  // active sqlite copy: its file is to be brought to its place, and on_promote to be run (engine/application.h)
   std::uint32_t page_size = 0;
   Position durable;  // active: proven end of the log; passive: end of what is synced and inspected

@@ -206,6 +206,11 @@ TEST_F(FetchingInTheMiddle, BothDieAndAPersonDecidesAboutWhatAlphaAloneHad) {
   ASSERT_TRUE(answer_of("alpha", {{"command", "suspend"}, {"comment", "later"}}).ok());
   EXPECT_EQ(row_of("alpha", "alpha")["cause"].get<std::string>().find("FORKED"), 0u) << "whoever resumes it sees what he decides\n" << row_of("alpha", "alpha").dump();
   EXPECT_NE(row_of("alpha", "alpha")["hint"].get<std::string>().find("--dial force"), std::string::npos);
+  const auto chosen = ask("alpha", {{"command", "activate"}, {"on", "alpha"}, {"dial", "force"}});
+  ASSERT_TRUE(world.run_until([&] { return cluster.hosted("beta")->role.epoch == 3; }, 30s) == Ended::reached) << cluster.story();
+  cluster.host("alpha").kill({Damage::process_only, Ordering::ordered});
+  cluster.host("alpha").start();
+  ASSERT_TRUE(serves("alpha")) << "what a person chose is taken up by a copy that failed too\n" << cluster.story();
 }
 
 // While beta takes what it lacks a person takes the database back: beta's agreement is void, and there is one active copy.
@@ -218,6 +223,22 @@ TEST_F(FetchingInTheMiddle, TheOneBeforeIsActivatedAgainMeanwhile) {
   EXPECT_EQ((*taken)["epoch"], 3);
   world.run_for(20s);
   EXPECT_EQ(cluster.active("beta"), nullptr) << cluster.story();
+  write(50);
+  expect_whole();
+}
+
+// And alpha dies before its epoch is durable: beta, which gave up for it, knows of it.
+TEST_F(FetchingInTheMiddle, TheOneBeforeIsActivatedAgainAndDies) {
+  strike("beta");
+  cluster.host("beta").start();
+  ASSERT_TRUE(world.run_until([&] { return cluster.hosted("beta") != nullptr && cluster.hosted("beta")->activating; }, 30s) == Ended::reached) << cluster.story();
+  const auto again = ask("alpha", {{"command", "activate"}, {"on", "alpha"}, {"dial", "force"}});
+  ASSERT_TRUE(world.run_until([&] { return cluster.hosted("beta")->role.epoch == 3; }, 30s) == Ended::reached) << cluster.story();
+  cluster.host("alpha").kill({Damage::process_only, Ordering::ordered});
+  world.run_for(3s);
+  EXPECT_EQ(cluster.active("beta"), nullptr) << cluster.story();
+  cluster.host("alpha").start();
+  ASSERT_TRUE(serves("alpha")) << cluster.story();
   write(50);
   expect_whole();
 }

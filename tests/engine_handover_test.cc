@@ -57,9 +57,9 @@ TEST(Roles, ACopyThatGaveUpLearnsWhetherThatWasHeard) {
   gave_up.signature = signature(1);
   engine::take_role(gave_up, Role{5, "beta", false}, "alpha", {"alpha", "beta"}, true, Generation{3});
   ASSERT_EQ(gave_up.deposed, storage::Deposed::asked);
-  engine::hear_epoch(gave_up, 5, false);
-  EXPECT_EQ(gave_up.deposed, storage::Deposed::asked);
   storage::CopyState unheard = gave_up, later = gave_up, told = gave_up;
+  engine::hear_epoch(gave_up, 5, false);
+  EXPECT_EQ(gave_up.deposed, storage::Deposed::no);
   engine::hear_epoch(unheard, 5, true);
   EXPECT_EQ(unheard.deposed, storage::Deposed::by_force);
   engine::hear_epoch(later, 6, false);
@@ -85,8 +85,10 @@ TEST(Roles, OnlyAPersonWhoWasAskedSetsAsideWhatACopyAloneHas) {
   asked.failed = asked.suspended = true;
   asked.cause = "FORKED: beta was activated by force";
   EXPECT_FALSE(engine::may_be_alone(asked));
+  asked.prepared = 6;
   engine::hear_resume(asked);
   EXPECT_EQ(asked.deposed, storage::Deposed::no);
+  EXPECT_EQ(asked.prepared, 0u) << "he chose the other side";
 }
 
 ActivationFacts known_facts(Position inspected, Position end) {

@@ -23,6 +23,7 @@ CopyState full_state() {
   state.received_ages = {{at(7, 4096), std::chrono::seconds(90)}, {at(8, 4096), std::chrono::seconds(30)}};
   state.replayed_ages = {{at(6, 4096), std::chrono::seconds(120)}};
   state.prepared = 4;
+  state.prepared_whole = true;
   state.page_size = 4096;
   state.durable = at(9, 8192);
   state.durable_commit = 900;
@@ -138,14 +139,12 @@ TEST(StateBytes, ANewerVersionIsUnsupported) {
 }
 
 // Nodes are brought to a newer version one after another.
-TEST(StateBytes, TheVersionBeforeIsReadToo) {
+TEST(StateBytes, TheTwoVersionsBeforeAreReadToo) {
   constexpr std::size_t version_at = 8, length_at = 12, header_bytes = 32;
-  constexpr std::size_t access_bytes = 3 * 2 + 4, kept_bytes = 16 + 8 + 8 + 16, cut_bytes = 16, newer_bytes = access_bytes + kept_bytes + cut_bytes;
+  constexpr std::size_t access_bytes = 3 * 2 + 4, kept_bytes = 16 + 8 + 8 + 16, cut_bytes = 16, since_7 = access_bytes + kept_bytes + cut_bytes, since_8 = 1;
   CopyState state = full_state();
-  state.access = {};
-  state.backup = {};
-  state.log_given_up = state.cut = Position{};
-  const auto read_as = [&state](int version) {
+  state.prepared_whole = false;
+  const auto read_as = [&state](int version, std::size_t newer_bytes) {
     Bytes slot = encode_state(state, 5);
     const std::uint32_t length = Decoder(ByteView(slot).subspan(length_at)).u32();
     std::fill_n(slot.begin() + static_cast<std::ptrdiff_t>(header_bytes + length - newer_bytes), newer_bytes, std::byte{0});
@@ -154,10 +153,16 @@ TEST(StateBytes, TheVersionBeforeIsReadToo) {
     seal_state(slot);
     return decode_state(slot);
   };
-  const Result<std::pair<CopyState, std::uint64_t>> six = read_as(6);
+  const Result<std::pair<CopyState, std::uint64_t>> seven = read_as(7, since_8);
+  ASSERT_TRUE(seven.ok()) << seven.error().message;
+  EXPECT_TRUE(seven->first == state);
+  state.access = {};
+  state.backup = {};
+  state.log_given_up = state.cut = Position{};
+  const Result<std::pair<CopyState, std::uint64_t>> six = read_as(6, since_7 + since_8);
   ASSERT_TRUE(six.ok()) << six.error().message;
   EXPECT_TRUE(six->first == state);
-  EXPECT_EQ(kind_of(read_as(5)), ErrorKind::unsupported);
+  EXPECT_EQ(kind_of(read_as(5, since_7 + since_8)), ErrorKind::unsupported);
 }
 
 // With the checksum repaired each byte of the payload is set to each value: what decodes encodes to the same bytes again.

@@ -58,10 +58,10 @@ Standing standing_of(const CopyState& state, bool active, const std::string& dat
   const std::string subject = database + "@" + node;
   const std::string start = "start it: ccr serve --node " + node;
   if (active) return {"dismounted", "the daemon is not running", "", start, {}};
-  if (state.failed) return {"failed_and_suspended", state.cause, state.comment, "ccr seed " + subject, state.since};
-  if (state.damaged_pages > 0) {
-    return {state.suspended ? "suspended" : "failed_and_suspended", state.cause, state.comment, "ccr seed " + subject, state.since};
-  }
+  const std::string seed = "ccr seed " + subject + (engine::may_be_alone(state) ? " --yes" : "");
+  if (engine::waits_forked(state)) return {state.suspended ? "suspended" : "failed_and_suspended", state.cause, state.comment, start + "; its hint names both answers", state.since};
+  if (state.failed) return {"failed_and_suspended", state.cause, state.comment, seed, state.since};
+  if (state.damaged_pages > 0) return {state.suspended ? "suspended" : "failed_and_suspended", state.cause, state.comment, seed, state.since};
   const std::string by = state.suspended_by.empty() ? "" : "by " + state.suspended_by;
   if (state.suspended) return {"suspended", by, state.comment, "ccr resume " + subject, state.since};
   if (!state.seeded && !state.seed.source.empty()) return {"seeding", "interrupted: it goes on when the daemon starts", "", start, {}};
