@@ -29,9 +29,8 @@ def cases():
 
 def trials():
     """real.TRIAL of every trial that the check plays."""
-    pages = re.search(r"foreach\(trial (.*?)\)", (TESTS / "real.cmake").read_text()).group(1).split()
-    sqlite = re.search(r"foreach\(trial (.*?)\)", (TESTS / "real_sqlite.cmake").read_text()).group(1).split()
-    return {f"real.{name}" for name in pages} | {f"real.sqlite-{name}" for name in sqlite}
+    lists = [words for part in TESTS.glob("*.cmake") for words in re.findall(r"ccr_trials\(([^)]*)\)", part.read_text())]
+    return {"real." + entry.split("=")[0] for words in lists for entry in words.split()}
 
 
 def swarm_faults():
