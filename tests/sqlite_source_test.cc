@@ -322,7 +322,10 @@ TEST_F(WalBudget, EndsTheHoldOnAWalAndTheDifferenceComesLater) {
 TEST_F(WalBudget, IsNothingToACaptureThatIsTaken) {
   Follower follower(database, options);
   ASSERT_TRUE(follower.wait_serving());
-  for (int i = 0; i < 10; ++i) write_megabytes(6);  // each less than the budget: a busy machine may let the capture wait meanwhile
+  for (std::uint64_t commits = 30; commits <= 300; commits += 30) {
+    write_megabytes(6);  // less than the budget: a busy machine may let the capture wait meanwhile
+    ASSERT_TRUE(follower.wait([&] { return follower.commits == commits; })) << follower.commits << " of " << commits << " " << follower.error;
+  }
   expect_equal(directory, database, follower);
   EXPECT_EQ(follower.losses(), 1u);
 }
